@@ -1,0 +1,3 @@
+//! The `raftwire` binary.
+
+fn main() {}
