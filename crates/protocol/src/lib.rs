@@ -1,1 +1,40 @@
-//! Part of Raftwire.
+//! What the nodes of a Raftwire cluster say to each other, and the ids that they say it about.
+//!
+//! This crate holds types and their encodings: node and connection ids, node addresses, frames, close codes,
+//! the packet that a transport carries, and the control messages inside it. It has no sockets, clock, disk or
+//! randomness: whoever needs a random id passes the bits in.
+//!
+//! # Limits
+//!
+//! Every length that comes from outside is compared with its limit in [`limits`] before anything is allocated
+//! for it, and no input makes a decoder panic.
+
+mod boot;
+mod connection_id;
+mod frame;
+mod incarnation;
+mod lane;
+pub mod limits;
+pub mod messages;
+mod minted_id;
+mod node_id;
+mod packet;
+mod raft_id;
+mod session;
+mod slot;
+
+pub use boot::Boot;
+pub use connection_id::{ConnectionId, InvalidConnectionId};
+pub use frame::{Frame, FrameKind, NotUtf8};
+pub use incarnation::Incarnation;
+pub use lane::Lane;
+pub use limits::PACKET_HEADER_BYTES;
+pub use minted_id::MintedId;
+pub use node_id::{InvalidNodeId, NodeId};
+pub use packet::{
+    DecodeError, PACKET_MAGIC, PACKET_VERSION, PacketHeader, PacketKind, decode_packet,
+    encode_packet,
+};
+pub use raft_id::RaftId;
+pub use session::Session;
+pub use slot::Slot;

@@ -1,0 +1,160 @@
+use bytes::Bytes;
+
+/// One message of a WebSocket: text or binary, whole.
+///
+/// Cloning shares the payload. The payload of a text frame is always valid UTF-8.
+///
+/// # Examples
+///
+/// ```
+/// use raftwire_protocol::{Frame, FrameKind};
+///
+/// let frame = Frame::from("hello");
+/// assert_eq!(frame.kind(), FrameKind::Text);
+/// assert_eq!(frame.as_text(), Some("hello"));
+/// assert_eq!(Frame::from(vec![1, 2, 3]).as_text(), None);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Frame {
+    kind: FrameKind,
+    payload: Bytes,
+}
+
+/// Whether a [`Frame`] is text or binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FrameKind {
+    /// UTF-8.
+    Text,
+    /// Bytes of any kind.
+    Binary,
+}
+
+impl Frame {
+    /// A text frame; takes the text over without copying it.
+    pub fn text(text: impl Into<String>) -> Frame {
+        Frame {
+            kind: FrameKind::Text,
+            payload: Bytes::from(text.into()),
+        }
+    }
+
+    /// A binary frame.
+    pub fn binary(payload: impl Into<Bytes>) -> Frame {
+        Frame {
+            kind: FrameKind::Binary,
+            payload: payload.into(),
+        }
+    }
+
+    /// A text frame of bytes that came from outside, without copying them.
+    ///
+    /// # Errors
+    ///
+    /// If they are not UTF-8.
+    pub fn from_utf8(payload: Bytes) -> Result<Frame, NotUtf8> {
+        match std::str::from_utf8(&payload) {
+            Ok(_) => Ok(Frame {
+                kind: FrameKind::Text,
+                payload,
+            }),
+            Err(error) => Err(NotUtf8 {
+                valid_up_to: error.valid_up_to(),
+            }),
+        }
+    }
+
+    /// Text or binary.
+    pub fn kind(&self) -> FrameKind {
+        self.kind
+    }
+
+    /// The bytes.
+    pub fn payload(&self) -> &Bytes {
+        &self.payload
+    }
+
+    /// The bytes, taken out of the frame.
+    pub fn into_payload(self) -> Bytes {
+        self.payload
+    }
+
+    /// The text of a text frame. It is checked anew each time, so keep the answer.
+    pub fn as_text(&self) -> Option<&str> {
+        match self.kind {
+            FrameKind::Text => std::str::from_utf8(&self.payload).ok(),
+            FrameKind::Binary => None,
+        }
+    }
+
+    /// Bytes of the payload.
+    pub fn len(&self) -> usize {
+        self.payload.len()
+    }
+
+    /// Whether the payload is empty.
+    pub fn is_empty(&self) -> bool {
+        self.payload.is_empty()
+    }
+}
+
+impl From<&str> for Frame {
+    fn from(text: &str) -> Frame {
+        Frame {
+            kind: FrameKind::Text,
+            payload: Bytes::copy_from_slice(text.as_bytes()),
+        }
+    }
+}
+
+impl From<String> for Frame {
+    fn from(text: String) -> Frame {
+        Frame::text(text)
+    }
+}
+
+impl From<Vec<u8>> for Frame {
+    fn from(payload: Vec<u8>) -> Frame {
+        Frame::binary(payload)
+    }
+}
+
+impl From<Bytes> for Frame {
+    fn from(payload: Bytes) -> Frame {
+        Frame::binary(payload)
+    }
+}
+
+/// Bytes that were to become a text frame are not UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not UTF-8 after {valid_up_to} bytes")]
+pub struct NotUtf8 {
+    /// How many bytes from the beginning are UTF-8.
+    pub valid_up_to: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_not_utf8_make_no_text_frame() {
+        let wrong = Bytes::from_static(b"ab\xff");
+        assert_eq!(Frame::from_utf8(wrong), Err(NotUtf8 { valid_up_to: 2 }));
+    }
+
+    #[test]
+    fn a_text_frame_takes_the_bytes_over() {
+        let payload = Bytes::from_static("grüße".as_bytes());
+        let frame = Frame::from_utf8(payload.clone()).expect("UTF-8");
+        assert_eq!(frame.as_text(), Some("grüße"));
+        assert_eq!(frame.payload().as_ptr(), payload.as_ptr());
+        assert_eq!(frame, Frame::text("grüße"));
+    }
+
+    #[test]
+    fn the_same_bytes_as_text_and_as_binary_differ() {
+        assert_ne!(Frame::from("a"), Frame::from(b"a".to_vec()));
+        assert!(Frame::binary(Bytes::new()).is_empty());
+        assert_eq!(Frame::from("abc").len(), 3);
+    }
+}
