@@ -1,0 +1,211 @@
+//! The canonical encoding of the state: snapshots and the hash.
+//!
+//! One state has one encoding: fields in the order of their tags, members in the order of their
+//! names, and no map of prost's.
+
+use std::time::Duration;
+
+use prost::Message as _;
+use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Session, Slot};
+use sha2::{Digest as _, Sha256};
+
+use super::{ClusterState, DownReason, Liveness, Member, Predecessor};
+use crate::wire::{FORMAT, WireError, decode, encode, parse_node, parse_u128};
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct StateRecord {
+    #[prost(bytes = "vec", optional, tag = "1")]
+    cluster_id: Option<Vec<u8>>,
+    #[prost(string, repeated, tag = "2")]
+    founding: Vec<String>,
+    #[prost(message, repeated, tag = "3")]
+    members: Vec<MemberRecord>,
+    #[prost(uint64, tag = "4")]
+    applied_index: u64,
+    #[prost(uint32, tag = "5")]
+    wire_version: u32,
+    #[prost(uint64, tag = "6")]
+    lease_ms: u64,
+    #[prost(uint64, tag = "7")]
+    last_incarnation: u64,
+    #[prost(uint32, tag = "8")]
+    slots_issued: u32,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct MemberRecord {
+    #[prost(string, tag = "1")]
+    node: String,
+    #[prost(uint64, tag = "2")]
+    raft_id: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    session: Vec<u8>,
+    #[prost(uint64, tag = "4")]
+    incarnation: u64,
+    #[prost(uint32, tag = "5")]
+    slot: u32,
+    #[prost(uint32, tag = "6")]
+    boot: u32,
+    #[prost(uint64, tag = "7")]
+    joined_at: u64,
+    #[prost(message, optional, tag = "8")]
+    dead: Option<EndRecord>,
+    #[prost(uint64, tag = "9")]
+    predecessor: u64,
+    #[prost(message, optional, tag = "10")]
+    predecessor_end: Option<EndRecord>,
+    #[prost(string, optional, tag = "11")]
+    address: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct EndRecord {
+    #[prost(uint64, tag = "1")]
+    at: u64,
+    #[prost(uint32, tag = "2")]
+    reason: u32,
+}
+
+/// The bytes of a state.
+pub(crate) fn encode_state(state: &ClusterState) -> Vec<u8> {
+    encode(&StateRecord::from(state))
+}
+
+/// A state from its bytes.
+pub(crate) fn decode_state(bytes: &[u8]) -> Result<ClusterState, WireError> {
+    decode::<StateRecord>(bytes)?.try_into()
+}
+
+/// See [`ClusterState::hash`].
+pub(super) fn hash(state: &ClusterState) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update([FORMAT]);
+    hasher.update(StateRecord::from(state).encode_to_vec());
+    hasher.finalize().into()
+}
+
+impl From<&ClusterState> for StateRecord {
+    fn from(state: &ClusterState) -> Self {
+        StateRecord {
+            cluster_id: state.cluster_id.map(|id| id.to_be_bytes().to_vec()),
+            founding: state
+                .founding
+                .iter()
+                .map(|node| node.as_str().to_owned())
+                .collect(),
+            members: state.members.iter().map(MemberRecord::from).collect(),
+            applied_index: state.applied_index,
+            wire_version: state.wire_version,
+            lease_ms: u64::try_from(state.lease.as_millis()).unwrap_or(u64::MAX),
+            last_incarnation: state.last_incarnation,
+            slots_issued: state.slots_issued,
+        }
+    }
+}
+
+impl TryFrom<StateRecord> for ClusterState {
+    type Error = WireError;
+
+    fn try_from(record: StateRecord) -> Result<Self, WireError> {
+        Ok(ClusterState {
+            cluster_id: record
+                .cluster_id
+                .map(|bytes| parse_u128(&bytes, "cluster_id"))
+                .transpose()?,
+            founding: record
+                .founding
+                .iter()
+                .map(|node| parse_node(node))
+                .collect::<Result<_, _>>()?,
+            members: record
+                .members
+                .into_iter()
+                .map(<(NodeId, Member)>::try_from)
+                .collect::<Result<_, _>>()?,
+            applied_index: record.applied_index,
+            wire_version: record.wire_version,
+            lease: Duration::from_millis(record.lease_ms),
+            last_incarnation: record.last_incarnation,
+            slots_issued: record.slots_issued,
+        })
+    }
+}
+
+impl From<(&NodeId, &Member)> for MemberRecord {
+    fn from((node, member): (&NodeId, &Member)) -> Self {
+        MemberRecord {
+            node: node.as_str().to_owned(),
+            raft_id: member.raft_id.get(),
+            session: member.session.get().to_be_bytes().to_vec(),
+            incarnation: member.incarnation.get(),
+            slot: u32::from(member.slot.get()),
+            boot: member.boot.get(),
+            joined_at: member.joined_at,
+            dead: match member.liveness {
+                Liveness::Alive => None,
+                Liveness::Dead { at, reason } => Some(EndRecord {
+                    at,
+                    reason: code(reason),
+                }),
+            },
+            predecessor: member.predecessor.map_or(0, |it| it.incarnation.get()),
+            predecessor_end: member.predecessor.map(|it| EndRecord {
+                at: it.ended_at,
+                reason: code(it.reason),
+            }),
+            address: member.address.clone(),
+        }
+    }
+}
+
+impl TryFrom<MemberRecord> for (NodeId, Member) {
+    type Error = WireError;
+
+    fn try_from(record: MemberRecord) -> Result<Self, WireError> {
+        let slot = u16::try_from(record.slot).map_err(|_| WireError::Field("slot"))?;
+        let member = Member {
+            raft_id: RaftId::new(record.raft_id),
+            session: Session::new(parse_u128(&record.session, "session")?),
+            incarnation: Incarnation::new(record.incarnation),
+            slot: Slot::new(slot),
+            boot: Boot::new(record.boot).ok_or(WireError::Field("boot"))?,
+            joined_at: record.joined_at,
+            liveness: match record.dead {
+                None => Liveness::Alive,
+                Some(end) => Liveness::Dead {
+                    at: end.at,
+                    reason: reason(end.reason)?,
+                },
+            },
+            predecessor: record
+                .predecessor_end
+                .map(|end| {
+                    Ok::<_, WireError>(Predecessor {
+                        incarnation: Incarnation::new(record.predecessor),
+                        ended_at: end.at,
+                        reason: reason(end.reason)?,
+                    })
+                })
+                .transpose()?,
+            address: record.address,
+        };
+        Ok((parse_node(&record.node)?, member))
+    }
+}
+
+fn code(reason: DownReason) -> u32 {
+    match reason {
+        DownReason::LeaseEnded => 1,
+        DownReason::Left => 2,
+        DownReason::Superseded => 3,
+    }
+}
+
+fn reason(code: u32) -> Result<DownReason, WireError> {
+    match code {
+        1 => Ok(DownReason::LeaseEnded),
+        2 => Ok(DownReason::Left),
+        3 => Ok(DownReason::Superseded),
+        _ => Err(WireError::Field("reason")),
+    }
+}

@@ -1,0 +1,153 @@
+//! Commands.
+
+use bytes::Bytes;
+use prost::Message as _;
+use raftwire_protocol::{Incarnation, NodeId, RaftId, Session};
+
+use super::WireError;
+use crate::command::{Command, Found, Join};
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct CommandRecord {
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4")]
+    kind: Option<CommandKind>,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Oneof)]
+enum CommandKind {
+    #[prost(message, tag = "1")]
+    Found(FoundRecord),
+    #[prost(message, tag = "2")]
+    Join(JoinRecord),
+    #[prost(message, tag = "3")]
+    DeclareDead(DeclareDeadRecord),
+    #[prost(message, tag = "4")]
+    Leave(LeaveRecord),
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct FoundRecord {
+    #[prost(bytes = "vec", tag = "1")]
+    cluster_id: Vec<u8>,
+    #[prost(uint64, tag = "2")]
+    lease_ms: u64,
+    #[prost(string, repeated, tag = "3")]
+    founding: Vec<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct JoinRecord {
+    #[prost(string, tag = "1")]
+    node: String,
+    #[prost(uint64, tag = "2")]
+    raft_id: u64,
+    #[prost(bytes = "vec", tag = "3")]
+    session: Vec<u8>,
+    #[prost(uint64, optional, tag = "4")]
+    expected: Option<u64>,
+    #[prost(string, optional, tag = "5")]
+    address: Option<String>,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct DeclareDeadRecord {
+    #[prost(string, tag = "1")]
+    node: String,
+    #[prost(uint64, tag = "2")]
+    incarnation: u64,
+    #[prost(uint64, tag = "3")]
+    term: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct LeaveRecord {
+    #[prost(string, tag = "1")]
+    node: String,
+    #[prost(uint64, tag = "2")]
+    incarnation: u64,
+}
+
+/// The bytes of a command.
+pub fn encode_command(command: &Command) -> Bytes {
+    let kind = match command {
+        Command::Found(found) => CommandKind::Found(FoundRecord {
+            cluster_id: found.cluster_id.to_be_bytes().to_vec(),
+            lease_ms: found.lease_ms,
+            founding: found
+                .founding
+                .iter()
+                .map(|node| node.as_str().to_owned())
+                .collect(),
+        }),
+        Command::Join(join) => CommandKind::Join(JoinRecord {
+            node: join.node.as_str().to_owned(),
+            raft_id: join.raft_id.get(),
+            session: join.session.get().to_be_bytes().to_vec(),
+            expected: join.expected.map(Incarnation::get),
+            address: join.address.clone(),
+        }),
+        Command::DeclareDead {
+            node,
+            incarnation,
+            term,
+        } => CommandKind::DeclareDead(DeclareDeadRecord {
+            node: node.as_str().to_owned(),
+            incarnation: incarnation.get(),
+            term: *term,
+        }),
+        Command::Leave { node, incarnation } => CommandKind::Leave(LeaveRecord {
+            node: node.as_str().to_owned(),
+            incarnation: incarnation.get(),
+        }),
+        Command::Unknown(bytes) => return bytes.clone(),
+    };
+    CommandRecord { kind: Some(kind) }.encode_to_vec().into()
+}
+
+/// A command from its bytes; one of a later version becomes [`Command::Unknown`].
+///
+/// # Errors
+///
+/// When the bytes are damaged, or a known command has an impossible field.
+pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
+    let Some(kind) = CommandRecord::decode(bytes.clone())?.kind else {
+        return Ok(Command::Unknown(bytes));
+    };
+    Ok(match kind {
+        CommandKind::Found(found) => Command::Found(Found {
+            cluster_id: parse_u128(&found.cluster_id, "cluster_id")?,
+            lease_ms: found.lease_ms,
+            founding: found
+                .founding
+                .iter()
+                .map(|node| parse_node(node))
+                .collect::<Result<_, _>>()?,
+        }),
+        CommandKind::Join(join) => Command::Join(Join {
+            node: parse_node(&join.node)?,
+            raft_id: RaftId::new(join.raft_id),
+            session: Session::new(parse_u128(&join.session, "session")?),
+            expected: join.expected.map(Incarnation::new),
+            address: join.address,
+        }),
+        CommandKind::DeclareDead(dead) => Command::DeclareDead {
+            node: parse_node(&dead.node)?,
+            incarnation: Incarnation::new(dead.incarnation),
+            term: dead.term,
+        },
+        CommandKind::Leave(leave) => Command::Leave {
+            node: parse_node(&leave.node)?,
+            incarnation: Incarnation::new(leave.incarnation),
+        },
+    })
+}
+
+pub(crate) fn parse_node(text: &str) -> Result<NodeId, WireError> {
+    text.parse().map_err(|_| WireError::Field("node"))
+}
+
+pub(crate) fn parse_u128(bytes: &[u8], field: &'static str) -> Result<u128, WireError> {
+    Ok(u128::from_be_bytes(
+        bytes.try_into().map_err(|_| WireError::Field(field))?,
+    ))
+}

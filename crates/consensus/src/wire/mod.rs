@@ -1,0 +1,55 @@
+//! Bytes of what is kept on disk and of what travels between consensus nodes.
+//!
+//! Everything is `prost` with explicit tags behind a format byte; a tag that was given away is
+//! never used again. Decoding takes any bytes: it answers with a [`WireError`], never panics, and
+//! allocates no more than the input's length.
+
+mod command;
+mod log;
+
+pub use self::command::{decode_command, encode_command};
+pub(crate) use self::command::{parse_node, parse_u128};
+pub use self::log::{
+    decode_entry, decode_log_id, decode_snapshot_meta, decode_vote, encode_entry, encode_log_id,
+    encode_snapshot_meta, encode_vote,
+};
+
+/// The format byte before each record. Another one is from a later version.
+pub const FORMAT: u8 = 1;
+
+/// The most bytes that an encoded log entry may have, 16 KiB: several fit into one control packet,
+/// and the largest command (a founding list) has about 5 KiB.
+pub const ENTRY_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes that are no record.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// There is no format byte.
+    #[error("empty record")]
+    Empty,
+    /// The record was written by a later version.
+    #[error("record format {0} is unknown to this version, which writes {FORMAT}")]
+    Format(u8),
+    /// The bytes after the format byte are damaged.
+    #[error("damaged record: {0}")]
+    Prost(#[from] prost::DecodeError),
+    /// A field is missing or has an impossible value.
+    #[error("field `{0}` is missing or out of range")]
+    Field(&'static str),
+}
+
+pub(crate) fn encode<M: prost::Message>(message: &M) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(1 + message.encoded_len());
+    bytes.push(FORMAT);
+    message.encode_raw(&mut bytes);
+    bytes
+}
+
+pub(crate) fn decode<M: prost::Message + Default>(bytes: &[u8]) -> Result<M, WireError> {
+    match bytes {
+        [] => Err(WireError::Empty),
+        [FORMAT, body @ ..] => Ok(M::decode(body)?),
+        [other, ..] => Err(WireError::Format(*other)),
+    }
+}
