@@ -20,6 +20,11 @@ impl Boot {
         }
     }
 
+    /// The boot in the lower 24 bits of `bits`.
+    pub(crate) const fn from_low_bits(bits: u32) -> Boot {
+        Boot(bits & Boot::MAX.0)
+    }
+
     /// The boot as a number.
     pub const fn get(self) -> u32 {
         self.0

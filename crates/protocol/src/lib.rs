@@ -10,13 +10,16 @@
 //! for it, and no input makes a decoder panic.
 
 mod boot;
+mod close_code;
 mod connection_id;
 mod frame;
 mod incarnation;
 mod lane;
 pub mod limits;
+pub mod link_packet;
 pub mod messages;
 mod minted_id;
+mod node_address;
 mod node_id;
 mod packet;
 mod raft_id;
@@ -24,12 +27,14 @@ mod session;
 mod slot;
 
 pub use boot::Boot;
+pub use close_code::{CloseCode, InvalidCloseCode, Reconnect};
 pub use connection_id::{ConnectionId, InvalidConnectionId};
 pub use frame::{Frame, FrameKind, NotUtf8};
 pub use incarnation::Incarnation;
 pub use lane::Lane;
 pub use limits::PACKET_HEADER_BYTES;
 pub use minted_id::MintedId;
+pub use node_address::{Endpoint, InvalidNodeAddress, NodeAddress, Scheme};
 pub use node_id::{InvalidNodeId, NodeId};
 pub use packet::{
     DecodeError, PACKET_MAGIC, PACKET_VERSION, PacketHeader, PacketKind, decode_packet,

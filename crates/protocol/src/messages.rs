@@ -98,3 +98,112 @@ pub struct ResponseBody {
     #[prost(bytes = "bytes", tag = "2")]
     pub body: Bytes,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use prost::Message;
+
+    use super::*;
+    use crate::limits::{HELLO_BODY_BYTES_MAX, RPC_ENVELOPE_BYTES_MAX, RPC_PAYLOAD_BYTES_MAX};
+
+    #[test]
+    fn the_bytes_of_a_hello_are_pinned() {
+        let hello = HelloBody {
+            protocol_min: 1,
+            protocol_max: 2,
+            cluster: "c".to_owned(),
+            node: "n".to_owned(),
+            session: Bytes::from_static(b"s"),
+            raft_id: 7,
+            role: 1,
+            nonce: Bytes::from_static(b"r"),
+            has_secret: true,
+        };
+        let expected = [
+            0x08, 1, 0x10, 2, 0x1a, 1, b'c', 0x22, 1, b'n', 0x2a, 1, b's', 0x31, 7, 0, 0, 0, 0, 0,
+            0, 0, 0x38, 1, 0x42, 1, b'r', 0x48, 1,
+        ];
+        assert_eq!(hello.encode_to_vec(), expected);
+    }
+
+    #[test]
+    fn the_largest_hello_leaves_half_the_limit_to_later_fields() {
+        let hello = HelloBody {
+            protocol_min: u32::MAX,
+            protocol_max: u32::MAX,
+            cluster: "c".repeat(crate::limits::CLUSTER_NAME_BYTES_MAX),
+            node: "n".repeat(crate::limits::NODE_ID_BYTES_MAX),
+            session: Bytes::from_static(&[0; 16]),
+            raft_id: u64::MAX,
+            role: u32::MAX,
+            nonce: Bytes::from_static(&[0; 32]),
+            has_secret: true,
+        };
+        assert!(hello.encoded_len() * 2 <= HELLO_BODY_BYTES_MAX);
+    }
+
+    #[test]
+    fn the_envelope_of_a_request_fits_what_is_kept_free_for_it() {
+        let body = Bytes::from(vec![1; RPC_PAYLOAD_BYTES_MAX]);
+        let request = RequestBody {
+            id: u64::MAX,
+            deadline_ms: u32::MAX,
+            body: body.clone(),
+        };
+        assert!(request.encoded_len() - body.len() <= RPC_ENVELOPE_BYTES_MAX);
+        let response = ResponseBody {
+            id: u64::MAX,
+            body: body.clone(),
+        };
+        assert!(response.encoded_len() - body.len() <= RPC_ENVELOPE_BYTES_MAX);
+    }
+
+    #[test]
+    fn the_payload_of_a_request_is_not_copied() {
+        let request = RequestBody {
+            id: 1,
+            deadline_ms: 2,
+            body: Bytes::from(vec![1; 5000]),
+        };
+        let encoded = Bytes::from(request.encode_to_vec());
+        let decoded = RequestBody::decode(encoded.clone()).expect("a request");
+        assert_eq!(decoded, request);
+        assert!(encoded.as_ptr_range().contains(&decoded.body.as_ptr()));
+    }
+
+    #[test]
+    fn fields_that_are_not_known_are_ignored() {
+        let mut encoded = ResponseBody {
+            id: 3,
+            body: Bytes::from_static(b"x"),
+        }
+        .encode_to_vec();
+        encoded.extend_from_slice(&[0xfa, 0x07, 2, b'n', b'o']);
+        let decoded = ResponseBody::decode(Bytes::from(encoded)).expect("a response");
+        assert_eq!((decoded.id, &decoded.body[..]), (3, &b"x"[..]));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_a_message_or_an_error(bytes: Vec<u8>) {
+            let bytes = Bytes::from(bytes);
+            let _ = HelloBody::decode(bytes.clone());
+            let _ = ProofBody::decode(bytes.clone());
+            let _ = RefusalBody::decode(bytes.clone());
+            let _ = RequestBody::decode(bytes.clone());
+            let _ = ResponseBody::decode(bytes);
+        }
+
+        #[test]
+        fn requests_and_responses_are_read_back(id: u64, deadline_ms: u32, body: Vec<u8>) {
+            let body = Bytes::from(body);
+            let request = RequestBody { id, deadline_ms, body: body.clone() };
+            let encoded = Bytes::from(request.encode_to_vec());
+            prop_assert_eq!(RequestBody::decode(encoded).expect("a request"), request);
+            let response = ResponseBody { id, body };
+            let encoded = Bytes::from(response.encode_to_vec());
+            prop_assert_eq!(ResponseBody::decode(encoded).expect("a response"), response);
+        }
+    }
+}

@@ -46,10 +46,7 @@ impl MintedId {
 
     /// The boot of the process that minted it.
     pub const fn boot(self) -> Boot {
-        match Boot::new((self.0 >> BOOT_SHIFT) as u32 & Boot::MAX.get()) {
-            Some(boot) => boot,
-            None => unreachable!(),
-        }
+        Boot::from_low_bits((self.0 >> BOOT_SHIFT) as u32)
     }
 
     /// The place in that process's connection table; at most [`CONNECTION_INDEX_MAX`].

@@ -60,10 +60,6 @@ impl PacketHeader {
     /// Limits are not checked here: a body longer than its lane allows is refused by the transport and by
     /// the receiver.
     pub fn encode_into(&self, body_len: usize, buffer: &mut BytesMut) {
-        debug_assert!(
-            body_len <= self.lane.body_bytes_max(),
-            "a body of {body_len} bytes"
-        );
         buffer.reserve(PACKET_HEADER_BYTES);
         buffer.put_u16(PACKET_MAGIC);
         buffer.put_u8(PACKET_VERSION);

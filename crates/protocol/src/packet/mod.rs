@@ -7,3 +7,6 @@ mod kind;
 pub use codec::{DecodeError, decode_packet, encode_packet};
 pub use header::{PACKET_MAGIC, PACKET_VERSION, PacketHeader};
 pub use kind::PacketKind;
+
+#[cfg(test)]
+mod tests;
