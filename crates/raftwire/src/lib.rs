@@ -1,1 +1,68 @@
-//! Part of Raftwire.
+//! A WebSocket cluster to embed: reach any connection from any node, and learn truly what became
+//! of the message.
+//!
+//! A [`ClusterManager`] is one node. It joins the others by a transport of the application's
+//! choice, gives each client connection an id ([`ClusterManager::accept`]), and its
+//! [`ClusterRouter`] takes messages to connections wherever they live:
+//!
+//! ```no_run
+//! # async fn example(transports: &dyn raftwire::ClusterTransportFactory)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! use raftwire::{ClusterManager, ClusterOptions, ConnectionInfo, Environment};
+//!
+//! let options = ClusterOptions {
+//!     node_id: Some("node1".parse()?),
+//!     nodes: vec!["ws://127.0.0.1:5001/node2".parse()?, "ws://127.0.0.1:5002/node3".parse()?],
+//!     ..ClusterOptions::default()
+//! };
+//! let manager = ClusterManager::start(options, Environment::real(), transports).await?;
+//! manager.ready().await;
+//!
+//! let (connection, mut outbox) = manager.accept("/ws", ConnectionInfo::default())?;
+//! let outcome = manager.router().route(&connection, "hello").await;
+//! println!("{connection}: {outcome}");
+//! # Ok(()) }
+//! ```
+//!
+//! **What is absent.** No concrete transport is named here, nothing prints or exits, no logger is
+//! installed, and nothing reads [`GlobalClusterCenter`].
+
+mod connection;
+mod directory;
+mod events;
+mod global;
+mod identity;
+mod manager;
+mod nodes;
+mod options;
+mod outcome;
+mod parking;
+mod peer;
+mod report;
+mod router;
+mod start;
+
+pub use connection::{
+    ConnectionInfo, ConnectionProvider, DefaultConnectionProvider, FRAME_OVERHEAD_BYTES, Outbox,
+    OutboxClosed, OutboxPolicy, Undeliverable,
+};
+pub use events::{ClusterEvents, MissedEvents};
+pub use global::{AlreadySet, GlobalClusterCenter};
+pub use manager::{AcceptError, ClusterManager};
+pub use nodes::NodeView;
+pub use options::{
+    ClusterOptions, InvalidOptions, MESSAGE_BYTES_MAX_CEILING, MESSAGE_BYTES_MAX_DEFAULT,
+    OUTBOX_BYTES_MAX_DEFAULT, ROUTE_DEADLINE_DEFAULT,
+};
+pub use outcome::{FullQueue, Happened, RouteOutcome};
+pub use raftwire_consensus::{ClusterEvent, DownReason, RaftNode, Timings};
+pub use raftwire_environment::Environment;
+pub use raftwire_link::session::Secret;
+pub use raftwire_protocol::{
+    CloseCode, ConnectionId, Frame, FrameKind, Incarnation, InvalidConnectionId, InvalidNodeId,
+    NodeAddress, NodeId,
+};
+pub use raftwire_transport::{ClusterTransport, ClusterTransportFactory, TransportSetup};
+pub use report::ConnectionCount;
+pub use router::{Acknowledgement, ClusterRouter, RouteOptions};
+pub use start::StartError;

@@ -1,0 +1,15 @@
+//! The client connections of this node: their ids, their outboxes, how messages enter them.
+
+mod info;
+mod outbox;
+mod provider;
+mod table;
+mod written;
+
+pub use info::ConnectionInfo;
+pub(crate) use outbox::PushError;
+pub use outbox::{FRAME_OVERHEAD_BYTES, Outbox, OutboxClosed, OutboxPolicy};
+pub(crate) use provider::Delivery;
+pub use provider::{ConnectionProvider, DefaultConnectionProvider, Undeliverable};
+pub(crate) use table::{ConnectionTable, Entry};
+pub(crate) use written::WrittenTicket;

@@ -1,0 +1,245 @@
+//! The slab of this node's connections: an id holds its own index, so finding one is no search.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use raftwire_environment::Environment;
+use raftwire_protocol::{Boot, CloseCode, ConnectionId, MintedId, Slot};
+
+use super::ConnectionInfo;
+use super::outbox::OutboxSender;
+
+/// Low bits of an index that name the shard. Sixteen shards keep registration and delivery on
+/// different cores from waiting for one lock.
+const SHARD_BITS: u32 = 4;
+const SHARDS: usize = 1 << SHARD_BITS;
+/// An id has room for 24 bits of index.
+const SHARD_ENTRIES_MAX: usize = 1 << (24 - SHARD_BITS);
+
+/// What a registered connection needs to be found and fed.
+#[derive(Clone, Debug)]
+pub(crate) struct Entry {
+    pub(crate) info: Arc<ConnectionInfo>,
+    /// `None`: the application's own provider delivers.
+    pub(crate) outbox: Option<OutboxSender>,
+}
+
+#[derive(Debug)]
+struct Place {
+    generation: u16,
+    occupant: Option<(MintedId, Entry)>,
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    places: Vec<Place>,
+    free: Vec<u32>,
+}
+
+/// This process already holds as many connections as ids can tell apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TableFull;
+
+/// All connections of this node.
+#[derive(Debug)]
+pub(crate) struct ConnectionTable {
+    environment: Environment,
+    shards: [Mutex<Shard>; SHARDS],
+    next_shard: AtomicUsize,
+    count: AtomicUsize,
+    /// Issued once per process by the log.
+    minting: OnceLock<(Slot, Boot)>,
+}
+
+fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
+    shard.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl ConnectionTable {
+    pub(crate) fn new(environment: Environment) -> ConnectionTable {
+        ConnectionTable {
+            environment,
+            shards: std::array::from_fn(|_| Mutex::new(Shard::default())),
+            next_shard: AtomicUsize::new(0),
+            count: AtomicUsize::new(0),
+            minting: OnceLock::new(),
+        }
+    }
+
+    /// From now on ids can be minted. The log issues one boot per process: later calls change
+    /// nothing.
+    pub(crate) fn allow_minting(&self, slot: Slot, boot: Boot) {
+        self.minting.get_or_init(|| (slot, boot));
+    }
+
+    pub(crate) fn minting(&self) -> Option<(Slot, Boot)> {
+        self.minting.get().copied()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Registers a connection under a new id. The caller has checked that minting is allowed.
+    pub(crate) fn insert(
+        &self,
+        (slot, boot): (Slot, Boot),
+        entry: Entry,
+    ) -> Result<MintedId, TableFull> {
+        let first = self.next_shard.fetch_add(1, Ordering::Relaxed);
+        for offset in 0..SHARDS {
+            let number = (first + offset) % SHARDS;
+            let mut shard = lock(&self.shards[number]);
+            let Some(position) = shard.vacant() else { continue };
+            let place = &mut shard.places[position as usize];
+            let index = (position << SHARD_BITS) | number as u32;
+            let random = self.environment.random_u64() & ((1 << 48) - 1);
+            let id = MintedId::new(slot, boot, index, place.generation, random);
+            place.occupant = Some((id, entry));
+            self.count.fetch_add(1, Ordering::Relaxed);
+            return Ok(id);
+        }
+        Err(TableFull)
+    }
+
+    pub(crate) fn get(&self, id: &MintedId) -> Option<Entry> {
+        let shard = lock(&self.shards[id.index() as usize % SHARDS]);
+        let place = shard.places.get((id.index() >> SHARD_BITS) as usize)?;
+        match &place.occupant {
+            Some((occupant, entry)) if occupant == id => Some(entry.clone()),
+            Some(_) | None => None,
+        }
+    }
+
+    pub(crate) fn remove(&self, id: &MintedId) -> Option<Entry> {
+        let mut shard = lock(&self.shards[id.index() as usize % SHARDS]);
+        let position = id.index() >> SHARD_BITS;
+        let place = shard.places.get_mut(position as usize)?;
+        if !matches!(&place.occupant, Some((occupant, _)) if occupant == id) {
+            return None;
+        }
+        let (_, entry) = place.occupant.take()?;
+        place.generation = place.generation.wrapping_add(1);
+        shard.free.push(position);
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        Some(entry)
+    }
+
+    /// The ids of all connections: a snapshot, in no order that means anything.
+    pub(crate) fn ids(&self) -> Vec<MintedId> {
+        let mut ids = Vec::with_capacity(self.len());
+        for shard in &self.shards {
+            let shard = lock(shard);
+            ids.extend(shard.places.iter().filter_map(|place| Some(place.occupant.as_ref()?.0)));
+        }
+        ids
+    }
+
+    /// Ends every connection after what its outbox holds.
+    pub(crate) fn close_all(&self, code: CloseCode) {
+        for id in self.ids() {
+            if let Some(Entry { outbox: Some(outbox), .. }) = self.remove(&id) {
+                outbox.close(code, false);
+            }
+        }
+    }
+}
+
+impl Shard {
+    fn vacant(&mut self) -> Option<u32> {
+        if let Some(position) = self.free.pop() {
+            return Some(position);
+        }
+        if self.places.len() == SHARD_ENTRIES_MAX {
+            return None;
+        }
+        self.places.push(Place { generation: 0, occupant: None });
+        u32::try_from(self.places.len() - 1).ok()
+    }
+}
+
+/// Unregisters a connection when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Registration {
+    pub(crate) table: Arc<ConnectionTable>,
+    pub(crate) id: MintedId,
+}
+
+impl Registration {
+    pub(crate) fn connection(&self) -> ConnectionId {
+        ConnectionId::Minted(self.id)
+    }
+}
+
+impl Drop for Registration {
+    fn drop(&mut self) {
+        self.table.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn table() -> ConnectionTable {
+        let table = ConnectionTable::new(Environment::real());
+        table.allow_minting(Slot::new(3), Boot::new(7));
+        table
+    }
+
+    fn entry(endpoint: &str) -> Entry {
+        let mut info = ConnectionInfo::default();
+        info.endpoint = endpoint.to_owned();
+        Entry { info: Arc::new(info), outbox: None }
+    }
+
+    fn insert(table: &ConnectionTable) -> MintedId {
+        table.insert(table.minting().expect("allowed"), entry("/ws")).expect("room")
+    }
+
+    #[test]
+    fn a_connection_is_found_by_its_id_until_it_is_removed() {
+        let table = table();
+        let id = insert(&table);
+
+        assert_eq!(table.get(&id).expect("registered").info.endpoint, "/ws");
+        assert_eq!(table.len(), 1);
+        assert!(table.remove(&id).is_some());
+        assert!(table.get(&id).is_none());
+        assert!(table.remove(&id).is_none());
+        assert_eq!(table.len(), 0);
+    }
+
+    #[test]
+    fn an_old_id_does_not_find_the_next_connection_in_its_place() {
+        let table = table();
+        let old = insert(&table);
+        table.remove(&old);
+
+        let ids: Vec<_> = (0..SHARDS).map(|_| insert(&table)).collect();
+
+        assert!(ids.iter().any(|id| id.index() == old.index()), "the place is used again");
+        assert!(table.get(&old).is_none());
+    }
+
+    #[test]
+    fn a_million_connects_and_disconnects_leave_nothing_behind() {
+        let table = table();
+        for _ in 0..1_000_000 {
+            let id = insert(&table);
+            table.remove(&id);
+        }
+
+        let places: usize = table.shards.iter().map(|shard| lock(shard).places.len()).sum();
+        assert_eq!((table.len(), places), (0, SHARDS));
+    }
+
+    #[test]
+    fn ids_carry_the_slot_and_the_boot_of_their_node() {
+        let table = table();
+        table.allow_minting(Slot::new(4), Boot::new(9));
+        let id = insert(&table);
+
+        assert_eq!((id.slot(), id.boot()), (Slot::new(3), Boot::new(7)));
+    }
+}

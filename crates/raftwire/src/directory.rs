@@ -1,0 +1,150 @@
+//! Who owns which connection: made from the agreed members, read by everybody, written by one.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use raftwire_consensus::{ClusterState, Liveness, Member};
+use raftwire_link::LinkIdentity;
+use raftwire_protocol::{Boot, MintedId, NodeId, Session, Slot};
+use tokio::sync::watch;
+
+use crate::connection::ConnectionTable;
+use crate::peer::{Death, LinkTarget, PeerHandle, PeerRegistry, Standing};
+
+/// Where a message for a connection goes.
+#[derive(Clone, Debug)]
+pub(crate) enum Route {
+    /// To a connection of this node.
+    Here,
+    /// To the link of a living member.
+    At(PeerHandle),
+    /// Nowhere now: the owner is dead, or has stopped.
+    Down(NodeId),
+    /// Nowhere ever: the process that minted the id has ended.
+    Gone,
+    /// This node has not heard of such a process.
+    Unknown,
+}
+
+#[derive(Clone, Debug)]
+enum Place {
+    Here,
+    At(PeerHandle),
+    Down(NodeId),
+}
+
+/// One state of the directory. Immutable: readers keep it as long as they like.
+#[derive(Debug, Default)]
+pub(crate) struct Directory {
+    by_slot: BTreeMap<Slot, (Boot, Place)>,
+    /// The log index that it was made from.
+    pub(crate) applied_index: u64,
+}
+
+impl Directory {
+    /// Decides where an id's messages go.
+    pub(crate) fn route(&self, id: &MintedId) -> Route {
+        let Some((boot, place)) = self.by_slot.get(&id.slot()) else { return Route::Unknown };
+        match id.boot().cmp(boot) {
+            std::cmp::Ordering::Less => Route::Gone,
+            std::cmp::Ordering::Greater => Route::Unknown,
+            std::cmp::Ordering::Equal => match place {
+                Place::Here => Route::Here,
+                Place::At(peer) => Route::At(peer.clone()),
+                Place::Down(node) => Route::Down(node.clone()),
+            },
+        }
+    }
+}
+
+/// The one task that writes the directory.
+#[derive(Debug)]
+pub(crate) struct DirectoryWriter {
+    local: NodeId,
+    session: Session,
+    registry: Arc<PeerRegistry>,
+    table: Arc<ConnectionTable>,
+    directory: Arc<ArcSwap<Directory>>,
+    applied: watch::Sender<u64>,
+}
+
+impl DirectoryWriter {
+    pub(crate) fn new(
+        (local, session): (NodeId, Session),
+        registry: Arc<PeerRegistry>,
+        table: Arc<ConnectionTable>,
+        directory: Arc<ArcSwap<Directory>>,
+        applied: watch::Sender<u64>,
+    ) -> DirectoryWriter {
+        DirectoryWriter { local, session, registry, table, directory, applied }
+    }
+
+    /// Runs until consensus has stopped.
+    pub(crate) async fn run(self, mut state: watch::Receiver<Arc<ClusterState>>) {
+        loop {
+            let current = Arc::clone(&state.borrow_and_update());
+            self.write(&current);
+            if state.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    fn write(&self, state: &ClusterState) {
+        let local = state.members.get(&self.local).filter(|member| member.session == self.session);
+        if let Some(member) = local {
+            self.table.allow_minting(member.slot, member.boot);
+        }
+        let mut by_slot = BTreeMap::new();
+        for (node, member) in &state.members {
+            let place = if *node == self.local { Some(Place::Here) } else { self.peer(node, member, local) };
+            if let Some(place) = place {
+                by_slot.insert(member.slot, (member.boot, place));
+            }
+        }
+        let applied_index = state.applied_index;
+        self.directory.store(Arc::new(Directory { by_slot, applied_index }));
+        self.applied.send_replace(applied_index);
+    }
+
+    /// Keeps the link to one peer as the members say, and says where its messages go.
+    fn peer(&self, node: &NodeId, member: &Member, local: Option<&Member>) -> Option<Place> {
+        let peer = self.registry.get_or_create(node)?;
+        peer.set_target(self.target(node, member, local));
+        match member.liveness {
+            Liveness::Alive => Some(Place::At(peer.handle.clone())),
+            Liveness::Dead { .. } => Some(Place::Down(node.clone())),
+        }
+    }
+
+    fn target(&self, node: &NodeId, member: &Member, local: Option<&Member>) -> LinkTarget {
+        let local_standing = local.map(|local| standing(&self.local, local));
+        let identity = local.filter(|local| local.is_alive() && member.is_alive()).map(|local| {
+            LinkIdentity {
+                local_session: self.session,
+                remote_session: member.session,
+                local_incarnation: local.incarnation,
+                remote_incarnation: member.incarnation,
+            }
+        });
+        LinkTarget {
+            identity,
+            local: local_standing,
+            remote: Some(standing(node, member)),
+            is_over: false,
+        }
+    }
+}
+
+fn standing(node: &NodeId, member: &Member) -> Standing {
+    let ended_at = match member.liveness {
+        Liveness::Dead { at, .. } => Some(at),
+        Liveness::Alive => member.predecessor.map(|predecessor| predecessor.ended_at),
+    };
+    Standing {
+        incarnation: member.incarnation,
+        is_alive: member.is_alive(),
+        last_death: ended_at.map(|index| Death { node: node.clone(), index }),
+    }
+}

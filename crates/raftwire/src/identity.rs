@@ -1,0 +1,82 @@
+//! Who this node is, and where it keeps what it must not forget.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use raftwire_environment::{Disk, Environment};
+use raftwire_protocol::NodeId;
+
+use crate::ClusterOptions;
+
+/// The parent of the default data folders.
+const DATA_ROOT: &str = "raftwire-data";
+/// Holds the name of a node that was given none.
+const NAME_FILE: &str = "node-id";
+
+/// The generated name could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot keep this node's generated name in {path}: {source}; set node_id")]
+pub struct NameError {
+    path: PathBuf,
+    source: io::Error,
+}
+
+/// The node's name and its data folder; `None` where nothing is kept.
+pub(crate) async fn resolve(
+    options: &ClusterOptions,
+    environment: &Environment,
+) -> Result<(NodeId, Option<PathBuf>), NameError> {
+    let node = match &options.node_id {
+        Some(node) => node.clone(),
+        None if options.ephemeral => generate(environment),
+        None => {
+            let root = options.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_ROOT));
+            kept_name(environment, root).await?
+        }
+    };
+    if options.ephemeral {
+        return Ok((node, None));
+    }
+    let default = || Path::new(DATA_ROOT).join(node.as_str());
+    let data_dir = options.data_dir.clone().unwrap_or_else(default);
+    Ok((node, Some(data_dir)))
+}
+
+fn generate(environment: &Environment) -> NodeId {
+    let name = format!("node-{:08x}", environment.random_u64() >> 32);
+    name.parse().expect("a dash and hexadecimal digits are a node id")
+}
+
+/// The name in the folder, made and written there the first time.
+async fn kept_name(environment: &Environment, root: PathBuf) -> Result<NodeId, NameError> {
+    let disk = Arc::clone(environment.disk());
+    let fresh = generate(environment);
+    let path = root.join(NAME_FILE);
+    let kept = environment.executor("node-id").spawn("node-id", {
+        let path = path.clone();
+        async move { read_or_write(disk.as_ref(), &root, &path, &fresh) }
+    });
+    let kept = kept.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    kept.map_err(|source| NameError { path, source })
+}
+
+fn read_or_write(disk: &dyn Disk, root: &Path, path: &Path, fresh: &NodeId) -> io::Result<NodeId> {
+    match disk.read(path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            return text.trim().parse().map_err(io::Error::other);
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    disk.create_dir_all(root)?;
+    let temporary = path.with_extension("new");
+    let mut file = disk.open_append(&temporary)?;
+    file.truncate(0)?;
+    file.append(fresh.as_str().as_bytes())?;
+    file.sync_data()?;
+    disk.rename(&temporary, path)?;
+    disk.sync_dir(root)?;
+    Ok(fresh.clone())
+}

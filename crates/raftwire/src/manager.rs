@@ -1,0 +1,217 @@
+//! One node of the cluster, as an application holds it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use arc_swap::ArcSwap;
+use raftwire_consensus::{ClusterEvent, ClusterState, RaftNode, RaftStatus};
+use raftwire_environment::{Environment, Executor};
+use raftwire_protocol::{CloseCode, ConnectionId, NodeId};
+use raftwire_transport::ClusterTransport;
+use tokio::sync::{broadcast, watch};
+
+use crate::connection::{ConnectionTable, Delivery};
+use crate::directory::Directory;
+use crate::peer::{PeerRegistry, Rpc};
+use crate::report::minted;
+use crate::{ClusterEvents, ClusterRouter, ConnectionInfo, Outbox};
+
+/// A connection was not registered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AcceptError {
+    /// The cluster has not made this node a member yet, so that there is nothing to make an id
+    /// of. Try again when the node is ready.
+    #[error("this node is not a member of the cluster yet")]
+    NotReady,
+    /// The node stops.
+    #[error("this node is stopping")]
+    Stopping,
+    /// Ids tell 2²⁴ connections of one process apart.
+    #[error("this process holds as many connections as ids can tell apart")]
+    Full,
+    /// The application delivers by a provider of its own; use
+    /// [`ClusterManager::register_connection`].
+    #[error("this node delivers by the application's provider: register the connection instead")]
+    OwnProvider,
+}
+
+pub(crate) struct Inner {
+    pub(crate) node: NodeId,
+    pub(crate) environment: Environment,
+    pub(crate) raft: Arc<RaftNode>,
+    pub(crate) state: watch::Receiver<Arc<ClusterState>>,
+    pub(crate) status: watch::Receiver<RaftStatus>,
+    pub(crate) router: ClusterRouter,
+    pub(crate) table: Arc<ConnectionTable>,
+    pub(crate) delivery: Delivery,
+    pub(crate) directory: Arc<ArcSwap<Directory>>,
+    pub(crate) rpc: Arc<Rpc>,
+    pub(crate) registry: Arc<PeerRegistry>,
+    pub(crate) transport: Arc<dyn ClusterTransport>,
+    pub(crate) events: broadcast::Sender<ClusterEvent>,
+    pub(crate) is_stopping: AtomicBool,
+    pub(crate) stopped: tokio::sync::Mutex<bool>,
+    /// Keeps the control lane's thread for as long as the node lives.
+    pub(crate) _executor: Executor,
+}
+
+/// One node of the cluster. Cheap to clone; the node lives until [`stop`](Self::stop), or until
+/// the last clone is dropped, which to the others is a crash.
+#[derive(Clone)]
+pub struct ClusterManager {
+    pub(crate) inner: Arc<Inner>,
+}
+
+impl fmt::Debug for ClusterManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClusterManager").field("node", &self.inner.node).finish_non_exhaustive()
+    }
+}
+
+impl ClusterManager {
+    /// This node's name.
+    pub fn node_id(&self) -> &NodeId {
+        &self.inner.node
+    }
+
+    /// Takes messages to connections, wherever they live.
+    pub fn router(&self) -> &ClusterRouter {
+        &self.inner.router
+    }
+
+    /// The consensus under this node: terms, indices, and what diagnosis needs.
+    pub fn raft(&self) -> &RaftNode {
+        &self.inner.raft
+    }
+
+    /// Gives a new client connection an id and an outbox. It costs the cluster nothing: no other
+    /// node is asked or told. `endpoint` is the path that the client connected to.
+    ///
+    /// The connection is unregistered when the outbox is dropped.
+    ///
+    /// # Errors
+    /// See [`AcceptError`].
+    pub fn accept(
+        &self,
+        endpoint: &str,
+        info: ConnectionInfo,
+    ) -> Result<(ConnectionId, Outbox), AcceptError> {
+        let Delivery::Outboxes(outboxes) = &self.inner.delivery else {
+            return Err(AcceptError::OwnProvider);
+        };
+        let minting = self.inner.minting()?;
+        outboxes.open(minting, self.inner.complete(endpoint, info)).map_err(|_| AcceptError::Full)
+    }
+
+    /// Gives a connection an id, whose messages go to the application's
+    /// [`ConnectionProvider`](crate::ConnectionProvider).
+    ///
+    /// # Errors
+    /// See [`AcceptError`].
+    pub fn register_connection(
+        &self,
+        endpoint: &str,
+        info: ConnectionInfo,
+    ) -> Result<ConnectionId, AcceptError> {
+        let minting = self.inner.minting()?;
+        let info = Arc::new(self.inner.complete(endpoint, info));
+        let entry = crate::connection::Entry { info, outbox: None };
+        let id = self.inner.table.insert(minting, entry).map_err(|_| AcceptError::Full)?;
+        Ok(ConnectionId::Minted(id))
+    }
+
+    /// Ends a connection of this node, after what its outbox holds: its socket is to be closed
+    /// with `code`. An unknown one is nothing to do.
+    pub fn unregister_connection(&self, connection: &ConnectionId, code: CloseCode) {
+        if let Some(id) = minted(connection) {
+            self.inner.delivery.close(id, code);
+        }
+    }
+
+    /// The connections of this node.
+    pub fn local_connections(&self) -> usize {
+        self.inner.table.len()
+    }
+
+    /// Whether this node leads: a quorum has acknowledged it within its lease.
+    pub fn is_leader(&self) -> bool {
+        self.inner.raft.is_leader()
+    }
+
+    /// The leader that this node knows of.
+    pub fn leader(&self) -> Option<NodeId> {
+        self.inner.status.borrow().leader.clone()
+    }
+
+    /// The Raft term that this node is in.
+    pub fn term(&self) -> u64 {
+        self.inner.status.borrow().term
+    }
+
+    /// What this node knows of consensus, to watch.
+    pub fn status(&self) -> watch::Receiver<RaftStatus> {
+        self.inner.status.clone()
+    }
+
+    /// Whether this node may serve: it is a member, its lease holds, and it does not stop.
+    pub fn is_ready(&self) -> bool {
+        let lease = self.inner.raft.lease();
+        !self.inner.is_stopping.load(Ordering::Relaxed)
+            && self.inner.table.minting().is_some()
+            && lease.holds(self.inner.environment.boot_time())
+    }
+
+    /// Waits until the node is ready for the first time. Ends as well when the node stops.
+    ///
+    /// # Cancel safety
+    /// Cancel safe.
+    pub async fn ready(&self) {
+        /// Fine enough for a person who waits at a prompt.
+        const LOOK: std::time::Duration = std::time::Duration::from_millis(10);
+        while !self.is_ready() && !self.inner.is_stopping.load(Ordering::Relaxed) {
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+
+    /// Events from now on.
+    pub fn events(&self) -> ClusterEvents {
+        ClusterEvents::new(self.inner.events.subscribe())
+    }
+
+    /// Leaves the cluster: clients are told to go, leadership is handed over, the others learn
+    /// that this node has stopped. Ends within its own deadlines, whatever the peers do; calling
+    /// it again does nothing.
+    pub async fn stop(&self) {
+        let inner = &self.inner;
+        inner.is_stopping.store(true, Ordering::Relaxed);
+        let mut stopped = inner.stopped.lock().await;
+        if std::mem::replace(&mut *stopped, true) {
+            return;
+        }
+        for id in inner.table.ids() {
+            inner.delivery.close(&id, CloseCode::GOING_AWAY);
+        }
+        inner.raft.stop().await;
+        inner.registry.close();
+        inner.transport.stop().await;
+    }
+}
+
+impl Inner {
+    fn minting(
+        &self,
+    ) -> Result<(raftwire_protocol::Slot, raftwire_protocol::Boot), AcceptError> {
+        if self.is_stopping.load(Ordering::Relaxed) {
+            return Err(AcceptError::Stopping);
+        }
+        self.table.minting().ok_or(AcceptError::NotReady)
+    }
+
+    fn complete(&self, endpoint: &str, mut info: ConnectionInfo) -> ConnectionInfo {
+        endpoint.clone_into(&mut info.endpoint);
+        info.connected_at = Some(self.environment.unix_time());
+        info
+    }
+}

@@ -1,0 +1,131 @@
+//! The members as an application sees them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use prost::Message as _;
+use raftwire_consensus::Member;
+use raftwire_protocol::{ConnectionId, Incarnation, NodeId};
+
+use crate::manager::{ClusterManager, Inner};
+use crate::peer::Service;
+use crate::report::{ConnectionCount, Question, Report, minted};
+use crate::{ConnectionInfo, RouteOutcome};
+
+/// How long a living node may take to report of itself. Generous for a round trip: what does not
+/// answer is named, not waited for.
+const REPORT_DEADLINE: Duration = Duration::from_secs(1);
+
+/// One member of the cluster.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NodeView {
+    /// Its name.
+    pub node: NodeId,
+    /// Where it listens, if it said so.
+    pub address: Option<String>,
+    /// Its newest incarnation.
+    pub incarnation: Incarnation,
+    /// Whether the cluster holds it alive.
+    pub is_alive: bool,
+    /// Whether it is the leader that this node knows of.
+    pub is_leader: bool,
+    /// Whether it is this node.
+    pub is_local: bool,
+}
+
+impl ClusterManager {
+    /// Every member that this node knows of, living or dead, by name.
+    pub fn nodes(&self) -> Vec<NodeView> {
+        let leader = self.leader();
+        let local = self.node_id();
+        let view = |(node, member): (&NodeId, &Member)| NodeView {
+            node: node.clone(),
+            address: member.address.clone(),
+            incarnation: member.incarnation,
+            is_alive: member.is_alive(),
+            is_leader: leader.as_ref() == Some(node),
+            is_local: node == local,
+        };
+        self.inner.state.borrow().members.iter().map(view).collect()
+    }
+
+    /// The connections of each living node, asked now; `None` where a node did not answer.
+    pub async fn connections_by_node(&self) -> BTreeMap<NodeId, Option<u64>> {
+        let alive = self.nodes().into_iter().filter(|view| view.is_alive || view.is_local);
+        let counts = alive.map(|view| async move {
+            if view.is_local {
+                return (view.node, Some(self.local_connections() as u64));
+            }
+            let report = self.inner.report(&view.node, &Question::default()).await;
+            (view.node, report.map(|report| report.connections))
+        });
+        join_all(counts).await.into_iter().collect()
+    }
+
+    /// How many connections the cluster holds, asked now of every living node.
+    pub async fn cluster_connections(&self) -> ConnectionCount {
+        let mut count = ConnectionCount::default();
+        for (node, connections) in self.connections_by_node().await {
+            match connections {
+                Some(connections) => count.total += connections,
+                None => count.unknown.push(node),
+            }
+        }
+        count
+    }
+
+    /// The living node with the fewest connections, of those that answer; the smaller name wins a
+    /// tie. A good place to send a new client.
+    pub async fn least_loaded_node(&self) -> Option<NodeId> {
+        let counts = self.connections_by_node().await.into_iter();
+        let known = counts.filter_map(|(node, count)| Some((count?, node)));
+        known.min().map(|(_, node)| node)
+    }
+
+    /// What is known of a connection, asked of the node that holds it.
+    ///
+    /// # Errors
+    /// The outcome that a message to it would have had: [`RouteOutcome::NotFound`],
+    /// [`RouteOutcome::NodeDown`], [`RouteOutcome::Unavailable`], or
+    /// [`RouteOutcome::Deadline`] where its node does not answer.
+    pub async fn connection_info(
+        &self,
+        connection: &ConnectionId,
+    ) -> Result<ConnectionInfo, RouteOutcome> {
+        use crate::directory::Route;
+
+        let id = minted(connection).ok_or(RouteOutcome::NotFound)?;
+        let route = self.inner.directory.load().route(id);
+        match route {
+            Route::Here => {
+                let entry = self.inner.table.get(id).ok_or(RouteOutcome::NotFound)?;
+                Ok(ConnectionInfo::clone(&entry.info))
+            }
+            Route::At(peer) => {
+                let report = self.inner.report(peer.node(), &Question::about(id)).await;
+                let report = report.ok_or(RouteOutcome::Deadline { transmitted: true })?;
+                report.into_info().ok_or(RouteOutcome::NotFound)
+            }
+            Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
+            Route::Gone => Err(RouteOutcome::NotFound),
+            Route::Unknown => Err(RouteOutcome::Unavailable),
+        }
+    }
+}
+
+impl Inner {
+    async fn report(&self, node: &NodeId, question: &Question) -> Option<Report> {
+        let question = question.encode_to_vec();
+        let answer = self.rpc.call(Service::Node, node, &question, REPORT_DEADLINE).await;
+        match answer {
+            Ok(answer) => Report::decode(Bytes::from(answer)).ok(),
+            Err(error) => {
+                tracing::debug!(%node, %error, "no report");
+                None
+            }
+        }
+    }
+}

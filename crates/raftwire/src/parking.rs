@@ -1,0 +1,303 @@
+//! Messages that wait, in order, until this node knows who owns their connection.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use async_trait::async_trait;
+use raftwire_protocol::MintedId;
+use tokio::sync::{OwnedMutexGuard, watch};
+
+use crate::{FullQueue, RouteOutcome};
+
+/// Payload that may be parked in all. Senders that ask for unknown connections faster than a
+/// leader answers are told that this node is busy.
+const PARKED_BYTES_MAX: usize = 1024 * 1024;
+/// What a parked message costs beside its payload.
+const PARKED_OVERHEAD_BYTES: usize = 256;
+
+/// Brings this node's directory up to what the cluster has agreed on by now.
+#[async_trait]
+pub(crate) trait Resolver: fmt::Debug + Send + Sync {
+    /// Returns once the directory holds everything that was committed before the call.
+    /// `false`: that cannot be had now (no leader, no quorum).
+    async fn catch_up(&self) -> bool;
+}
+
+#[derive(Debug, Default)]
+struct Parked {
+    /// A fair lock for each connection that is waited for: its queue is the order.
+    queues: BTreeMap<MintedId, (Arc<tokio::sync::Mutex<()>>, usize)>,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct Shared {
+    resolver: Arc<dyn Resolver>,
+    parked: Mutex<Parked>,
+    /// The number of the last question that was begun, and of the last that was answered.
+    rounds: watch::Sender<Rounds>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Rounds {
+    begun: u64,
+    ended: u64,
+    is_current: bool,
+}
+
+/// The waiting room.
+#[derive(Debug)]
+pub(crate) struct Parking {
+    shared: Arc<Shared>,
+}
+
+/// A place at the head of a connection's queue. Dropping it lets the next one go.
+#[derive(Debug)]
+pub(crate) struct Ticket {
+    // Declared first, dropped first: the next in line runs when the lock is free.
+    _turn: OwnedMutexGuard<()>,
+    _seat: Seat,
+}
+
+#[derive(Debug)]
+struct Seat {
+    shared: Arc<Shared>,
+    id: MintedId,
+    bytes: usize,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        let mut parked = self.shared.lock();
+        parked.bytes -= self.bytes;
+        if let Some((_, waiting)) = parked.queues.get_mut(&self.id) {
+            *waiting -= 1;
+            if *waiting == 0 {
+                parked.queues.remove(&self.id);
+            }
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Parked> {
+        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a question that was begun after this call: concurrent callers share it.
+    async fn catch_up(&self) -> bool {
+        let mut rounds = self.rounds.subscribe();
+        let needed = rounds.borrow().begun + 1;
+        loop {
+            let now = *rounds.borrow_and_update();
+            if now.ended >= needed {
+                return now.is_current;
+            }
+            if now.begun > now.ended {
+                if rounds.changed().await.is_err() {
+                    return false;
+                }
+                continue;
+            }
+            let mut is_mine = false;
+            self.rounds.send_if_modified(|rounds| {
+                is_mine = rounds.begun == rounds.ended;
+                rounds.begun += u64::from(is_mine);
+                is_mine
+            });
+            if is_mine {
+                let mut round = Round { shared: self, answer: None };
+                round.answer = Some(self.resolver.catch_up().await);
+            }
+        }
+    }
+}
+
+/// A question that is under way; it ends even where its asker is dropped.
+struct Round<'a> {
+    shared: &'a Shared,
+    /// `None`: its asker was dropped, so that somebody else must ask.
+    answer: Option<bool>,
+}
+
+impl Drop for Round<'_> {
+    fn drop(&mut self) {
+        self.shared.rounds.send_modify(|rounds| match self.answer {
+            Some(is_current) => {
+                rounds.ended = rounds.begun;
+                rounds.is_current = is_current;
+            }
+            None => rounds.begun = rounds.ended,
+        });
+    }
+}
+
+impl Parking {
+    pub(crate) fn new(resolver: Arc<dyn Resolver>) -> Parking {
+        let (rounds, _) = watch::channel(Rounds::default());
+        let parked = Mutex::new(Parked::default());
+        Parking { shared: Arc::new(Shared { resolver, parked, rounds }) }
+    }
+
+    /// Whether messages for this connection wait: later ones must wait behind them.
+    pub(crate) fn is_parked(&self, id: &MintedId) -> bool {
+        let parked = self.shared.lock();
+        !parked.queues.is_empty() && parked.queues.contains_key(id)
+    }
+
+    /// Waits until the directory is current, in line with the other messages for `id`.
+    pub(crate) async fn enter(
+        &self,
+        id: &MintedId,
+        payload_bytes: usize,
+        deadline: Instant,
+    ) -> Result<Ticket, RouteOutcome> {
+        let (seat, queue) = self.sit(id, payload_bytes)?;
+        let wait = async {
+            let turn = queue.lock_owned().await;
+            self.shared.catch_up().await.then_some(turn)
+        };
+        match tokio::time::timeout_at(deadline.into(), wait).await {
+            Ok(Some(turn)) => Ok(Ticket { _turn: turn, _seat: seat }),
+            Ok(None) => Err(RouteOutcome::Unavailable),
+            Err(_) => Err(RouteOutcome::Deadline { transmitted: false }),
+        }
+    }
+
+    fn sit(
+        &self,
+        id: &MintedId,
+        payload_bytes: usize,
+    ) -> Result<(Seat, Arc<tokio::sync::Mutex<()>>), RouteOutcome> {
+        let bytes = payload_bytes + PARKED_OVERHEAD_BYTES;
+        let mut parked = self.shared.lock();
+        if parked.bytes > 0 && parked.bytes + bytes > PARKED_BYTES_MAX {
+            return Err(RouteOutcome::Busy { queue: FullQueue::Parked });
+        }
+        parked.bytes += bytes;
+        let (queue, waiting) = parked.queues.entry(*id).or_default();
+        *waiting += 1;
+        let queue = Arc::clone(queue);
+        drop(parked);
+        Ok((Seat { shared: Arc::clone(&self.shared), id: *id, bytes }, queue))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use futures_util::future::join_all;
+    use raftwire_environment::Environment;
+    use raftwire_protocol::{Boot, Slot};
+
+    use super::*;
+
+    #[derive(Debug)]
+    struct Counting {
+        questions: AtomicU64,
+        takes: Duration,
+        is_current: bool,
+    }
+
+    #[async_trait]
+    impl Resolver for Counting {
+        async fn catch_up(&self) -> bool {
+            self.questions.fetch_add(1, Ordering::Relaxed);
+            tokio::time::sleep(self.takes).await;
+            self.is_current
+        }
+    }
+
+    fn parking(takes: Duration, is_current: bool) -> (Parking, Arc<Counting>) {
+        let resolver = Arc::new(Counting { questions: AtomicU64::new(0), takes, is_current });
+        (Parking::new(Arc::clone(&resolver) as Arc<dyn Resolver>), resolver)
+    }
+
+    fn id(index: u32) -> MintedId {
+        MintedId::new(Slot::new(1), Boot::new(1), index, 0, 0)
+    }
+
+    fn in_seconds(seconds: u64) -> Instant {
+        Environment::real().now() + Duration::from_secs(seconds)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_thousand_questions_at_once_are_one() {
+        let (parking, resolver) = parking(Duration::from_millis(10), true);
+        let asks = (0..1_000).map(|index| parking.enter(&id(index), 0, in_seconds(5)));
+
+        let tickets = join_all(asks).await;
+
+        assert!(tickets.iter().all(Result::is_ok));
+        assert!(resolver.questions.load(Ordering::Relaxed) <= 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_arrives_while_one_is_under_way_joins_the_next() {
+        let (parking, resolver) = parking(Duration::from_millis(10), true);
+        let id_of_late = id(2);
+        let late = async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            parking.enter(&id_of_late, 0, in_seconds(5)).await
+        };
+
+        let id_of_early = id(1);
+        let (early, late) = tokio::join!(parking.enter(&id_of_early, 0, in_seconds(5)), late);
+
+        assert!(early.is_ok() && late.is_ok());
+        assert_eq!(resolver.questions.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_quorum_is_unavailable_and_never_not_found() {
+        let (parking, _) = parking(Duration::ZERO, false);
+
+        let refused = parking.enter(&id(1), 0, in_seconds(5)).await;
+
+        assert_eq!(refused.map(drop), Err(RouteOutcome::Unavailable));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waiting_ends_with_the_deadline() {
+        let (parking, _) = parking(Duration::from_secs(60), true);
+
+        let late = parking.enter(&id(1), 0, in_seconds(1)).await;
+
+        assert_eq!(late.map(drop), Err(RouteOutcome::Deadline { transmitted: false }));
+        assert!(!parking.is_parked(&id(1)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn parked_bytes_are_bounded() {
+        let (parking, _) = parking(Duration::from_millis(1), true);
+        let (one, two) = (id(1), id(2));
+        let first = parking.enter(&one, PARKED_BYTES_MAX, in_seconds(5));
+        let second = parking.enter(&two, 1, in_seconds(5));
+
+        let (first, second) = tokio::join!(first, second);
+
+        assert!(first.is_ok());
+        assert_eq!(second.map(drop), Err(RouteOutcome::Busy { queue: FullQueue::Parked }));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn later_messages_wait_behind_earlier_ones() {
+        let (parking, _) = parking(Duration::from_millis(1), true);
+        let connection = id(1);
+        let first = parking.enter(&connection, 0, in_seconds(5)).await.expect("current");
+        assert!(parking.is_parked(&connection));
+
+        let second = parking.enter(&connection, 0, in_seconds(5));
+        tokio::pin!(second);
+        let early = tokio::time::timeout(Duration::from_secs(1), &mut second).await;
+        assert!(early.is_err(), "the first still has its turn");
+        drop(first);
+
+        assert!(second.await.is_ok());
+        assert!(!parking.is_parked(&connection));
+    }
+}

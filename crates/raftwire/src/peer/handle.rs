@@ -1,0 +1,108 @@
+//! The router's end of one peer: a bounded queue into the task that owns the link.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
+
+use bytes::Bytes;
+use raftwire_protocol::{Frame, MintedId, NodeId, PacketHeader};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{FullQueue, RouteOutcome};
+
+/// Messages that may wait for the peer's task. It empties the queue at every turn, so this much
+/// gathers only while the task does not run.
+const COMMANDS_MAX: usize = 4096;
+/// Payload that may wait for the peer's task, so that few large messages are bounded too. At
+/// least one message always passes.
+const COMMAND_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Packets that may wait for the peer's task. A packet more is dropped, which the link repairs.
+const PACKETS_MAX: usize = 1024;
+
+/// A message on its way to the peer's link.
+#[derive(Debug)]
+pub(crate) struct Send {
+    pub(crate) connection: MintedId,
+    pub(crate) frame: Frame,
+    pub(crate) deadline: Instant,
+    /// `None`: fire and forget.
+    pub(crate) reply: Option<oneshot::Sender<RouteOutcome>>,
+    /// Who wants to learn that it was written.
+    pub(crate) written: Option<oneshot::Sender<bool>>,
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Send(Send),
+    TellWritten { token: u64, written: bool },
+}
+
+/// A packet of the peer's authenticated session.
+pub(super) type Packet = (PacketHeader, Bytes);
+
+#[derive(Debug)]
+struct Shared {
+    node: NodeId,
+    commands: mpsc::Sender<Command>,
+    packets: mpsc::Sender<Packet>,
+    waiting_bytes: AtomicUsize,
+}
+
+/// Reaches the task of one peer. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerHandle {
+    shared: Arc<Shared>,
+}
+
+/// The task's ends of the queues.
+#[derive(Debug)]
+pub(super) struct Queues {
+    pub(super) commands: mpsc::Receiver<Command>,
+    pub(super) packets: mpsc::Receiver<Packet>,
+}
+
+impl PeerHandle {
+    pub(super) fn new(node: NodeId) -> (PeerHandle, Queues) {
+        let (commands, commands_receiver) = mpsc::channel(COMMANDS_MAX);
+        let (packets, packets_receiver) = mpsc::channel(PACKETS_MAX);
+        let waiting_bytes = AtomicUsize::new(0);
+        let shared = Arc::new(Shared { node, commands, packets, waiting_bytes });
+        let queues = Queues { commands: commands_receiver, packets: packets_receiver };
+        (PeerHandle { shared }, queues)
+    }
+
+    pub(crate) fn node(&self) -> &NodeId {
+        &self.shared.node
+    }
+
+    /// Queues a message for the link. Never waits.
+    pub(crate) fn send(&self, message: Send) -> Result<(), RouteOutcome> {
+        let bytes = message.frame.len();
+        let before = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let is_room = before == 0 || before + bytes <= COMMAND_BYTES_MAX;
+        if is_room && self.shared.commands.try_send(Command::Send(message)).is_ok() {
+            return Ok(());
+        }
+        self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        if self.shared.commands.is_closed() {
+            return Err(RouteOutcome::Unavailable);
+        }
+        Err(RouteOutcome::Busy { queue: FullQueue::Peer })
+    }
+
+    /// Tells the peer what became of a frame that it asked about. Where the queue is full the
+    /// peer is not told, and its sender learns what it knew already: delivered.
+    pub(crate) fn tell_written(&self, token: u64, written: bool) {
+        let _ = self.shared.commands.try_send(Command::TellWritten { token, written });
+    }
+
+    /// Says that the task has taken a message out of its queue.
+    pub(super) fn taken(&self, message: &Send) {
+        self.shared.waiting_bytes.fetch_sub(message.frame.len(), Ordering::Relaxed);
+    }
+
+    /// Hands a packet to the link. A full queue drops it: the link repairs what is lost.
+    pub(super) fn packet(&self, packet: Packet) {
+        let _ = self.shared.packets.try_send(packet);
+    }
+}

@@ -1,0 +1,194 @@
+//! What two libraries say to each other over a link: a short head, then the payload as it is.
+
+use bytes::{BufMut, Bytes, BytesMut};
+use raftwire_protocol::{Frame, FrameKind, MintedId};
+
+use crate::connection::Undeliverable;
+
+const DELIVER: u8 = 1;
+const WRITTEN: u8 = 2;
+
+const FLAG_BINARY: u8 = 1;
+const FLAG_TELL_WRITTEN: u8 = 1 << 1;
+const FLAG_IS_WRITTEN: u8 = 1;
+
+const CONNECTION_BYTES: usize = 16;
+const TOKEN_BYTES: usize = 8;
+/// The longest head: kind, flags, connection, token.
+const HEAD_BYTES_MAX: usize = 2 + CONNECTION_BYTES + TOKEN_BYTES;
+
+/// All answers of the second kind share one order: they are tiny and concern no connection's
+/// own order.
+pub(super) const ORDER_OF_WRITTEN: u128 = u128::MAX;
+
+/// One message of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Message {
+    /// A frame for a connection of the receiver.
+    Deliver {
+        connection: MintedId,
+        frame: Frame,
+        /// The sender wants a [`Message::Written`] with this token.
+        tell_written: Option<u64>,
+    },
+    /// What became of a frame after it was in the outbox: written to the socket, or dropped with
+    /// the connection.
+    Written { token: u64, written: bool },
+}
+
+/// The bytes are no message of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed link message")]
+pub(super) struct MalformedMessage;
+
+impl Message {
+    /// The head; the payload follows it unchanged.
+    pub(super) fn head(&self) -> Bytes {
+        let mut head = BytesMut::with_capacity(HEAD_BYTES_MAX);
+        match self {
+            Message::Deliver { connection, frame, tell_written } => {
+                let binary = if frame.kind() == FrameKind::Binary { FLAG_BINARY } else { 0 };
+                let tell = if tell_written.is_some() { FLAG_TELL_WRITTEN } else { 0 };
+                head.put_u8(DELIVER);
+                head.put_u8(binary | tell);
+                head.put_slice(&connection.as_bytes());
+                if let Some(token) = tell_written {
+                    head.put_u64(*token);
+                }
+            }
+            Message::Written { token, written } => {
+                head.put_u8(WRITTEN);
+                head.put_u8(if *written { FLAG_IS_WRITTEN } else { 0 });
+                head.put_u64(*token);
+            }
+        }
+        head.freeze()
+    }
+
+    pub(super) fn decode(mut body: Bytes) -> Result<Message, MalformedMessage> {
+        let [kind, flags] = take(&mut body)?;
+        match kind {
+            DELIVER => {
+                let connection = MintedId::from_bytes(take::<CONNECTION_BYTES>(&mut body)?);
+                let tell_written = if flags & FLAG_TELL_WRITTEN == 0 {
+                    None
+                } else {
+                    Some(u64::from_be_bytes(take(&mut body)?))
+                };
+                let frame = if flags & FLAG_BINARY == 0 {
+                    Frame::from_utf8(body).map_err(|_| MalformedMessage)?
+                } else {
+                    Frame::binary(body)
+                };
+                Ok(Message::Deliver { connection, frame, tell_written })
+            }
+            WRITTEN => {
+                let token = u64::from_be_bytes(take(&mut body)?);
+                Ok(Message::Written { token, written: flags & FLAG_IS_WRITTEN != 0 })
+            }
+            _ => Err(MalformedMessage),
+        }
+    }
+}
+
+fn take<const N: usize>(body: &mut Bytes) -> Result<[u8; N], MalformedMessage> {
+    if body.len() < N {
+        return Err(MalformedMessage);
+    }
+    body.split_to(N).as_ref().try_into().map_err(|_| MalformedMessage)
+}
+
+/// Why a frame was not delivered, as the acknowledgement carries it. The numbers are the wire's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    NotFound,
+    SlowConsumer,
+    Expired,
+    Refused,
+}
+
+impl Failure {
+    pub(super) fn code(self) -> u8 {
+        match self {
+            Failure::NotFound => 1,
+            Failure::SlowConsumer => 2,
+            Failure::Expired => 3,
+            Failure::Refused => 4,
+        }
+    }
+
+    /// A code that a newer peer may use means at least this much: it did not happen.
+    pub(super) fn from_code(code: u8) -> Failure {
+        match code {
+            1 => Failure::NotFound,
+            2 => Failure::SlowConsumer,
+            3 => Failure::Expired,
+            _ => Failure::Refused,
+        }
+    }
+}
+
+impl From<Undeliverable> for Failure {
+    fn from(reason: Undeliverable) -> Failure {
+        match reason {
+            Undeliverable::NotFound => Failure::NotFound,
+            Undeliverable::SlowConsumer => Failure::SlowConsumer,
+            Undeliverable::Refused => Failure::Refused,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn wire(message: &Message) -> Bytes {
+        let mut body = BytesMut::from(message.head().as_ref());
+        if let Message::Deliver { frame, .. } = message {
+            body.extend_from_slice(frame.payload());
+        }
+        body.freeze()
+    }
+
+    fn any_frame() -> impl Strategy<Value = Frame> {
+        prop_oneof![
+            any::<String>().prop_map(Frame::text),
+            any::<Vec<u8>>().prop_map(|bytes| Frame::binary(bytes)),
+        ]
+    }
+
+    fn any_message() -> impl Strategy<Value = Message> {
+        let deliver = (any::<[u8; 16]>(), any_frame(), any::<Option<u64>>()).prop_map(
+            |(id, frame, tell_written)| Message::Deliver {
+                connection: MintedId::from_bytes(id),
+                frame,
+                tell_written,
+            },
+        );
+        let written = (any::<u64>(), any::<bool>())
+            .prop_map(|(token, written)| Message::Written { token, written });
+        prop_oneof![deliver, written]
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(message in any_message()) {
+            prop_assert!(message.head().len() <= HEAD_BYTES_MAX);
+            prop_assert_eq!(Message::decode(wire(&message)), Ok(message));
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in any::<Vec<u8>>()) {
+            let _ = Message::decode(bytes.into());
+        }
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_malformed() {
+        let body = [&[DELIVER, 0][..], &[0; 16], &[0xff]].concat();
+
+        assert_eq!(Message::decode(body.into()), Err(MalformedMessage));
+    }
+}

@@ -1,0 +1,18 @@
+//! The other nodes: who they are, the channels to them, the links over the channels.
+
+mod handle;
+mod hub;
+mod inbound;
+mod message;
+mod registry;
+mod rpc;
+mod task;
+mod waiting;
+
+pub(crate) use handle::{PeerHandle, Send};
+pub(crate) use hub::{Admission, Hub, HubContext};
+pub(crate) use inbound::Inbound;
+pub(crate) use registry::PeerRegistry;
+pub(crate) use rpc::{Answer, ConsensusNetwork, Rpc, Service};
+pub(crate) use task::{LinkTarget, PeerContext, Standing};
+pub(crate) use waiting::Death;

@@ -1,0 +1,146 @@
+//! All peers that this node has heard of, and the channels by which they are reached now.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use raftwire_protocol::{NodeId, Session};
+use raftwire_transport::Channel;
+use tokio::sync::watch;
+
+use super::handle::PeerHandle;
+use super::task::{LinkTarget, PeerContext, PeerTask};
+
+/// Peers that one node keeps. Far above what any cluster has: it bounds what authenticated but
+/// misconfigured strangers can cost.
+const PEERS_MAX: usize = 1024;
+/// Weight of a new round trip in the average: one in eight, as RFC 6298 has it.
+const ROUND_TRIP_WEIGHT: u32 = 8;
+
+/// The channel on which a peer's authenticated session answers questions.
+#[derive(Clone, Debug)]
+pub(crate) struct ControlChannel {
+    pub(crate) channel: Channel,
+    pub(crate) session: Session,
+}
+
+/// One peer.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    pub(crate) handle: PeerHandle,
+    control: RwLock<Option<ControlChannel>>,
+    data: watch::Sender<Option<Channel>>,
+    target: watch::Sender<LinkTarget>,
+    round_trip: Mutex<Option<Duration>>,
+}
+
+impl Peer {
+    pub(crate) fn control(&self) -> Option<ControlChannel> {
+        self.control.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_control(&self, channel: Option<ControlChannel>) {
+        *self.control.write().unwrap_or_else(PoisonError::into_inner) = channel;
+    }
+
+    pub(super) fn set_data(&self, channel: Option<Channel>) {
+        self.data.send_replace(channel);
+    }
+
+    /// Which link the peer's task is to keep.
+    pub(crate) fn set_target(&self, target: LinkTarget) {
+        self.target.send_if_modified(|current| {
+            let is_other = *current != target && !current.is_over;
+            if is_other {
+                *current = target;
+            }
+            is_other
+        });
+    }
+
+    /// Ends the task, after it has settled what waits.
+    fn end(&self) {
+        self.target.send_modify(|target| *target = LinkTarget { is_over: true, ..LinkTarget::default() });
+    }
+
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        *self.round_trip.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn measured(&self, sample: Duration) {
+        let mut average = self.round_trip.lock().unwrap_or_else(PoisonError::into_inner);
+        *average = Some(match *average {
+            Some(old) => (old * (ROUND_TRIP_WEIGHT - 1) + sample) / ROUND_TRIP_WEIGHT,
+            None => sample,
+        });
+    }
+}
+
+/// The peers by name. Dropping it ends their tasks.
+#[derive(Debug)]
+pub(crate) struct PeerRegistry {
+    context: PeerContext,
+    peers: Mutex<Peers>,
+}
+
+#[derive(Debug, Default)]
+struct Peers {
+    by_node: BTreeMap<NodeId, Arc<Peer>>,
+    is_closed: bool,
+}
+
+impl PeerRegistry {
+    pub(crate) fn new(context: PeerContext) -> PeerRegistry {
+        PeerRegistry { context, peers: Mutex::new(Peers::default()) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Peers> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn get(&self, node: &NodeId) -> Option<Arc<Peer>> {
+        self.lock().by_node.get(node).cloned()
+    }
+
+    /// The peer of that name, with a task of its own from now on. `None` when this node keeps as
+    /// many as it can, or stops.
+    pub(crate) fn get_or_create(&self, node: &NodeId) -> Option<Arc<Peer>> {
+        let mut peers = self.lock();
+        if let Some(peer) = peers.by_node.get(node) {
+            return Some(Arc::clone(peer));
+        }
+        if peers.is_closed || peers.by_node.len() >= PEERS_MAX {
+            return None;
+        }
+        let (handle, queues) = PeerHandle::new(node.clone());
+        let (data, data_receiver) = watch::channel(None);
+        let (target, target_receiver) = watch::channel(LinkTarget::default());
+        let context = self.context.clone();
+        let task =
+            PeerTask::new(handle.clone(), queues, context, target_receiver, data_receiver);
+        self.context.environment.spawn("peer", task.run());
+        let peer = Arc::new(Peer {
+            handle,
+            control: RwLock::new(None),
+            data,
+            target,
+            round_trip: Mutex::new(None),
+        });
+        peers.by_node.insert(node.clone(), Arc::clone(&peer));
+        Some(peer)
+    }
+
+    /// Ends the peers' tasks: what they have not settled is settled as the end of this node.
+    pub(crate) fn close(&self) {
+        let peers = {
+            let mut peers = self.lock();
+            peers.is_closed = true;
+            std::mem::take(&mut peers.by_node)
+        };
+        for peer in peers.values() {
+            peer.set_control(None);
+            peer.set_data(None);
+            peer.end();
+        }
+    }
+}

@@ -1,0 +1,343 @@
+//! The task that owns one peer's link: everything that goes to the peer's connections, and
+//! everything that comes from it for ours.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use raftwire_consensus::LeaseView;
+use raftwire_environment::Environment;
+use raftwire_link::{Link, LinkConfig, LinkEvent, LinkIdentity, LinkSendError, Outgoing};
+use raftwire_protocol::{Incarnation, NodeId};
+use raftwire_transport::{Channel, ClusterTransport};
+use tokio::sync::watch;
+
+use super::handle::{Command, Packet, PeerHandle, Queues, Send};
+use super::inbound::Inbound;
+use super::message::{Message, ORDER_OF_WRITTEN};
+use super::waiting::{Death, Waiting};
+use crate::{FullQueue, RouteOutcome};
+
+/// Commands and packets taken from each queue before the link is flushed: bounds the time that
+/// one turn takes.
+const TURN_MAX: usize = 128;
+/// How often a fenced node looks whether it may deliver again: well under the time that a sender
+/// would notice.
+const FENCE_CHECK: Duration = Duration::from_millis(10);
+/// How soon a full transport queue is tried again.
+const FULL_RETRY: Duration = Duration::from_millis(2);
+/// Packets of an incarnation that this node has not heard of yet, kept until it has. More is
+/// dropped: the peer repeats them.
+const EARLY_PACKETS_MAX: usize = 64;
+
+/// Which link there shall be: changes with the members' incarnations.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LinkTarget {
+    /// `None`: one of the two is not a living member.
+    pub(crate) identity: Option<LinkIdentity>,
+    /// What the members say of this node.
+    pub(crate) local: Option<Standing>,
+    /// What the members say of the peer.
+    pub(crate) remote: Option<Standing>,
+    /// This node stops: nothing comes after.
+    pub(crate) is_over: bool,
+}
+
+/// One end of a link, as the members have it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Standing {
+    pub(crate) incarnation: Incarnation,
+    pub(crate) is_alive: bool,
+    /// The death of this incarnation, or of the one before.
+    pub(crate) last_death: Option<Death>,
+}
+
+impl LinkTarget {
+    /// The death that ended a link of these incarnations.
+    fn death_of(&self, ended: &LinkIdentity) -> Option<Death> {
+        let lives = |standing: &Option<Standing>, incarnation| {
+            standing.as_ref().is_some_and(|now| now.is_alive && now.incarnation == incarnation)
+        };
+        let who = if lives(&self.remote, ended.remote_incarnation) {
+            &self.local
+        } else {
+            &self.remote
+        };
+        who.as_ref()?.last_death.clone()
+    }
+}
+
+/// What the task shares with the rest of the node.
+#[derive(Clone, Debug)]
+pub(crate) struct PeerContext {
+    pub(crate) environment: Environment,
+    pub(crate) transport: Arc<dyn ClusterTransport>,
+    pub(crate) inbound: Inbound,
+    pub(crate) lease: LeaseView,
+    pub(crate) link: LinkConfig,
+    pub(crate) message_bytes_max: usize,
+}
+
+pub(super) struct PeerTask {
+    node: NodeId,
+    context: PeerContext,
+    queues: Queues,
+    handle: PeerHandle,
+    target: watch::Receiver<LinkTarget>,
+    channel: watch::Receiver<Option<Channel>>,
+    link: Option<Link>,
+    identity: Option<LinkIdentity>,
+    waiting: Waiting,
+    early: VecDeque<Packet>,
+    is_fenced: bool,
+    retry_at: Option<Instant>,
+}
+
+impl PeerTask {
+    pub(super) fn new(
+        handle: PeerHandle,
+        queues: Queues,
+        context: PeerContext,
+        target: watch::Receiver<LinkTarget>,
+        channel: watch::Receiver<Option<Channel>>,
+    ) -> PeerTask {
+        let node = handle.node().clone();
+        let waiting = Waiting::new(node.clone());
+        PeerTask {
+            node,
+            context,
+            queues,
+            handle,
+            target,
+            channel,
+            link: None,
+            identity: None,
+            waiting,
+            early: VecDeque::new(),
+            is_fenced: false,
+            retry_at: None,
+        }
+    }
+
+    /// Runs until `target` is over; then everything unsettled is settled.
+    pub(super) async fn run(mut self) {
+        self.retarget();
+        loop {
+            let timer = self.next_timer();
+            tokio::select! {
+                biased;
+                changed = self.target.changed() => match changed {
+                    Ok(()) if !self.target.borrow().is_over => self.retarget(),
+                    Ok(()) | Err(_) => break,
+                },
+                // Its end comes with that of `target`.
+                Ok(()) = self.channel.changed() => {}
+                Some(packet) = self.queues.packets.recv() => self.receive(packet),
+                Some(command) = self.queues.commands.recv() => self.execute(command),
+                () = sleep_until(timer), if timer.is_some() => {}
+            }
+            self.turn();
+        }
+        self.close_link();
+    }
+
+    fn now(&self) -> Instant {
+        self.context.environment.now()
+    }
+
+    fn next_timer(&self) -> Option<Instant> {
+        let link = self.link.as_ref()?;
+        let fence = self.is_fenced.then(|| self.now() + FENCE_CHECK);
+        [link.poll_timeout(), fence, self.retry_at].into_iter().flatten().min()
+    }
+
+    /// Takes what else has come, then lets the link speak.
+    fn turn(&mut self) {
+        self.check_fence();
+        for _ in 0..TURN_MAX {
+            let Ok(packet) = self.queues.packets.try_recv() else { break };
+            self.receive(packet);
+        }
+        for _ in 0..TURN_MAX {
+            let Ok(command) = self.queues.commands.try_recv() else { break };
+            self.execute(command);
+        }
+        let now = self.now();
+        if let Some(link) = &mut self.link {
+            if link.poll_timeout().is_some_and(|at| at <= now) {
+                link.handle_timeout(now);
+            }
+        }
+        self.pump(now);
+    }
+
+    /// A node without its lease holds other nodes' frames: looked at once a turn.
+    fn check_fence(&mut self) {
+        self.is_fenced = !self.context.lease.holds(self.context.environment.boot_time());
+        if let Some(link) = &mut self.link {
+            link.hold(self.is_fenced);
+        }
+    }
+
+    fn retarget(&mut self) {
+        let target = self.target.borrow_and_update().clone();
+        if self.identity == target.identity {
+            return;
+        }
+        let death = self.identity.as_ref().and_then(|ended| target.death_of(ended));
+        self.close_link_for(death.as_ref());
+        self.identity = target.identity;
+        let now = self.now();
+        self.link = self.identity.map(|identity| Link::new(self.context.link, identity, now));
+        self.check_fence();
+        for packet in std::mem::take(&mut self.early) {
+            self.receive(packet);
+        }
+    }
+
+    fn close_link(&mut self) {
+        self.close_link_for(None);
+        self.queues.commands.close();
+        while let Ok(command) = self.queues.commands.try_recv() {
+            if let Command::Send(message) = command {
+                self.refuse(message, RouteOutcome::Unavailable);
+            }
+        }
+    }
+
+    fn close_link_for(&mut self, death: Option<&Death>) {
+        if let Some(link) = self.link.take() {
+            for (token, settlement) in link.close() {
+                self.waiting.settle_at_end(token, settlement, death);
+            }
+            self.waiting.forget_written();
+        }
+    }
+
+    fn receive(&mut self, (header, body): Packet) {
+        let known = self.identity.map_or(Incarnation::new(0), |identity| identity.remote_incarnation);
+        if header.from_incarnation > known {
+            if self.early.len() == EARLY_PACKETS_MAX {
+                self.early.pop_front();
+            }
+            self.early.push_back((header, body));
+            return;
+        }
+        let now = self.now();
+        if let Some(link) = &mut self.link {
+            if let Err(error) = link.handle(&header, body, now) {
+                tracing::debug!(peer = %self.node, %error, "packet dropped");
+            }
+        }
+    }
+
+    fn execute(&mut self, command: Command) {
+        let now = self.now();
+        match command {
+            Command::Send(message) => {
+                self.handle.taken(&message);
+                self.send(message, now);
+            }
+            Command::TellWritten { token, written } => {
+                let Some(link) = &mut self.link else { return };
+                let head = Message::Written { token, written }.head();
+                let outgoing = Outgoing {
+                    token: 0,
+                    order: ORDER_OF_WRITTEN,
+                    head,
+                    payload: bytes::Bytes::new(),
+                    deadline: None,
+                    acknowledge: false,
+                };
+                if let Err(error) = link.send(outgoing, now) {
+                    tracing::debug!(peer = %self.node, %error, "the second reply was not sent");
+                }
+            }
+        }
+    }
+
+    fn send(&mut self, mut message: Send, now: Instant) {
+        let Some(link) = &mut self.link else {
+            let outcome = RouteOutcome::NodeDown { node: self.node.clone() };
+            self.refuse(message, outcome);
+            return;
+        };
+        let tell_written = message.written.take().map(|asker| self.waiting.ask_written(asker));
+        let connection = message.connection;
+        let payload = message.frame.payload().clone();
+        let head =
+            Message::Deliver { connection, frame: message.frame, tell_written }.head();
+        let acknowledge = message.reply.is_some();
+        let token = message.reply.map_or(0, |reply| self.waiting.ask(reply, tell_written));
+        let outgoing = Outgoing {
+            token,
+            order: u128::from_be_bytes(connection.as_bytes()),
+            head,
+            payload,
+            deadline: Some(message.deadline),
+            acknowledge,
+        };
+        if let Err(error) = link.send(outgoing, now) {
+            let outcome = match error {
+                LinkSendError::TooLarge { .. } => {
+                    RouteOutcome::TooLarge { limit_bytes: self.context.message_bytes_max }
+                }
+                _ => RouteOutcome::Busy { queue: FullQueue::Peer },
+            };
+            if acknowledge {
+                self.waiting.answer(token, outcome);
+            }
+        }
+    }
+
+    fn refuse(&mut self, message: Send, outcome: RouteOutcome) {
+        if let Some(reply) = message.reply {
+            // A sender that has gone no longer wants to know.
+            let _ = reply.send(outcome);
+        }
+    }
+
+    /// Delivers what has arrived, settles what is known, transmits what may go.
+    fn pump(&mut self, now: Instant) {
+        let Some(link) = &mut self.link else { return };
+        while let Some(event) = link.poll_event() {
+            match event {
+                LinkEvent::Delivered(incoming) => {
+                    let sequence = incoming.sequence;
+                    let result = self.context.inbound.accept(
+                        incoming,
+                        now,
+                        &self.handle,
+                        &mut self.waiting,
+                    );
+                    link.report(sequence, result.map_err(|failure| failure.code()));
+                }
+                LinkEvent::Settled { token, settlement } => self.waiting.settle(token, settlement),
+                _ => {}
+            }
+        }
+        self.transmit(now);
+    }
+
+    fn transmit(&mut self, now: Instant) {
+        self.retry_at = None;
+        let Some(link) = &mut self.link else { return };
+        let channel = self.channel.borrow();
+        let Some(channel) = channel.as_ref() else { return };
+        while let Some(packet) = link.poll_transmit(now) {
+            if let Err(error) = self.context.transport.send(channel, packet) {
+                link.undo_transmit();
+                if matches!(error, raftwire_transport::SendError::Full) {
+                    self.retry_at = Some(now + FULL_RETRY);
+                }
+                return;
+            }
+        }
+    }
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at.into()).await;
+    }
+}

@@ -1,0 +1,313 @@
+//! From any node to any connection, with a true word of what became of the message.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use futures_util::future::join_all;
+use raftwire_environment::Environment;
+use raftwire_protocol::{ConnectionId, Frame, MintedId};
+use serde::Serialize;
+use tokio::sync::oneshot;
+
+use crate::connection::{Delivery, Undeliverable, WrittenTicket};
+use crate::directory::{Directory, Route};
+use crate::parking::{Parking, Resolver};
+use crate::peer::{PeerHandle, Send};
+use crate::{Happened, RouteOutcome};
+
+/// What a sender waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Acknowledgement {
+    /// The owner says that the message is in the connection's outbox.
+    #[default]
+    Delivered,
+    /// A second reply of the owner says that it was handed to the socket:
+    /// [`RouteOutcome::Written`]. Where the connection ends first, or the deadline does, the
+    /// outcome is [`RouteOutcome::Delivered`].
+    Written,
+}
+
+/// How one message is routed.
+///
+/// ```
+/// use std::time::Duration;
+/// use raftwire::{Acknowledgement, RouteOptions};
+///
+/// let options = RouteOptions::default()
+///     .deadline(Duration::from_millis(500))
+///     .acknowledgement(Acknowledgement::Written);
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RouteOptions {
+    deadline: Option<Duration>,
+    acknowledgement: Acknowledgement,
+}
+
+impl RouteOptions {
+    /// How long it may take. Default: the cluster's `route_deadline`.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = Some(deadline);
+        self
+    }
+
+    /// What to wait for. Default: [`Acknowledgement::Delivered`].
+    #[must_use]
+    pub fn acknowledgement(mut self, acknowledgement: Acknowledgement) -> Self {
+        self.acknowledgement = acknowledgement;
+        self
+    }
+}
+
+/// Limits of the router.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RouterLimits {
+    pub(crate) deadline: Duration,
+    pub(crate) message_bytes_max: usize,
+}
+
+#[derive(Debug)]
+struct Inner {
+    environment: Environment,
+    limits: RouterLimits,
+    directory: Arc<ArcSwap<Directory>>,
+    delivery: Delivery,
+    parking: Parking,
+}
+
+/// Finds connections wherever they live. Cheap to clone.
+///
+/// Messages of one handle to one connection arrive in the order in which their futures were
+/// first polled. Local connections are reached without any other node.
+#[derive(Clone, Debug)]
+pub struct ClusterRouter {
+    inner: Arc<Inner>,
+}
+
+impl ClusterRouter {
+    pub(crate) fn new(
+        environment: Environment,
+        limits: RouterLimits,
+        directory: Arc<ArcSwap<Directory>>,
+        delivery: Delivery,
+        resolver: Arc<dyn Resolver>,
+    ) -> ClusterRouter {
+        let parking = Parking::new(resolver);
+        ClusterRouter { inner: Arc::new(Inner { environment, limits, directory, delivery, parking }) }
+    }
+
+    /// Sends a message to a connection and says what became of it. Always ends by the deadline.
+    ///
+    /// # Cancel safety
+    /// A dropped future forgets the answer; the message may be delivered all the same.
+    pub async fn route(
+        &self,
+        connection: &ConnectionId,
+        message: impl Into<Frame>,
+    ) -> RouteOutcome {
+        self.route_with(connection, message, RouteOptions::default()).await
+    }
+
+    /// [`route`](Self::route) with options of its own.
+    pub async fn route_with(
+        &self,
+        connection: &ConnectionId,
+        message: impl Into<Frame>,
+        options: RouteOptions,
+    ) -> RouteOutcome {
+        let ConnectionId::Minted(id) = connection else { return RouteOutcome::NotFound };
+        let inner = &self.inner;
+        let frame = message.into();
+        if let Err(outcome) = inner.check_size(&frame) {
+            return outcome;
+        }
+        let deadline = options.deadline.unwrap_or(inner.limits.deadline);
+        let deadline = inner.environment.now() + deadline;
+        inner.route(id, frame, deadline, options.acknowledgement).await
+    }
+
+    /// Sends a value as JSON text.
+    ///
+    /// # Errors
+    /// The value has no JSON form; nothing was sent.
+    pub async fn route_json(
+        &self,
+        connection: &ConnectionId,
+        message: &impl Serialize,
+    ) -> Result<RouteOutcome, serde_json::Error> {
+        let text = serde_json::to_string(message)?;
+        Ok(self.route(connection, Frame::text(text)).await)
+    }
+
+    /// Sends one message to many connections, all at once: an answer for each, in the order
+    /// given. A connection that is listed twice receives one copy, and is answered once.
+    pub async fn route_many(
+        &self,
+        connections: &[ConnectionId],
+        message: impl Into<Frame>,
+    ) -> Vec<(ConnectionId, RouteOutcome)> {
+        let frame = message.into();
+        let mut seen = std::collections::BTreeSet::new();
+        let distinct = connections.iter().filter(|connection| seen.insert(**connection));
+        join_all(distinct.map(|connection| async {
+            (*connection, self.route(connection, frame.clone()).await)
+        }))
+        .await
+    }
+
+    /// Sends a message and forgets it: queued in order with the others, delivered at most once,
+    /// and nobody says what became of it.
+    ///
+    /// # Errors
+    /// The outcome, where it is known at once that the message did not happen.
+    pub fn send(
+        &self,
+        connection: &ConnectionId,
+        message: impl Into<Frame>,
+    ) -> Result<(), RouteOutcome> {
+        let ConnectionId::Minted(id) = connection else { return Err(RouteOutcome::NotFound) };
+        self.inner.send(id, message.into())
+    }
+}
+
+impl Inner {
+    fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
+        let limit_bytes = self.limits.message_bytes_max;
+        if frame.len() > limit_bytes {
+            return Err(RouteOutcome::TooLarge { limit_bytes });
+        }
+        Ok(())
+    }
+
+    async fn route(
+        &self,
+        id: &MintedId,
+        frame: Frame,
+        deadline: Instant,
+        acknowledgement: Acknowledgement,
+    ) -> RouteOutcome {
+        let route = self.directory.load().route(id);
+        let is_open = !matches!(route, Route::Unknown) && !self.parking.is_parked(id);
+        let started = if is_open {
+            self.start(route, id, frame, deadline, acknowledgement)
+        } else {
+            let ticket = match self.parking.enter(id, frame.len(), deadline).await {
+                Ok(ticket) => ticket,
+                Err(outcome) => return outcome,
+            };
+            let route = self.directory.load().route(id);
+            let started = self.start(route, id, frame, deadline, acknowledgement);
+            // Queued in its turn: the next one may go.
+            drop(ticket);
+            started
+        };
+        match started {
+            Ok(flight) => flight.land(deadline).await,
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Puts the message on its way. Nothing in here waits: this is what keeps the order.
+    fn start(
+        &self,
+        route: Route,
+        id: &MintedId,
+        frame: Frame,
+        deadline: Instant,
+        acknowledgement: Acknowledgement,
+    ) -> Result<Flight, RouteOutcome> {
+        match route {
+            Route::Here => self.deliver_here(id, frame, acknowledgement),
+            Route::At(peer) => Self::send_to(&peer, id, frame, deadline, acknowledgement),
+            Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
+            Route::Gone | Route::Unknown => Err(RouteOutcome::NotFound),
+        }
+    }
+
+    fn deliver_here(
+        &self,
+        id: &MintedId,
+        frame: Frame,
+        acknowledgement: Acknowledgement,
+    ) -> Result<Flight, RouteOutcome> {
+        let (ticket, written) = match acknowledgement {
+            Acknowledgement::Delivered => (None, None),
+            Acknowledgement::Written => {
+                let (ticket, written) = WrittenTicket::here();
+                (Some(ticket), Some(written))
+            }
+        };
+        self.delivery.deliver(id, frame, true, ticket).map_err(outcome_of)?;
+        Ok(Flight { reply: None, written })
+    }
+
+    fn send_to(
+        peer: &PeerHandle,
+        id: &MintedId,
+        frame: Frame,
+        deadline: Instant,
+        acknowledgement: Acknowledgement,
+    ) -> Result<Flight, RouteOutcome> {
+        let (reply, answer) = oneshot::channel();
+        let (written, told) = match acknowledgement {
+            Acknowledgement::Delivered => (None, None),
+            Acknowledgement::Written => {
+                let (written, told) = oneshot::channel();
+                (Some(written), Some(told))
+            }
+        };
+        peer.send(Send { connection: *id, frame, deadline, reply: Some(reply), written })?;
+        Ok(Flight { reply: Some(answer), written: told })
+    }
+
+    fn send(&self, id: &MintedId, frame: Frame) -> Result<(), RouteOutcome> {
+        self.check_size(&frame)?;
+        if self.parking.is_parked(id) {
+            return Err(RouteOutcome::Unavailable);
+        }
+        match self.directory.load().route(id) {
+            Route::Here => self.delivery.deliver(id, frame, false, None).map_err(outcome_of),
+            Route::At(peer) => {
+                let deadline = self.environment.now() + self.limits.deadline;
+                peer.send(Send { connection: *id, frame, deadline, reply: None, written: None })
+            }
+            Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
+            Route::Gone => Err(RouteOutcome::NotFound),
+            Route::Unknown => Err(RouteOutcome::Unavailable),
+        }
+    }
+}
+
+fn outcome_of(reason: Undeliverable) -> RouteOutcome {
+    match reason {
+        Undeliverable::NotFound => RouteOutcome::NotFound,
+        Undeliverable::SlowConsumer => RouteOutcome::SlowConsumer,
+        Undeliverable::Refused => RouteOutcome::Refused,
+    }
+}
+
+/// A message on its way. No reply to wait for: it is in an outbox of this node.
+struct Flight {
+    reply: Option<oneshot::Receiver<RouteOutcome>>,
+    written: Option<oneshot::Receiver<bool>>,
+}
+
+impl Flight {
+    async fn land(self, deadline: Instant) -> RouteOutcome {
+        let outcome = match self.reply {
+            None => RouteOutcome::Delivered,
+            // The link settles every message by its deadline; only a node that stops forgets to.
+            Some(reply) => reply.await.unwrap_or(RouteOutcome::Deadline { transmitted: true }),
+        };
+        let Some(written) = self.written else { return outcome };
+        if outcome.happened() != Happened::Yes {
+            return outcome;
+        }
+        match tokio::time::timeout_at(deadline.into(), written).await {
+            Ok(Ok(true)) => RouteOutcome::Written,
+            Ok(Ok(false) | Err(_)) | Err(_) => RouteOutcome::Delivered,
+        }
+    }
+}

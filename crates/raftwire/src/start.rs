@@ -1,0 +1,312 @@
+//! Puts the parts of a node together, in the one order that works.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use bytes::Bytes;
+use prost::Message as _;
+use raftwire_consensus::{ClusterState, RaftNode, RaftOptions, Storage};
+use raftwire_environment::Environment;
+use raftwire_link::LinkConfig;
+use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role};
+use raftwire_protocol::{NodeAddress, NodeId, Session};
+use raftwire_transport::{ClusterTransport, ClusterTransportFactory, CreateError, TransportSetup};
+use tokio::sync::{broadcast, watch};
+
+use crate::connection::{ConnectionTable, Delivery};
+use crate::directory::{Directory, DirectoryWriter};
+use crate::events::EVENTS_MAX;
+use crate::identity::{self, NameError};
+use crate::manager::{ClusterManager, Inner};
+use crate::parking::Resolver;
+use crate::peer::{
+    Admission, Answer, ConsensusNetwork, Hub, HubContext, Inbound, PeerContext, PeerRegistry, Rpc,
+    Service,
+};
+use crate::report::Report;
+use crate::router::{ClusterRouter, RouterLimits};
+use crate::{ClusterOptions, ConnectionProvider, DefaultConnectionProvider, InvalidOptions};
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An option cannot be.
+    #[error(transparent)]
+    Options(#[from] InvalidOptions),
+    /// The generated name cannot be kept.
+    #[error(transparent)]
+    Name(#[from] NameError),
+    /// The transport cannot be made of these options.
+    #[error(transparent)]
+    Transport(#[from] CreateError),
+    /// The transport did not start.
+    #[error(transparent)]
+    TransportStart(#[from] raftwire_transport::StartError),
+    /// The data folder cannot be used.
+    #[error(transparent)]
+    Consensus(#[from] raftwire_consensus::StartError),
+}
+
+impl ClusterManager {
+    /// Starts a node with the library's own outboxes for its connections, and returns without
+    /// waiting for the others; [`ready`](Self::ready) does.
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing runs after an error.
+    pub async fn start(
+        options: ClusterOptions,
+        environment: Environment,
+        transports: &dyn ClusterTransportFactory,
+    ) -> Result<ClusterManager, StartError> {
+        Self::start_with(options, environment, transports, None).await
+    }
+
+    /// Starts a node whose connections belong to the application: messages go to `provider`.
+    ///
+    /// # Errors
+    /// See [`StartError`]. Nothing runs after an error.
+    pub async fn start_with_provider(
+        options: ClusterOptions,
+        environment: Environment,
+        transports: &dyn ClusterTransportFactory,
+        provider: Arc<dyn ConnectionProvider>,
+    ) -> Result<ClusterManager, StartError> {
+        Self::start_with(options, environment, transports, Some(provider)).await
+    }
+
+    async fn start_with(
+        options: ClusterOptions,
+        environment: Environment,
+        transports: &dyn ClusterTransportFactory,
+        provider: Option<Arc<dyn ConnectionProvider>>,
+    ) -> Result<ClusterManager, StartError> {
+        options.validate()?;
+        let (node, data_dir) = identity::resolve(&options, &environment).await?;
+        let peers = options.peers(Some(&node))?;
+        let session = random_session(&environment);
+        let raft_options = raft_options(&options, (&node, session), &peers, data_dir);
+        let raft = Arc::new(RaftNode::open(raft_options, environment.clone()).await?);
+        let transport = transports.create_transport(TransportSetup {
+            environment: environment.clone(),
+            cluster: options.cluster_name.clone(),
+            node: node.clone(),
+            peers,
+        })?;
+        let events = transport.start().await?;
+
+        let table = Arc::new(ConnectionTable::new(environment.clone()));
+        let parts = Parts { options, environment, node, session, raft, transport, table };
+        let (inner, hub) = parts.assemble(provider);
+        inner._executor.spawn("hub", hub.run(events));
+        let started = inner.raft.start(Arc::new(ConsensusNetwork(Arc::clone(&inner.rpc)))).await;
+        if let Err(error) = started {
+            inner.registry.close();
+            inner.transport.stop().await;
+            return Err(error.into());
+        }
+        Ok(ClusterManager { inner: Arc::new(inner) })
+    }
+}
+
+fn random_session(environment: &Environment) -> Session {
+    let halves = [environment.random_u64(), environment.random_u64()].map(u128::from);
+    Session::new(halves[0] << 64 | halves[1])
+}
+
+fn raft_options(
+    options: &ClusterOptions,
+    (node, session): (&NodeId, Session),
+    peers: &[NodeAddress],
+    data_dir: Option<std::path::PathBuf>,
+) -> RaftOptions {
+    let founding = peers.iter().map(|peer| peer.node.clone()).chain([node.clone()]);
+    let storage = data_dir.map_or(Storage::Ephemeral, Storage::Durable);
+    let mut raft = RaftOptions::new(
+        options.cluster_name.clone(),
+        node.clone(),
+        session,
+        founding.collect(),
+        storage,
+    );
+    raft.address = Some(format!("{}:{}", options.node_address, options.node_port));
+    raft
+}
+
+/// What is there before the parts know each other.
+struct Parts {
+    options: ClusterOptions,
+    environment: Environment,
+    node: NodeId,
+    session: Session,
+    raft: Arc<RaftNode>,
+    transport: Arc<dyn ClusterTransport>,
+    table: Arc<ConnectionTable>,
+}
+
+impl Parts {
+    fn assemble(self, provider: Option<Arc<dyn ConnectionProvider>>) -> (Inner, Hub) {
+        let Parts { options, environment, node, session, raft, transport, table } = self;
+        let state = raft.state();
+        let delivery = delivery(&options, &table, provider);
+        let registry = Arc::new(PeerRegistry::new(PeerContext {
+            environment: environment.clone(),
+            transport: Arc::clone(&transport),
+            inbound: Inbound::new(delivery.clone()),
+            lease: raft.lease(),
+            link: LinkConfig { message_bytes_max: options.message_bytes_max, ..LinkConfig::default() },
+            message_bytes_max: options.message_bytes_max,
+        }));
+        let executor = environment.executor("raftwire-control");
+        let rpc = Arc::new(Rpc::new(
+            environment.clone(),
+            executor.clone(),
+            Arc::clone(&transport),
+            Arc::clone(&registry),
+            session,
+        ));
+        let directory = Arc::new(ArcSwap::from_pointee(Directory::default()));
+        let (applied, applied_receiver) = watch::channel(0);
+        let writer = DirectoryWriter::new(
+            (node.clone(), session),
+            Arc::clone(&registry),
+            Arc::clone(&table),
+            Arc::clone(&directory),
+            applied,
+        );
+        environment.spawn("directory", writer.run(state.clone()));
+        let events = forward_events(&environment, &raft);
+        let resolver = Arc::new(CatchUp { raft: Arc::clone(&raft), applied: applied_receiver });
+        let limits = RouterLimits {
+            deadline: options.route_deadline,
+            message_bytes_max: options.message_bytes_max,
+        };
+        let router = ClusterRouter::new(
+            environment.clone(),
+            limits,
+            Arc::clone(&directory),
+            delivery.clone(),
+            resolver,
+        );
+        let hub = Hub::new(HubContext {
+            environment: environment.clone(),
+            transport: Arc::clone(&transport),
+            identity: Arc::new(LocalIdentity::new(
+                options.cluster_name,
+                node.clone(),
+                session,
+                raft.raft_id(),
+                Role::Voter,
+                options.secret,
+            )),
+            registry: Arc::clone(&registry),
+            rpc: Arc::clone(&rpc),
+            answer: Arc::new(Answers { raft: Arc::clone(&raft), table: Arc::clone(&table) }),
+            admission: Arc::new(Members(state.clone())),
+        });
+        let inner = Inner {
+            node,
+            environment,
+            status: raft.status(),
+            raft,
+            state,
+            router,
+            table,
+            delivery,
+            directory,
+            rpc,
+            registry,
+            transport,
+            events,
+            is_stopping: AtomicBool::new(false),
+            stopped: tokio::sync::Mutex::new(false),
+            _executor: executor,
+        };
+        (inner, hub)
+    }
+}
+
+fn delivery(
+    options: &ClusterOptions,
+    table: &Arc<ConnectionTable>,
+    provider: Option<Arc<dyn ConnectionProvider>>,
+) -> Delivery {
+    let table = Arc::clone(table);
+    match provider {
+        Some(provider) => Delivery::Application { table, provider },
+        None => Delivery::Outboxes(DefaultConnectionProvider::new(
+            table,
+            options.outbox_bytes_max,
+            options.outbox_policy,
+        )),
+    }
+}
+
+fn forward_events(
+    environment: &Environment,
+    raft: &RaftNode,
+) -> broadcast::Sender<raftwire_consensus::ClusterEvent> {
+    let (events, _) = broadcast::channel(EVENTS_MAX);
+    if let Some(mut source) = raft.events() {
+        let events = events.clone();
+        environment.spawn("events", async move {
+            while let Some(event) = source.recv().await {
+                tracing::info!(?event, "cluster");
+                // Nobody listens: nobody missed it.
+                let _ = events.send(event);
+            }
+        });
+    }
+    events
+}
+
+/// Brings the directory up to what the leader knows.
+#[derive(Debug)]
+struct CatchUp {
+    raft: Arc<RaftNode>,
+    applied: watch::Receiver<u64>,
+}
+
+#[async_trait]
+impl Resolver for CatchUp {
+    async fn catch_up(&self) -> bool {
+        let Ok(index) = self.raft.read_index().await else { return false };
+        let mut applied = self.applied.clone();
+        applied.wait_for(|applied| *applied >= index).await.is_ok()
+    }
+}
+
+/// Answers what peers ask of this node.
+#[derive(Debug)]
+struct Answers {
+    raft: Arc<RaftNode>,
+    table: Arc<ConnectionTable>,
+}
+
+#[async_trait]
+impl Answer for Answers {
+    async fn answer(&self, service: Service, from: &NodeId, question: Bytes) -> Bytes {
+        match service {
+            Service::Consensus => self.raft.handle(from, question).await,
+            Service::Node => Report::answer(&self.table, question).encode_to_vec().into(),
+        }
+    }
+}
+
+/// Another data folder may not use the name of a node whose lease has not ended.
+#[derive(Debug)]
+struct Members(watch::Receiver<Arc<ClusterState>>);
+
+impl Admission for Members {
+    fn admit(&self, peer: &PeerIdentity) -> Result<(), RefusalReason> {
+        let state = self.0.borrow();
+        match state.alive(&peer.node) {
+            Some(member) if member.raft_id != peer.raft_id => {
+                Err(RefusalReason::DuplicateNodeId { node: peer.node.clone() })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+}
