@@ -47,6 +47,8 @@ pub struct Found {
     pub lease_ms: u64,
     /// The founding list, sorted.
     pub founding: Vec<NodeId>,
+    /// Whether the voters keep their logs in memory only.
+    pub ephemeral: bool,
 }
 
 /// A session that wants to be a member.
@@ -65,6 +67,8 @@ pub struct Join {
     pub expected: Option<Incarnation>,
     /// Where other nodes reach it, if it listens.
     pub address: Option<String>,
+    /// Whether the node keeps its log in memory only.
+    pub ephemeral: bool,
 }
 
 /// What became of an applied command.

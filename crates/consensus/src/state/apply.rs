@@ -99,6 +99,7 @@ impl ClusterState {
         }
         self.cluster_id = Some(found.cluster_id);
         self.founding.clone_from(&found.founding);
+        self.ephemeral = found.ephemeral;
         self.lease = Duration::from_millis(found.lease_ms);
         self.wire_version = WIRE_VERSION;
         Outcome::Changed
@@ -195,6 +196,7 @@ impl ClusterState {
             liveness: Liveness::Alive,
             predecessor: None,
             address: join.address.clone(),
+            ephemeral: join.ephemeral,
         }
     }
 

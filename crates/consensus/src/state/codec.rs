@@ -30,6 +30,8 @@ struct StateRecord {
     last_incarnation: u64,
     #[prost(uint32, tag = "8")]
     slots_issued: u32,
+    #[prost(bool, tag = "9")]
+    ephemeral: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -56,6 +58,8 @@ struct MemberRecord {
     predecessor_end: Option<EndRecord>,
     #[prost(string, optional, tag = "11")]
     address: Option<String>,
+    #[prost(bool, tag = "12")]
+    ephemeral: bool,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -99,6 +103,7 @@ impl From<&ClusterState> for StateRecord {
             lease_ms: u64::try_from(state.lease.as_millis()).unwrap_or(u64::MAX),
             last_incarnation: state.last_incarnation,
             slots_issued: state.slots_issued,
+            ephemeral: state.ephemeral,
         }
     }
 }
@@ -127,6 +132,7 @@ impl TryFrom<StateRecord> for ClusterState {
             lease: Duration::from_millis(record.lease_ms),
             last_incarnation: record.last_incarnation,
             slots_issued: record.slots_issued,
+            ephemeral: record.ephemeral,
         })
     }
 }
@@ -154,6 +160,7 @@ impl From<(&NodeId, &Member)> for MemberRecord {
                 reason: code(it.reason),
             }),
             address: member.address.clone(),
+            ephemeral: member.ephemeral,
         }
     }
 }
@@ -188,6 +195,7 @@ impl TryFrom<MemberRecord> for (NodeId, Member) {
                 })
                 .transpose()?,
             address: record.address,
+            ephemeral: record.ephemeral,
         };
         Ok((parse_node(&record.node)?, member))
     }

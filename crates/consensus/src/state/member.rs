@@ -24,6 +24,8 @@ pub struct Member {
     pub predecessor: Option<Predecessor>,
     /// Where other nodes reach this one, if it listens.
     pub address: Option<String>,
+    /// Whether the node keeps its log in memory only.
+    pub ephemeral: bool,
 }
 
 /// Whether an incarnation lives.

@@ -31,6 +31,8 @@ pub struct ClusterState {
     pub cluster_id: Option<u128>,
     /// The founding list, sorted.
     pub founding: Vec<NodeId>,
+    /// Whether the voters keep their logs in memory only.
+    pub ephemeral: bool,
     /// Every node that ever joined and whose slot has not been given away since.
     pub members: BTreeMap<NodeId, Member>,
     /// The index of the last log entry that this state contains.

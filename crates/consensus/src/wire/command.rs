@@ -33,6 +33,8 @@ struct FoundRecord {
     lease_ms: u64,
     #[prost(string, repeated, tag = "3")]
     founding: Vec<String>,
+    #[prost(bool, tag = "4")]
+    ephemeral: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -47,6 +49,8 @@ struct JoinRecord {
     expected: Option<u64>,
     #[prost(string, optional, tag = "5")]
     address: Option<String>,
+    #[prost(bool, tag = "6")]
+    ephemeral: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -73,6 +77,7 @@ pub fn encode_command(command: &Command) -> Bytes {
         Command::Found(found) => CommandKind::Found(FoundRecord {
             cluster_id: found.cluster_id.to_be_bytes().to_vec(),
             lease_ms: found.lease_ms,
+            ephemeral: found.ephemeral,
             founding: found
                 .founding
                 .iter()
@@ -85,6 +90,7 @@ pub fn encode_command(command: &Command) -> Bytes {
             session: join.session.get().to_be_bytes().to_vec(),
             expected: join.expected.map(Incarnation::get),
             address: join.address.clone(),
+            ephemeral: join.ephemeral,
         }),
         Command::DeclareDead {
             node,
@@ -122,6 +128,7 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
                 .iter()
                 .map(|node| parse_node(node))
                 .collect::<Result<_, _>>()?,
+            ephemeral: found.ephemeral,
         }),
         CommandKind::Join(join) => Command::Join(Join {
             node: parse_node(&join.node)?,
@@ -129,6 +136,7 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
             session: Session::new(parse_u128(&join.session, "session")?),
             expected: join.expected.map(Incarnation::new),
             address: join.address,
+            ephemeral: join.ephemeral,
         }),
         CommandKind::DeclareDead(dead) => Command::DeclareDead {
             node: parse_node(&dead.node)?,

@@ -11,7 +11,7 @@ use crate::type_config::{
 };
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub(super) struct LogIdRecord {
+pub(crate) struct LogIdRecord {
     #[prost(uint64, tag = "1")]
     term: u64,
     #[prost(uint64, tag = "2")]
@@ -19,7 +19,7 @@ pub(super) struct LogIdRecord {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
-pub(super) struct VoteRecord {
+pub(crate) struct VoteRecord {
     #[prost(uint64, tag = "1")]
     term: u64,
     #[prost(uint64, tag = "2")]
@@ -72,7 +72,7 @@ struct SeatRecord {
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
-pub(super) struct SnapshotMetaRecord {
+struct SnapshotMetaRecord {
     #[prost(message, optional, tag = "1")]
     last: Option<LogIdRecord>,
     #[prost(message, optional, tag = "2")]

@@ -6,6 +6,10 @@
 
 mod command;
 mod log;
+pub(crate) mod request;
+pub(crate) mod response;
+
+use bytes::{Buf as _, Bytes};
 
 pub use self::command::{decode_command, encode_command};
 pub(crate) use self::command::{parse_node, parse_u128};
@@ -51,5 +55,17 @@ pub(crate) fn decode<M: prost::Message + Default>(bytes: &[u8]) -> Result<M, Wir
         [] => Err(WireError::Empty),
         [FORMAT, body @ ..] => Ok(M::decode(body)?),
         [other, ..] => Err(WireError::Format(*other)),
+    }
+}
+
+/// Like [`decode`], for messages whose fields share the input's memory.
+pub(crate) fn decode_bytes<M: prost::Message + Default>(mut bytes: Bytes) -> Result<M, WireError> {
+    match bytes.first() {
+        None => Err(WireError::Empty),
+        Some(&FORMAT) => {
+            bytes.advance(1);
+            Ok(M::decode(bytes)?)
+        }
+        Some(&other) => Err(WireError::Format(other)),
     }
 }

@@ -1,0 +1,268 @@
+//! What a consensus node answers.
+
+use bytes::Bytes;
+use raftwire_protocol::{Boot, Incarnation, RaftId, Slot};
+
+use super::WireError;
+use super::log::{LogIdRecord, VoteRecord};
+use super::request::{Greeting, Nonce};
+use crate::command::Outcome;
+use crate::state::{JoinRefusal, Membership};
+
+/// The answer to one control call.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct Response {
+    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 15")]
+    pub(crate) kind: Option<ResponseKind>,
+}
+
+/// The kinds of answers; the tags are those of the requests.
+#[derive(Clone, PartialEq, Eq, prost::Oneof)]
+pub(crate) enum ResponseKind {
+    #[prost(message, tag = "1")]
+    Append(Appended),
+    #[prost(message, tag = "2")]
+    Vote(Voted),
+    #[prost(message, tag = "4")]
+    Snapshot(SnapshotProgress),
+    #[prost(message, tag = "5")]
+    Transfer(Transferred),
+    #[prost(message, tag = "6")]
+    Propose(Proposed),
+    #[prost(message, tag = "7")]
+    Greet(Greeting),
+    #[prost(message, tag = "8")]
+    Renew(Renewed),
+    #[prost(message, tag = "15")]
+    Refused(Refused),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct Appended {
+    #[prost(oneof = "AppendResult", tags = "1, 2, 3, 4")]
+    pub(crate) result: Option<AppendResult>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Oneof)]
+pub(crate) enum AppendResult {
+    #[prost(bool, tag = "1")]
+    Success(bool),
+    #[prost(message, tag = "2")]
+    Partial(PartialAppend),
+    #[prost(bool, tag = "3")]
+    Conflict(bool),
+    #[prost(message, tag = "4")]
+    HigherVote(VoteRecord),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct PartialAppend {
+    #[prost(message, optional, tag = "1")]
+    pub(crate) matching: Option<LogIdRecord>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct Voted {
+    #[prost(message, required, tag = "1")]
+    pub(crate) vote: VoteRecord,
+    #[prost(bool, tag = "2")]
+    pub(crate) granted: bool,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) last: Option<LogIdRecord>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct SnapshotProgress {
+    /// How many bytes the receiver has; the sender goes on from there.
+    #[prost(uint64, tag = "1")]
+    pub(crate) received: u64,
+    /// Set once the snapshot is installed, or refused by a higher vote: the receiver's vote.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) done: Option<VoteRecord>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct Transferred {
+    #[prost(bool, tag = "1")]
+    pub(crate) accepted: bool,
+    /// Why not: the vote that the successor has instead.
+    #[prost(message, optional, tag = "2")]
+    pub(crate) other_vote: Option<VoteRecord>,
+    /// Why not: what the successor's log ends with.
+    #[prost(message, optional, tag = "3")]
+    pub(crate) last: Option<LogIdRecord>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct Proposed {
+    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4")]
+    pub(crate) outcome: Option<OutcomeRecord>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Oneof)]
+pub(crate) enum OutcomeRecord {
+    #[prost(bool, tag = "1")]
+    Unchanged(bool),
+    #[prost(bool, tag = "2")]
+    Changed(bool),
+    #[prost(message, tag = "3")]
+    Joined(JoinedRecord),
+    #[prost(message, tag = "4")]
+    JoinRefused(JoinRefusedRecord),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct JoinedRecord {
+    #[prost(uint64, tag = "1")]
+    incarnation: u64,
+    #[prost(uint32, tag = "2")]
+    slot: u32,
+    #[prost(uint32, tag = "3")]
+    boot: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct JoinRefusedRecord {
+    #[prost(uint32, tag = "1")]
+    code: u32,
+    #[prost(uint64, optional, tag = "2")]
+    detail: Option<u64>,
+}
+
+/// The answer to a renewal.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct Renewed {
+    #[prost(bool, tag = "1")]
+    pub(crate) granted: bool,
+    #[prost(uint64, tag = "2")]
+    pub(crate) lease_ms: u64,
+    #[prost(message, optional, tag = "3")]
+    pub(crate) nonce: Option<Nonce>,
+    /// The incarnation is not alive: the session has to join again.
+    #[prost(bool, tag = "4")]
+    pub(crate) join: bool,
+}
+
+/// The request was not carried out.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct Refused {
+    #[prost(uint32, tag = "1")]
+    code: u32,
+    #[prost(string, tag = "2")]
+    pub(crate) text: String,
+    /// The leader that the refusing node knows.
+    #[prost(string, optional, tag = "3")]
+    pub(crate) leader: Option<String>,
+}
+
+/// Why a request was not carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RefusalCode {
+    /// The bytes are no request of this version.
+    Malformed,
+    /// The request is for another Raft id.
+    OtherRaftId,
+    /// The node leads nothing now.
+    NotLeader,
+    /// The engine does not run (yet, or any more).
+    Stopped,
+    /// A code of a later version.
+    Other,
+}
+
+impl Refused {
+    pub(crate) fn new(code: RefusalCode, text: impl Into<String>) -> Refused {
+        let code = match code {
+            RefusalCode::Other => 0,
+            RefusalCode::Malformed => 1,
+            RefusalCode::OtherRaftId => 2,
+            RefusalCode::NotLeader => 3,
+            RefusalCode::Stopped => 4,
+        };
+        Refused { code, text: text.into(), leader: None }
+    }
+
+    pub(crate) fn code(&self) -> RefusalCode {
+        match self.code {
+            1 => RefusalCode::Malformed,
+            2 => RefusalCode::OtherRaftId,
+            3 => RefusalCode::NotLeader,
+            4 => RefusalCode::Stopped,
+            _ => RefusalCode::Other,
+        }
+    }
+}
+
+impl ResponseKind {
+    pub(crate) fn into_bytes(self) -> Bytes {
+        super::encode(&Response { kind: Some(self) }).into()
+    }
+
+    pub(crate) fn from_bytes(bytes: Bytes) -> Result<ResponseKind, WireError> {
+        super::decode_bytes::<Response>(bytes)?.kind.ok_or(WireError::Field("response kind"))
+    }
+}
+
+impl From<&Outcome> for OutcomeRecord {
+    fn from(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Unchanged => OutcomeRecord::Unchanged(true),
+            Outcome::Changed => OutcomeRecord::Changed(true),
+            Outcome::Joined(membership) => OutcomeRecord::Joined(JoinedRecord {
+                incarnation: membership.incarnation.get(),
+                slot: u32::from(membership.slot.get()),
+                boot: membership.boot.get(),
+            }),
+            Outcome::JoinRefused(refusal) => OutcomeRecord::JoinRefused((*refusal).into()),
+        }
+    }
+}
+
+impl TryFrom<OutcomeRecord> for Outcome {
+    type Error = WireError;
+
+    fn try_from(record: OutcomeRecord) -> Result<Self, WireError> {
+        Ok(match record {
+            OutcomeRecord::Unchanged(_) => Outcome::Unchanged,
+            OutcomeRecord::Changed(_) => Outcome::Changed,
+            OutcomeRecord::Joined(joined) => Outcome::Joined(Membership {
+                incarnation: Incarnation::new(joined.incarnation),
+                slot: Slot::new(
+                    u16::try_from(joined.slot).map_err(|_| WireError::Field("slot"))?,
+                ),
+                boot: Boot::new(joined.boot).ok_or(WireError::Field("boot"))?,
+            }),
+            OutcomeRecord::JoinRefused(refused) => Outcome::JoinRefused(refused.try_into()?),
+        })
+    }
+}
+
+impl From<JoinRefusal> for JoinRefusedRecord {
+    fn from(refusal: JoinRefusal) -> Self {
+        let (code, detail) = match refusal {
+            JoinRefusal::NotFounded => (1, None),
+            JoinRefusal::Duplicate { holder } => (2, Some(holder.get())),
+            JoinRefusal::Stale { current } => (3, current.map(Incarnation::get)),
+            JoinRefusal::Left => (4, None),
+            JoinRefusal::NoSlot => (5, None),
+            JoinRefusal::AddressTooLong => (6, None),
+        };
+        JoinRefusedRecord { code, detail }
+    }
+}
+
+impl TryFrom<JoinRefusedRecord> for JoinRefusal {
+    type Error = WireError;
+
+    fn try_from(record: JoinRefusedRecord) -> Result<Self, WireError> {
+        Ok(match (record.code, record.detail) {
+            (1, _) => JoinRefusal::NotFounded,
+            (2, Some(holder)) => JoinRefusal::Duplicate { holder: RaftId::new(holder) },
+            (3, current) => JoinRefusal::Stale { current: current.map(Incarnation::new) },
+            (4, _) => JoinRefusal::Left,
+            (5, _) => JoinRefusal::NoSlot,
+            (6, _) => JoinRefusal::AddressTooLong,
+            _ => return Err(WireError::Field("join refusal")),
+        })
+    }
+}
