@@ -81,16 +81,13 @@ pub(crate) struct SnapshotProgress {
     pub(crate) done: Option<VoteRecord>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Transferred {
     #[prost(bool, tag = "1")]
     pub(crate) accepted: bool,
-    /// Why not: the vote that the successor has instead.
-    #[prost(message, optional, tag = "2")]
-    pub(crate) other_vote: Option<VoteRecord>,
-    /// Why not: what the successor's log ends with.
-    #[prost(message, optional, tag = "3")]
-    pub(crate) last: Option<LogIdRecord>,
+    /// Why not.
+    #[prost(string, tag = "2")]
+    pub(crate) reason: String,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]

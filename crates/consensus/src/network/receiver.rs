@@ -1,0 +1,125 @@
+//! The engine's calls, as they arrive from peers.
+
+use openraft::errors::RaftError;
+use openraft::raft::{TransferLeaderRequest, VoteRequest, VoteResponse};
+
+use openraft::{Raft, Snapshot};
+
+use super::assembly::{Assembly, Progress};
+use super::append;
+use crate::machine::Machine;
+use crate::type_config::{LogId, TypeConfig, Vote};
+use crate::wire::decode_snapshot_meta;
+use crate::wire::request::{Append, Ballot, RequestKind, SnapshotChunk, Transfer};
+use crate::wire::response::{
+    RefusalCode, Refused, ResponseKind, SnapshotProgress, Transferred, Voted,
+};
+
+type Engine = Raft<TypeConfig, Machine>;
+
+/// Answers an engine's call; gives any other request back.
+pub(crate) async fn receive(
+    engine: &Engine,
+    own_id: u64,
+    assembly: &tokio::sync::Mutex<Assembly>,
+    request: RequestKind,
+) -> Result<ResponseKind, RequestKind> {
+    let to = match &request {
+        RequestKind::Append(Append { to, .. })
+        | RequestKind::Vote(Ballot { to, .. })
+        | RequestKind::PreVote(Ballot { to, .. })
+        | RequestKind::Snapshot(SnapshotChunk { to, .. })
+        | RequestKind::Transfer(Transfer { to, .. }) => *to,
+        RequestKind::Propose(_) | RequestKind::Greet(_) | RequestKind::Renew(_) => {
+            return Err(request);
+        }
+    };
+    if to != own_id {
+        let text = format!("the call is for Raft id {to}, this is {own_id}");
+        return Ok(refused(RefusalCode::OtherRaftId, text));
+    }
+    let answer = match request {
+        RequestKind::Append(call) => append_entries(engine, &call).await,
+        RequestKind::Vote(ballot) => {
+            engine.vote(vote_request(ballot)).await.map(voted).map_err(stopped)
+        }
+        RequestKind::PreVote(ballot) => {
+            engine.pre_vote(vote_request(ballot)).await.map(voted).map_err(stopped)
+        }
+        RequestKind::Snapshot(chunk) => snapshot(engine, assembly, &chunk).await,
+        RequestKind::Transfer(call) => transfer(engine, call).await,
+        other => return Err(other),
+    };
+    Ok(answer.unwrap_or_else(|refusal| refusal))
+}
+
+async fn append_entries(engine: &Engine, call: &Append) -> Result<ResponseKind, ResponseKind> {
+    let request = append::from_call(call).map_err(malformed)?;
+    let response = engine.append_entries(request).await.map_err(stopped)?;
+    Ok(ResponseKind::Append(append::to_answer(&response)))
+}
+
+async fn snapshot(
+    engine: &Engine,
+    assembly: &tokio::sync::Mutex<Assembly>,
+    chunk: &SnapshotChunk,
+) -> Result<ResponseKind, ResponseKind> {
+    let progress = assembly.lock().await.take(chunk).map_err(malformed)?;
+    let progress = match progress {
+        Progress::Received(received) => SnapshotProgress { received, done: None },
+        Progress::Complete { meta, data } => {
+            let meta = decode_snapshot_meta(&meta).map_err(malformed)?;
+            let received = data.len() as u64;
+            let snapshot = Snapshot { meta, snapshot: data };
+            let response = engine
+                .install_full_snapshot(chunk.vote.into(), snapshot)
+                .await
+                .map_err(|fatal| refused(RefusalCode::Stopped, fatal.to_string()))?;
+            SnapshotProgress { received, done: Some((&response.vote).into()) }
+        }
+    };
+    Ok(ResponseKind::Snapshot(progress))
+}
+
+async fn transfer(engine: &Engine, call: Transfer) -> Result<ResponseKind, ResponseKind> {
+    let request = TransferLeaderRequest::new(
+        Vote::from(call.leader),
+        call.successor,
+        call.last.map(LogId::from),
+    );
+    let response = engine
+        .handle_transfer_leader(request)
+        .await
+        .map_err(|fatal| refused(RefusalCode::Stopped, fatal.to_string()))?;
+    let transferred = match response {
+        Ok(()) => Transferred { accepted: true, reason: String::new() },
+        Err(error) => Transferred { accepted: false, reason: error.to_string() },
+    };
+    Ok(ResponseKind::Transfer(transferred))
+}
+
+fn vote_request(ballot: Ballot) -> VoteRequest<TypeConfig> {
+    let mut request = VoteRequest::new(Vote::from(ballot.vote), ballot.last.map(LogId::from));
+    request.leadership_transfer = ballot.leadership_transfer;
+    request
+}
+
+fn voted(response: VoteResponse<TypeConfig>) -> ResponseKind {
+    ResponseKind::Vote(Voted {
+        vote: (&response.vote).into(),
+        granted: response.vote_granted,
+        last: response.last_log_id.as_ref().map(Into::into),
+    })
+}
+
+fn refused(code: RefusalCode, text: impl Into<String>) -> ResponseKind {
+    ResponseKind::Refused(Refused::new(code, text))
+}
+
+fn malformed(error: impl std::error::Error) -> ResponseKind {
+    refused(RefusalCode::Malformed, error.to_string())
+}
+
+fn stopped(error: RaftError<TypeConfig>) -> ResponseKind {
+    refused(RefusalCode::Stopped, error.to_string())
+}

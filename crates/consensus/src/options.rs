@@ -1,0 +1,108 @@
+use std::path::PathBuf;
+use std::time::Duration;
+
+use raftwire_protocol::{NodeId, Session};
+
+/// How a [`RaftNode`](crate::RaftNode) takes part.
+#[derive(Clone, Debug)]
+pub struct RaftOptions {
+    /// The cluster's name; for logs only, strangers are refused before they get here.
+    pub cluster: String,
+    /// The operator's name of this node.
+    pub node: NodeId,
+    /// The identity of this process: 128 random bits.
+    pub session: Session,
+    /// The nodes that found the cluster together, this one among them. Order and repetitions make
+    /// no difference. Alone, the node founds a cluster of one.
+    pub founding: Vec<NodeId>,
+    /// Where the log and the vote are kept.
+    pub storage: Storage,
+    /// How long things take.
+    pub timings: Timings,
+    /// Where other nodes reach this one, if it listens.
+    pub address: Option<String>,
+    /// Do wrong on purpose: the lease always seems to hold. A simulation must find it.
+    #[cfg(feature = "wrong-variants")]
+    pub ignore_fence: bool,
+}
+
+/// Where the log and the vote are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Storage {
+    /// In this folder; it is what makes the node the same voter after a restart.
+    Durable(PathBuf),
+    /// In memory: every start is a new voter, so such a node votes only where all voters are
+    /// ephemeral, and a majority that restarts at once takes the cluster with it.
+    Ephemeral,
+}
+
+/// How long things take. The same on all nodes, but for the lease, which the founding fixes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timings {
+    /// How often a leader shows that it lives. It is the time limit of an append as well, so it
+    /// must be well above the transport's usual round trip.
+    pub heartbeat: Duration,
+    /// The shortest time without a leader after which a voter asks for an election.
+    pub election_min: Duration,
+    /// The longest such time. Voters keep a leader that they heard from within it, so an election
+    /// begins after this time plus a random one between the two.
+    pub election_max: Duration,
+    /// How long a node is held alive without a word from it: well above a failover, which takes
+    /// about twice `election_max`.
+    pub lease: Duration,
+}
+
+impl Timings {
+    /// For links of their own between the nodes: a leader is replaced in about a second.
+    pub const fn direct() -> Timings {
+        Timings {
+            heartbeat: Duration::from_millis(100),
+            election_min: Duration::from_millis(300),
+            election_max: Duration::from_millis(500),
+            lease: Duration::from_secs(5),
+        }
+    }
+
+    /// For traffic through a broker, which adds a hop and stalls now and then.
+    pub const fn broker() -> Timings {
+        Timings {
+            heartbeat: Duration::from_millis(400),
+            election_min: Duration::from_millis(1_000),
+            election_max: Duration::from_millis(2_000),
+            lease: Duration::from_secs(12),
+        }
+    }
+
+    /// What a node may count on of a lease, from the moment of asking: 0.8 of it. The rest is for
+    /// clocks that do not run alike.
+    pub(crate) fn usable(lease: Duration) -> Duration {
+        lease * 4 / 5
+    }
+
+    /// How long after its last word to a quorum a leader calls itself the leader: 0.8 of the time
+    /// in which the voters of that quorum elect nobody else.
+    pub(crate) fn leadership(&self) -> Duration {
+        Timings::usable(self.election_max)
+    }
+}
+
+impl Default for Timings {
+    fn default() -> Self {
+        Timings::direct()
+    }
+}
+
+impl RaftOptions {
+    /// The founding list in the form in which it is compared: with this node, sorted, each once.
+    pub(crate) fn founding_list(&self) -> Vec<NodeId> {
+        let mut list = self.founding.clone();
+        list.push(self.node.clone());
+        list.sort();
+        list.dedup();
+        list
+    }
+
+    pub(crate) fn is_ephemeral(&self) -> bool {
+        self.storage == Storage::Ephemeral
+    }
+}
