@@ -11,7 +11,8 @@
 //! crate retries, buffers or times out on its own; the caller decides. There is no `sleep`:
 //! [`tokio::time`] follows the environment's clock already.
 
-#[cfg(all(feature = "simulation", not(tokio_unstable)))]
+// Rustdoc is given no RUSTFLAGS, and simulates nothing.
+#[cfg(all(feature = "simulation", not(any(tokio_unstable, doc, doctest))))]
 compile_error!(
     "the simulation needs `--cfg tokio_unstable` (tokio's scheduler is seeded only with it); \
      a RUSTFLAGS variable in the shell overrides the one in .cargo/config.toml"

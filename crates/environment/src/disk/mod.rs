@@ -7,6 +7,8 @@
 pub(crate) mod real;
 #[cfg(feature = "simulation")]
 pub(crate) mod simulated;
+#[cfg(test)]
+mod suite;
 
 use std::{fmt::Debug, io, path::Path};
 

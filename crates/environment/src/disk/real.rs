@@ -143,3 +143,25 @@ struct RealLock {
 }
 
 impl DiskLock for RealLock {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::disk::suite::disk_suite;
+
+    disk_suite!(on_disk);
+
+    fn on_disk(test: fn(&dyn Disk, &Path)) {
+        let dir = tempfile::tempdir().unwrap();
+        test(&RealDisk, dir.path());
+    }
+
+    #[test]
+    fn a_bare_file_name_lies_in_the_working_directory() {
+        let here = Path::new("Cargo.toml").parent().unwrap();
+
+        assert!(RealDisk.list(here).unwrap().contains(&"Cargo.toml".into()));
+        RealDisk.sync_dir(here).unwrap();
+        RealDisk.create_dir_all(here).unwrap();
+    }
+}

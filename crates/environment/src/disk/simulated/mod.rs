@@ -14,6 +14,8 @@ mod directory;
 mod fault;
 mod inode;
 mod state;
+#[cfg(test)]
+mod tests;
 
 use std::{
     fmt, io,
