@@ -38,14 +38,14 @@ enum Place {
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     by_slot: BTreeMap<Slot, (Boot, Place)>,
-    /// The log index that it was made from.
-    pub(crate) applied_index: u64,
 }
 
 impl Directory {
     /// Decides where an id's messages go.
     pub(crate) fn route(&self, id: &MintedId) -> Route {
-        let Some((boot, place)) = self.by_slot.get(&id.slot()) else { return Route::Unknown };
+        let Some((boot, place)) = self.by_slot.get(&id.slot()) else {
+            return Route::Unknown;
+        };
         match id.boot().cmp(boot) {
             std::cmp::Ordering::Less => Route::Gone,
             std::cmp::Ordering::Greater => Route::Unknown,
@@ -77,7 +77,14 @@ impl DirectoryWriter {
         directory: Arc<ArcSwap<Directory>>,
         applied: watch::Sender<u64>,
     ) -> DirectoryWriter {
-        DirectoryWriter { local, session, registry, table, directory, applied }
+        DirectoryWriter {
+            local,
+            session,
+            registry,
+            table,
+            directory,
+            applied,
+        }
     }
 
     /// Runs until consensus has stopped.
@@ -92,20 +99,27 @@ impl DirectoryWriter {
     }
 
     fn write(&self, state: &ClusterState) {
-        let local = state.members.get(&self.local).filter(|member| member.session == self.session);
+        let local = state
+            .members
+            .get(&self.local)
+            .filter(|member| member.session == self.session);
         if let Some(member) = local {
             self.table.allow_minting(member.slot, member.boot);
         }
         let mut by_slot = BTreeMap::new();
         for (node, member) in &state.members {
-            let place = if *node == self.local { Some(Place::Here) } else { self.peer(node, member, local) };
+            let place = if *node == self.local {
+                Some(Place::Here)
+            } else {
+                self.peer(node, member, local)
+            };
             if let Some(place) = place {
                 by_slot.insert(member.slot, (member.boot, place));
             }
         }
-        let applied_index = state.applied_index;
-        self.directory.store(Arc::new(Directory { by_slot, applied_index }));
-        self.applied.send_replace(applied_index);
+        self.directory.store(Arc::new(Directory { by_slot }));
+        // After the store: whoever waits for the index finds what it stands for.
+        self.applied.send_replace(state.applied_index);
     }
 
     /// Keeps the link to one peer as the members say, and says where its messages go.
@@ -120,14 +134,14 @@ impl DirectoryWriter {
 
     fn target(&self, node: &NodeId, member: &Member, local: Option<&Member>) -> LinkTarget {
         let local_standing = local.map(|local| standing(&self.local, local));
-        let identity = local.filter(|local| local.is_alive() && member.is_alive()).map(|local| {
-            LinkIdentity {
+        let identity = local
+            .filter(|local| local.is_alive() && member.is_alive())
+            .map(|local| LinkIdentity {
                 local_session: self.session,
                 remote_session: member.session,
                 local_incarnation: local.incarnation,
                 remote_incarnation: member.incarnation,
-            }
-        });
+            });
         LinkTarget {
             identity,
             local: local_standing,
@@ -145,6 +159,9 @@ fn standing(node: &NodeId, member: &Member) -> Standing {
     Standing {
         incarnation: member.incarnation,
         is_alive: member.is_alive(),
-        last_death: ended_at.map(|index| Death { node: node.clone(), index }),
+        last_death: ended_at.map(|index| Death {
+            node: node.clone(),
+            index,
+        }),
     }
 }

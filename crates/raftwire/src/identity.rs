@@ -31,7 +31,10 @@ pub(crate) async fn resolve(
         Some(node) => node.clone(),
         None if options.ephemeral => generate(environment),
         None => {
-            let root = options.data_dir.clone().unwrap_or_else(|| PathBuf::from(DATA_ROOT));
+            let root = options
+                .data_dir
+                .clone()
+                .unwrap_or_else(|| PathBuf::from(DATA_ROOT));
             kept_name(environment, root).await?
         }
     };
@@ -45,7 +48,8 @@ pub(crate) async fn resolve(
 
 fn generate(environment: &Environment) -> NodeId {
     let name = format!("node-{:08x}", environment.random_u64() >> 32);
-    name.parse().expect("a dash and hexadecimal digits are a node id")
+    name.parse()
+        .expect("a dash and hexadecimal digits are a node id")
 }
 
 /// The name in the folder, made and written there the first time.
@@ -57,7 +61,9 @@ async fn kept_name(environment: &Environment, root: PathBuf) -> Result<NodeId, N
         let path = path.clone();
         async move { read_or_write(disk.as_ref(), &root, &path, &fresh) }
     });
-    let kept = kept.await.unwrap_or_else(|error| Err(io::Error::other(error)));
+    let kept = kept
+        .await
+        .unwrap_or_else(|error| Err(io::Error::other(error)));
     kept.map_err(|source| NameError { path, source })
 }
 

@@ -10,6 +10,7 @@ use raftwire_environment::{Environment, Executor};
 use raftwire_protocol::{CloseCode, ConnectionId, NodeId};
 use raftwire_transport::ClusterTransport;
 use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
 
 use crate::connection::{ConnectionTable, Delivery};
 use crate::directory::Directory;
@@ -53,8 +54,19 @@ pub(crate) struct Inner {
     pub(crate) events: broadcast::Sender<ClusterEvent>,
     pub(crate) is_stopping: AtomicBool,
     pub(crate) stopped: tokio::sync::Mutex<bool>,
-    /// Keeps the control lane's thread for as long as the node lives.
-    pub(crate) _executor: Executor,
+    /// What runs for as long as the node lives.
+    pub(crate) tasks: Vec<JoinHandle<()>>,
+    /// Keeps the control lane's thread.
+    pub(crate) executor: Executor,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+        self.registry.close();
+    }
 }
 
 /// One node of the cluster. Cheap to clone; the node lives until [`stop`](Self::stop), or until
@@ -66,7 +78,9 @@ pub struct ClusterManager {
 
 impl fmt::Debug for ClusterManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClusterManager").field("node", &self.inner.node).finish_non_exhaustive()
+        f.debug_struct("ClusterManager")
+            .field("node", &self.inner.node)
+            .finish_non_exhaustive()
     }
 }
 
@@ -102,7 +116,9 @@ impl ClusterManager {
             return Err(AcceptError::OwnProvider);
         };
         let minting = self.inner.minting()?;
-        outboxes.open(minting, self.inner.complete(endpoint, info)).map_err(|_| AcceptError::Full)
+        outboxes
+            .open(minting, self.inner.complete(endpoint, info))
+            .map_err(|_| AcceptError::Full)
     }
 
     /// Gives a connection an id, whose messages go to the application's
@@ -118,7 +134,11 @@ impl ClusterManager {
         let minting = self.inner.minting()?;
         let info = Arc::new(self.inner.complete(endpoint, info));
         let entry = crate::connection::Entry { info, outbox: None };
-        let id = self.inner.table.insert(minting, entry).map_err(|_| AcceptError::Full)?;
+        let id = self
+            .inner
+            .table
+            .insert(minting, entry)
+            .map_err(|_| AcceptError::Full)?;
         Ok(ConnectionId::Minted(id))
     }
 
@@ -200,9 +220,7 @@ impl ClusterManager {
 }
 
 impl Inner {
-    fn minting(
-        &self,
-    ) -> Result<(raftwire_protocol::Slot, raftwire_protocol::Boot), AcceptError> {
+    fn minting(&self) -> Result<(raftwire_protocol::Slot, raftwire_protocol::Boot), AcceptError> {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err(AcceptError::Stopping);
         }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
 use prost::Message as _;
 use raftwire_consensus::Member;
@@ -54,7 +53,10 @@ impl ClusterManager {
 
     /// The connections of each living node, asked now; `None` where a node did not answer.
     pub async fn connections_by_node(&self) -> BTreeMap<NodeId, Option<u64>> {
-        let alive = self.nodes().into_iter().filter(|view| view.is_alive || view.is_local);
+        let alive = self
+            .nodes()
+            .into_iter()
+            .filter(|view| view.is_alive || view.is_local);
         let counts = alive.map(|view| async move {
             if view.is_local {
                 return (view.node, Some(self.local_connections() as u64));
@@ -119,9 +121,12 @@ impl ClusterManager {
 impl Inner {
     async fn report(&self, node: &NodeId, question: &Question) -> Option<Report> {
         let question = question.encode_to_vec();
-        let answer = self.rpc.call(Service::Node, node, &question, REPORT_DEADLINE).await;
+        let answer = self
+            .rpc
+            .call(Service::Node, node, &question, REPORT_DEADLINE)
+            .await;
         match answer {
-            Ok(answer) => Report::decode(Bytes::from(answer)).ok(),
+            Ok(answer) => Report::decode(answer).ok(),
             Err(error) => {
                 tracing::debug!(%node, %error, "no report");
                 None

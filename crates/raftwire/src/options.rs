@@ -58,7 +58,7 @@ pub struct ClusterOptions {
     pub cluster_name: String,
     /// What every node proves to know. Default none: any process that can reach the cluster
     /// channel may join.
-    #[serde(with = "text::option", skip_serializing)]
+    #[serde(deserialize_with = "secret::deserialize", skip_serializing)]
     pub secret: Option<Secret>,
     /// Where the log and the identity are kept. Default `./raftwire-data/<node id>`.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -152,9 +152,19 @@ impl ClusterOptions {
                 return Ok(());
             }
             let [value, min, max] = [value, min, max].map(|number| number as u128);
-            Err(InvalidOptions::OutOfRange { key, value, min, max })
+            Err(InvalidOptions::OutOfRange {
+                key,
+                value,
+                min,
+                max,
+            })
         };
-        range("message_bytes_max", self.message_bytes_max, 1, MESSAGE_BYTES_MAX_CEILING)?;
+        range(
+            "message_bytes_max",
+            self.message_bytes_max,
+            1,
+            MESSAGE_BYTES_MAX_CEILING,
+        )?;
         range("outbox_bytes_max", self.outbox_bytes_max, 1, 1 << 30)?;
         let milliseconds = usize::try_from(self.route_deadline.as_millis()).unwrap_or(usize::MAX);
         range("route_deadline (ms)", milliseconds, 1, 600_000)?;
@@ -170,9 +180,12 @@ impl ClusterOptions {
             "must be 1 to 64 characters of A-Z a-z 0-9 . _ -",
             |name| name.parse::<NodeId>().is_ok(),
         )?;
-        malformed("node_address", &self.node_address, "must be a host name or an address", |a| {
-            !a.is_empty() && !a.contains(char::is_whitespace)
-        })?;
+        malformed(
+            "node_address",
+            &self.node_address,
+            "must be a host name or an address",
+            |a| !a.is_empty() && !a.contains(char::is_whitespace),
+        )?;
         self.peers(self.node_id.as_ref()).map(drop)
     }
 
@@ -182,7 +195,11 @@ impl ClusterOptions {
     /// [`InvalidOptions::TwoAddresses`] where two entries contradict each other.
     pub fn peers(&self, local: Option<&NodeId>) -> Result<Vec<NodeAddress>, InvalidOptions> {
         let mut peers: Vec<NodeAddress> = Vec::with_capacity(self.nodes.len());
-        for address in self.nodes.iter().filter(|address| Some(&address.node) != local) {
+        for address in self
+            .nodes
+            .iter()
+            .filter(|address| Some(&address.node) != local)
+        {
             match peers.iter_mut().find(|known| known.node == address.node) {
                 None => peers.push(address.clone()),
                 Some(known) if known == address || address.endpoint.is_none() => {}
@@ -210,7 +227,11 @@ fn malformed(
     if is_valid(value) {
         return Ok(());
     }
-    Err(InvalidOptions::Malformed { key, value: value.to_owned(), expected })
+    Err(InvalidOptions::Malformed {
+        key,
+        value: value.to_owned(),
+        expected,
+    })
 }
 
 /// Values that have a text form, as text.
@@ -288,6 +309,21 @@ mod duration {
     }
 }
 
+/// The secret, as text of a configuration. It is never written back.
+mod secret {
+    use serde::{Deserialize, Deserializer, de};
+
+    use super::Secret;
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Option<Secret>, D::Error> {
+        let text: Option<String> = Option::deserialize(deserializer)?;
+        text.map(|text| Secret::new(text).map_err(de::Error::custom))
+            .transpose()
+    }
+}
+
 /// The outbox policies by name.
 mod policy {
     use serde::{Deserialize, Deserializer, Serializer, de};
@@ -306,12 +342,17 @@ mod policy {
         let text = String::deserialize(deserializer)?;
         let found = NAMES.iter().find(|(name, _)| *name == text);
         found.map(|(_, policy)| *policy).ok_or_else(|| {
-            de::Error::custom(format_args!("\"{text}\": must be close, refuse or drop_oldest"))
+            de::Error::custom(format_args!(
+                "\"{text}\": must be close, refuse or drop_oldest"
+            ))
         })
     }
 
     pub(super) fn serialize<S: Serializer>(value: &OutboxPolicy, s: S) -> Result<S::Ok, S::Error> {
-        let name = NAMES.iter().find(|(_, policy)| policy == value).map_or("close", |(name, _)| name);
+        let name = NAMES
+            .iter()
+            .find(|(_, policy)| policy == value)
+            .map_or("close", |(name, _)| name);
         s.serialize_str(name)
     }
 }

@@ -77,8 +77,8 @@ pub enum RouteOutcome {
     },
     /// The message is larger than a limit allows.
     TooLarge {
-        /// The limit, in bytes of payload.
-        limit_bytes: usize,
+        /// The limit, in bytes of payload; `None`: the owner's, which is smaller than this node's.
+        limit_bytes: Option<usize>,
     },
     /// The owner refused it: it does not accept such a message.
     Refused,
@@ -150,8 +150,13 @@ impl fmt::Display for RouteOutcome {
                 f.write_str("the connection cannot be resolved now: no quorum")
             }
             RouteOutcome::Busy { queue } => write!(f, "the {} queue is full", queue.as_str()),
-            RouteOutcome::TooLarge { limit_bytes } => {
-                write!(f, "larger than the limit of {limit_bytes} bytes")
+            RouteOutcome::TooLarge {
+                limit_bytes: Some(limit),
+            } => {
+                write!(f, "larger than the limit of {limit} bytes")
+            }
+            RouteOutcome::TooLarge { limit_bytes: None } => {
+                f.write_str("larger than the owner's limit")
             }
             RouteOutcome::Refused => f.write_str("refused by the owner"),
             RouteOutcome::SlowConsumer => f.write_str("the connection's outbox is full"),

@@ -108,7 +108,10 @@ impl Shared {
                 is_mine
             });
             if is_mine {
-                let mut round = Round { shared: self, answer: None };
+                let mut round = Round {
+                    shared: self,
+                    answer: None,
+                };
                 round.answer = Some(self.resolver.catch_up().await);
             }
         }
@@ -138,7 +141,13 @@ impl Parking {
     pub(crate) fn new(resolver: Arc<dyn Resolver>) -> Parking {
         let (rounds, _) = watch::channel(Rounds::default());
         let parked = Mutex::new(Parked::default());
-        Parking { shared: Arc::new(Shared { resolver, parked, rounds }) }
+        Parking {
+            shared: Arc::new(Shared {
+                resolver,
+                parked,
+                rounds,
+            }),
+        }
     }
 
     /// Whether messages for this connection wait: later ones must wait behind them.
@@ -160,7 +169,10 @@ impl Parking {
             self.shared.catch_up().await.then_some(turn)
         };
         match tokio::time::timeout_at(deadline.into(), wait).await {
-            Ok(Some(turn)) => Ok(Ticket { _turn: turn, _seat: seat }),
+            Ok(Some(turn)) => Ok(Ticket {
+                _turn: turn,
+                _seat: seat,
+            }),
             Ok(None) => Err(RouteOutcome::Unavailable),
             Err(_) => Err(RouteOutcome::Deadline { transmitted: false }),
         }
@@ -174,14 +186,23 @@ impl Parking {
         let bytes = payload_bytes + PARKED_OVERHEAD_BYTES;
         let mut parked = self.shared.lock();
         if parked.bytes > 0 && parked.bytes + bytes > PARKED_BYTES_MAX {
-            return Err(RouteOutcome::Busy { queue: FullQueue::Parked });
+            return Err(RouteOutcome::Busy {
+                queue: FullQueue::Parked,
+            });
         }
         parked.bytes += bytes;
         let (queue, waiting) = parked.queues.entry(*id).or_default();
         *waiting += 1;
         let queue = Arc::clone(queue);
         drop(parked);
-        Ok((Seat { shared: Arc::clone(&self.shared), id: *id, bytes }, queue))
+        Ok((
+            Seat {
+                shared: Arc::clone(&self.shared),
+                id: *id,
+                bytes,
+            },
+            queue,
+        ))
     }
 }
 
@@ -213,12 +234,19 @@ mod tests {
     }
 
     fn parking(takes: Duration, is_current: bool) -> (Parking, Arc<Counting>) {
-        let resolver = Arc::new(Counting { questions: AtomicU64::new(0), takes, is_current });
-        (Parking::new(Arc::clone(&resolver) as Arc<dyn Resolver>), resolver)
+        let resolver = Arc::new(Counting {
+            questions: AtomicU64::new(0),
+            takes,
+            is_current,
+        });
+        (
+            Parking::new(Arc::clone(&resolver) as Arc<dyn Resolver>),
+            resolver,
+        )
     }
 
     fn id(index: u32) -> MintedId {
-        MintedId::new(Slot::new(1), Boot::new(1), index, 0, 0)
+        MintedId::new(Slot::new(1), Boot::new(1).expect("24 bits"), index, 0, 0)
     }
 
     fn in_seconds(seconds: u64) -> Instant {
@@ -228,7 +256,8 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_thousand_questions_at_once_are_one() {
         let (parking, resolver) = parking(Duration::from_millis(10), true);
-        let asks = (0..1_000).map(|index| parking.enter(&id(index), 0, in_seconds(5)));
+        let ids: Vec<_> = (0..1_000).map(id).collect();
+        let asks = ids.iter().map(|id| parking.enter(id, 0, in_seconds(5)));
 
         let tickets = join_all(asks).await;
 
@@ -267,7 +296,10 @@ mod tests {
 
         let late = parking.enter(&id(1), 0, in_seconds(1)).await;
 
-        assert_eq!(late.map(drop), Err(RouteOutcome::Deadline { transmitted: false }));
+        assert_eq!(
+            late.map(drop),
+            Err(RouteOutcome::Deadline { transmitted: false })
+        );
         assert!(!parking.is_parked(&id(1)));
     }
 
@@ -281,14 +313,22 @@ mod tests {
         let (first, second) = tokio::join!(first, second);
 
         assert!(first.is_ok());
-        assert_eq!(second.map(drop), Err(RouteOutcome::Busy { queue: FullQueue::Parked }));
+        assert_eq!(
+            second.map(drop),
+            Err(RouteOutcome::Busy {
+                queue: FullQueue::Parked
+            })
+        );
     }
 
     #[tokio::test(start_paused = true)]
     async fn later_messages_wait_behind_earlier_ones() {
         let (parking, _) = parking(Duration::from_millis(1), true);
         let connection = id(1);
-        let first = parking.enter(&connection, 0, in_seconds(5)).await.expect("current");
+        let first = parking
+            .enter(&connection, 0, in_seconds(5))
+            .await
+            .expect("current");
         assert!(parking.is_parked(&connection));
 
         let second = parking.enter(&connection, 0, in_seconds(5));

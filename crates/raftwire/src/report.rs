@@ -40,7 +40,9 @@ struct Info {
 
 impl Question {
     pub(crate) fn about(connection: &MintedId) -> Question {
-        Question { connection: Bytes::copy_from_slice(&connection.as_bytes()) }
+        Question {
+            connection: Bytes::copy_from_slice(&connection.to_bytes()),
+        }
     }
 }
 
@@ -51,19 +53,23 @@ impl Report {
             let bytes = question.connection.as_ref().try_into().ok()?;
             Some(MintedId::from_bytes(bytes))
         });
-        let info = asked.and_then(|id| table.get(&id)).map(|entry| Info::from(&entry.info));
-        Report { connections: table.len() as u64, info }
+        let info = asked
+            .and_then(|id| table.get(&id))
+            .map(|entry| Info::from(&entry.info));
+        Report {
+            connections: table.len() as u64,
+            info,
+        }
     }
 
     pub(crate) fn into_info(self) -> Option<ConnectionInfo> {
         let info = self.info?;
-        let mut known = ConnectionInfo::default();
-        known.endpoint = info.endpoint;
-        known.remote = info.remote.parse().ok();
-        known.connected_at =
-            UNIX_EPOCH.checked_add(Duration::from_millis(info.connected_unix_ms));
-        known.metadata = info.metadata;
-        Some(known)
+        Some(ConnectionInfo {
+            endpoint: info.endpoint,
+            remote: info.remote.parse().ok(),
+            connected_at: UNIX_EPOCH.checked_add(Duration::from_millis(info.connected_unix_ms)),
+            metadata: info.metadata,
+        })
     }
 }
 
@@ -73,7 +79,10 @@ impl From<&Arc<ConnectionInfo>> for Info {
         let connected = info.connected_at.map(since).unwrap_or_default().as_millis();
         Info {
             endpoint: info.endpoint.clone(),
-            remote: info.remote.map(|remote| remote.to_string()).unwrap_or_default(),
+            remote: info
+                .remote
+                .map(|remote| remote.to_string())
+                .unwrap_or_default(),
             connected_unix_ms: u64::try_from(connected).unwrap_or(u64::MAX),
             metadata: info.metadata.clone(),
         }

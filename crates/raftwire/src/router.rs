@@ -95,7 +95,15 @@ impl ClusterRouter {
         resolver: Arc<dyn Resolver>,
     ) -> ClusterRouter {
         let parking = Parking::new(resolver);
-        ClusterRouter { inner: Arc::new(Inner { environment, limits, directory, delivery, parking }) }
+        ClusterRouter {
+            inner: Arc::new(Inner {
+                environment,
+                limits,
+                directory,
+                delivery,
+                parking,
+            }),
+        }
     }
 
     /// Sends a message to a connection and says what became of it. Always ends by the deadline.
@@ -107,7 +115,8 @@ impl ClusterRouter {
         connection: &ConnectionId,
         message: impl Into<Frame>,
     ) -> RouteOutcome {
-        self.route_with(connection, message, RouteOptions::default()).await
+        self.route_with(connection, message, RouteOptions::default())
+            .await
     }
 
     /// [`route`](Self::route) with options of its own.
@@ -117,7 +126,9 @@ impl ClusterRouter {
         message: impl Into<Frame>,
         options: RouteOptions,
     ) -> RouteOutcome {
-        let ConnectionId::Minted(id) = connection else { return RouteOutcome::NotFound };
+        let ConnectionId::Minted(id) = connection else {
+            return RouteOutcome::NotFound;
+        };
         let inner = &self.inner;
         let frame = message.into();
         if let Err(outcome) = inner.check_size(&frame) {
@@ -125,7 +136,9 @@ impl ClusterRouter {
         }
         let deadline = options.deadline.unwrap_or(inner.limits.deadline);
         let deadline = inner.environment.now() + deadline;
-        inner.route(id, frame, deadline, options.acknowledgement).await
+        inner
+            .route(id, frame, deadline, options.acknowledgement)
+            .await
     }
 
     /// Sends a value as JSON text.
@@ -150,10 +163,14 @@ impl ClusterRouter {
     ) -> Vec<(ConnectionId, RouteOutcome)> {
         let frame = message.into();
         let mut seen = std::collections::BTreeSet::new();
-        let distinct = connections.iter().filter(|connection| seen.insert(**connection));
-        join_all(distinct.map(|connection| async {
-            (*connection, self.route(connection, frame.clone()).await)
-        }))
+        let distinct = connections
+            .iter()
+            .filter(|connection| seen.insert(**connection));
+        join_all(
+            distinct.map(|connection| async {
+                (*connection, self.route(connection, frame.clone()).await)
+            }),
+        )
         .await
     }
 
@@ -167,16 +184,20 @@ impl ClusterRouter {
         connection: &ConnectionId,
         message: impl Into<Frame>,
     ) -> Result<(), RouteOutcome> {
-        let ConnectionId::Minted(id) = connection else { return Err(RouteOutcome::NotFound) };
+        let ConnectionId::Minted(id) = connection else {
+            return Err(RouteOutcome::NotFound);
+        };
         self.inner.send(id, message.into())
     }
 }
 
 impl Inner {
     fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
-        let limit_bytes = self.limits.message_bytes_max;
-        if frame.len() > limit_bytes {
-            return Err(RouteOutcome::TooLarge { limit_bytes });
+        let limit = self.limits.message_bytes_max;
+        if frame.len() > limit {
+            return Err(RouteOutcome::TooLarge {
+                limit_bytes: Some(limit),
+            });
         }
         Ok(())
     }
@@ -239,8 +260,13 @@ impl Inner {
                 (Some(ticket), Some(written))
             }
         };
-        self.delivery.deliver(id, frame, true, ticket).map_err(outcome_of)?;
-        Ok(Flight { reply: None, written })
+        self.delivery
+            .deliver(id, frame, true, ticket)
+            .map_err(outcome_of)?;
+        Ok(Flight {
+            reply: None,
+            written,
+        })
     }
 
     fn send_to(
@@ -258,8 +284,17 @@ impl Inner {
                 (Some(written), Some(told))
             }
         };
-        peer.send(Send { connection: *id, frame, deadline, reply: Some(reply), written })?;
-        Ok(Flight { reply: Some(answer), written: told })
+        peer.send(Send {
+            connection: *id,
+            frame,
+            deadline,
+            reply: Some(reply),
+            written,
+        })?;
+        Ok(Flight {
+            reply: Some(answer),
+            written: told,
+        })
     }
 
     fn send(&self, id: &MintedId, frame: Frame) -> Result<(), RouteOutcome> {
@@ -268,10 +303,19 @@ impl Inner {
             return Err(RouteOutcome::Unavailable);
         }
         match self.directory.load().route(id) {
-            Route::Here => self.delivery.deliver(id, frame, false, None).map_err(outcome_of),
+            Route::Here => self
+                .delivery
+                .deliver(id, frame, false, None)
+                .map_err(outcome_of),
             Route::At(peer) => {
                 let deadline = self.environment.now() + self.limits.deadline;
-                peer.send(Send { connection: *id, frame, deadline, reply: None, written: None })
+                peer.send(Send {
+                    connection: *id,
+                    frame,
+                    deadline,
+                    reply: None,
+                    written: None,
+                })
             }
             Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
             Route::Gone => Err(RouteOutcome::NotFound),
@@ -299,9 +343,13 @@ impl Flight {
         let outcome = match self.reply {
             None => RouteOutcome::Delivered,
             // The link settles every message by its deadline; only a node that stops forgets to.
-            Some(reply) => reply.await.unwrap_or(RouteOutcome::Deadline { transmitted: true }),
+            Some(reply) => reply
+                .await
+                .unwrap_or(RouteOutcome::Deadline { transmitted: true }),
         };
-        let Some(written) = self.written else { return outcome };
+        let Some(written) = self.written else {
+            return outcome;
+        };
         if outcome.happened() != Happened::Yes {
             return outcome;
         }

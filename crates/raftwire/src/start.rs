@@ -7,13 +7,14 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
-use raftwire_consensus::{ClusterState, RaftNode, RaftOptions, Storage};
+use raftwire_consensus::{ClusterState, RaftNode, RaftOptions, Storage, Timings};
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
-use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role};
+use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role, VersionRange};
 use raftwire_protocol::{NodeAddress, NodeId, Session};
 use raftwire_transport::{ClusterTransport, ClusterTransportFactory, CreateError, TransportSetup};
 use tokio::sync::{broadcast, watch};
+use tokio::task::JoinHandle;
 
 use crate::connection::{ConnectionTable, Delivery};
 use crate::directory::{Directory, DirectoryWriter};
@@ -98,16 +99,31 @@ impl ClusterManager {
         let events = transport.start().await?;
 
         let table = Arc::new(ConnectionTable::new(environment.clone()));
-        let parts = Parts { options, environment, node, session, raft, transport, table };
-        let (inner, hub) = parts.assemble(provider);
-        inner._executor.spawn("hub", hub.run(events));
-        let started = inner.raft.start(Arc::new(ConsensusNetwork(Arc::clone(&inner.rpc)))).await;
+        let parts = Parts {
+            options,
+            environment,
+            node,
+            session,
+            raft,
+            transport,
+            table,
+        };
+        let (mut inner, hub) = parts.assemble(provider);
+        inner
+            .tasks
+            .push(inner.executor.spawn("hub", hub.run(events)));
+        let started = inner
+            .raft
+            .start(Arc::new(ConsensusNetwork(Arc::clone(&inner.rpc))))
+            .await;
         if let Err(error) = started {
             inner.registry.close();
             inner.transport.stop().await;
             return Err(error.into());
         }
-        Ok(ClusterManager { inner: Arc::new(inner) })
+        Ok(ClusterManager {
+            inner: Arc::new(inner),
+        })
     }
 }
 
@@ -122,17 +138,20 @@ fn raft_options(
     peers: &[NodeAddress],
     data_dir: Option<std::path::PathBuf>,
 ) -> RaftOptions {
-    let founding = peers.iter().map(|peer| peer.node.clone()).chain([node.clone()]);
+    let founding = peers
+        .iter()
+        .map(|peer| peer.node.clone())
+        .chain([node.clone()]);
     let storage = data_dir.map_or(Storage::Ephemeral, Storage::Durable);
-    let mut raft = RaftOptions::new(
-        options.cluster_name.clone(),
-        node.clone(),
+    RaftOptions {
+        cluster: options.cluster_name.clone(),
+        node: node.clone(),
         session,
-        founding.collect(),
+        founding: founding.collect(),
         storage,
-    );
-    raft.address = Some(format!("{}:{}", options.node_address, options.node_port));
-    raft
+        timings: Timings::direct(),
+        address: Some(format!("{}:{}", options.node_address, options.node_port)),
+    }
 }
 
 /// What is there before the parts know each other.
@@ -148,7 +167,15 @@ struct Parts {
 
 impl Parts {
     fn assemble(self, provider: Option<Arc<dyn ConnectionProvider>>) -> (Inner, Hub) {
-        let Parts { options, environment, node, session, raft, transport, table } = self;
+        let Parts {
+            options,
+            environment,
+            node,
+            session,
+            raft,
+            transport,
+            table,
+        } = self;
         let state = raft.state();
         let delivery = delivery(&options, &table, provider);
         let registry = Arc::new(PeerRegistry::new(PeerContext {
@@ -156,7 +183,10 @@ impl Parts {
             transport: Arc::clone(&transport),
             inbound: Inbound::new(delivery.clone()),
             lease: raft.lease(),
-            link: LinkConfig { message_bytes_max: options.message_bytes_max, ..LinkConfig::default() },
+            link: LinkConfig {
+                message_bytes_max: options.message_bytes_max,
+                ..LinkConfig::default()
+            },
             message_bytes_max: options.message_bytes_max,
         }));
         let executor = environment.executor("raftwire-control");
@@ -176,9 +206,12 @@ impl Parts {
             Arc::clone(&directory),
             applied,
         );
-        environment.spawn("directory", writer.run(state.clone()));
-        let events = forward_events(&environment, &raft);
-        let resolver = Arc::new(CatchUp { raft: Arc::clone(&raft), applied: applied_receiver });
+        let mut tasks = vec![environment.spawn("directory", writer.run(state.clone()))];
+        let events = forward_events(&environment, &raft, &mut tasks);
+        let resolver = Arc::new(CatchUp {
+            raft: Arc::clone(&raft),
+            applied: applied_receiver,
+        });
         let limits = RouterLimits {
             deadline: options.route_deadline,
             message_bytes_max: options.message_bytes_max,
@@ -193,17 +226,21 @@ impl Parts {
         let hub = Hub::new(HubContext {
             environment: environment.clone(),
             transport: Arc::clone(&transport),
-            identity: Arc::new(LocalIdentity::new(
-                options.cluster_name,
-                node.clone(),
+            identity: Arc::new(LocalIdentity {
+                cluster: options.cluster_name,
+                node: node.clone(),
                 session,
-                raft.raft_id(),
-                Role::Voter,
-                options.secret,
-            )),
+                raft_id: raft.raft_id(),
+                role: Role::Voter,
+                secret: options.secret,
+                versions: VersionRange::CURRENT,
+            }),
             registry: Arc::clone(&registry),
             rpc: Arc::clone(&rpc),
-            answer: Arc::new(Answers { raft: Arc::clone(&raft), table: Arc::clone(&table) }),
+            answer: Arc::new(Answers {
+                raft: Arc::clone(&raft),
+                table: Arc::clone(&table),
+            }),
             admission: Arc::new(Members(state.clone())),
         });
         let inner = Inner {
@@ -222,7 +259,8 @@ impl Parts {
             events,
             is_stopping: AtomicBool::new(false),
             stopped: tokio::sync::Mutex::new(false),
-            _executor: executor,
+            tasks,
+            executor,
         };
         (inner, hub)
     }
@@ -247,17 +285,19 @@ fn delivery(
 fn forward_events(
     environment: &Environment,
     raft: &RaftNode,
+    tasks: &mut Vec<JoinHandle<()>>,
 ) -> broadcast::Sender<raftwire_consensus::ClusterEvent> {
     let (events, _) = broadcast::channel(EVENTS_MAX);
     if let Some(mut source) = raft.events() {
         let events = events.clone();
-        environment.spawn("events", async move {
+        let task = environment.spawn("events", async move {
             while let Some(event) = source.recv().await {
                 tracing::info!(?event, "cluster");
                 // Nobody listens: nobody missed it.
                 let _ = events.send(event);
             }
         });
+        tasks.push(task);
     }
     events
 }
@@ -272,7 +312,9 @@ struct CatchUp {
 #[async_trait]
 impl Resolver for CatchUp {
     async fn catch_up(&self) -> bool {
-        let Ok(index) = self.raft.read_index().await else { return false };
+        let Ok(index) = self.raft.read_index().await else {
+            return false;
+        };
         let mut applied = self.applied.clone();
         applied.wait_for(|applied| *applied >= index).await.is_ok()
     }
@@ -303,9 +345,10 @@ impl Admission for Members {
     fn admit(&self, peer: &PeerIdentity) -> Result<(), RefusalReason> {
         let state = self.0.borrow();
         match state.alive(&peer.node) {
-            Some(member) if member.raft_id != peer.raft_id => {
-                Err(RefusalReason::DuplicateNodeId { node: peer.node.clone() })
-            }
+            Some(member) if member.raft_id != peer.raft_id => Err(RefusalReason::DuplicateNodeId {
+                node: peer.node.clone(),
+                since: None,
+            }),
             Some(_) | None => Ok(()),
         }
     }

@@ -26,7 +26,10 @@ pub struct ConnectionInfo {
 impl ConnectionInfo {
     /// Of a client with this address.
     pub fn from_remote(remote: SocketAddr) -> ConnectionInfo {
-        ConnectionInfo { remote: Some(remote), ..ConnectionInfo::default() }
+        ConnectionInfo {
+            remote: Some(remote),
+            ..ConnectionInfo::default()
+        }
     }
 
     /// With one more entry of metadata.

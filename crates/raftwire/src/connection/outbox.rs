@@ -115,8 +115,18 @@ pub struct Outbox {
 
 pub(crate) fn outbox(bytes_max: usize, policy: OutboxPolicy) -> (OutboxSender, Outbox) {
     let shared = Arc::new(Mutex::new(State::default()));
-    let sender = OutboxSender { shared: Arc::clone(&shared), bytes_max, policy };
-    (sender, Outbox { shared, on_drop: None })
+    let sender = OutboxSender {
+        shared: Arc::clone(&shared),
+        bytes_max,
+        policy,
+    };
+    (
+        sender,
+        Outbox {
+            shared,
+            on_drop: None,
+        },
+    )
 }
 
 /// A panic while the lock is held cannot leave the queue half changed in a way that matters:
@@ -132,7 +142,11 @@ impl OutboxSender {
         acknowledged: bool,
         ticket: Option<WrittenTicket>,
     ) -> Result<(), PushError> {
-        let item = Item { frame, acknowledged, ticket };
+        let item = Item {
+            frame,
+            acknowledged,
+            ticket,
+        };
         let mut state = lock(&self.shared);
         if state.closed.is_some() {
             return Err(PushError::Closed);
@@ -250,7 +264,12 @@ mod tests {
         assert_eq!(sender.push(text("b"), true, None), Err(PushError::Full));
 
         let end = outbox.next_batch(&mut Vec::new()).await;
-        assert_eq!(end, Err(OutboxClosed { code: CloseCode::SLOW_CONSUMER }));
+        assert_eq!(
+            end,
+            Err(OutboxClosed {
+                code: CloseCode::SLOW_CONSUMER
+            })
+        );
         assert_eq!(sender.push(text("c"), true, None), Err(PushError::Closed));
     }
 
@@ -270,7 +289,9 @@ mod tests {
         let (sender, mut outbox) = outbox(200, OutboxPolicy::DropOldest);
         sender.push(text("old"), false, None).expect("room");
         sender.push(text("kept"), true, None).expect("room");
-        sender.push(text("new"), true, None).expect("the oldest made room");
+        sender
+            .push(text("new"), true, None)
+            .expect("the oldest made room");
 
         assert_eq!(drain(&mut outbox).await, [text("kept"), text("new")]);
     }
@@ -283,14 +304,21 @@ mod tests {
         assert_eq!(sender.push(text("new"), false, None), Err(PushError::Full));
 
         let end = outbox.next_batch(&mut Vec::new()).await;
-        assert_eq!(end, Err(OutboxClosed { code: CloseCode::SLOW_CONSUMER }));
+        assert_eq!(
+            end,
+            Err(OutboxClosed {
+                code: CloseCode::SLOW_CONSUMER
+            })
+        );
     }
 
     #[tokio::test]
     async fn one_message_larger_than_the_bound_passes_an_empty_outbox() {
         let (sender, mut outbox) = outbox(10, OutboxPolicy::Close);
 
-        sender.push(text("longer than ten bytes"), true, None).expect("alone");
+        sender
+            .push(text("longer than ten bytes"), true, None)
+            .expect("alone");
 
         assert_eq!(drain(&mut outbox).await.len(), 1);
     }
@@ -303,6 +331,11 @@ mod tests {
 
         assert_eq!(drain(&mut outbox).await, [text("last words")]);
         let end = outbox.next_batch(&mut Vec::new()).await;
-        assert_eq!(end, Err(OutboxClosed { code: CloseCode::NORMAL }));
+        assert_eq!(
+            end,
+            Err(OutboxClosed {
+                code: CloseCode::NORMAL
+            })
+        );
     }
 }

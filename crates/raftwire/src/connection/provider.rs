@@ -51,7 +51,11 @@ impl DefaultConnectionProvider {
         outbox_bytes_max: usize,
         policy: OutboxPolicy,
     ) -> DefaultConnectionProvider {
-        DefaultConnectionProvider { table, outbox_bytes_max, policy }
+        DefaultConnectionProvider {
+            table,
+            outbox_bytes_max,
+            policy,
+        }
     }
 
     /// Registers a connection with an outbox of its own.
@@ -61,9 +65,15 @@ impl DefaultConnectionProvider {
         info: ConnectionInfo,
     ) -> Result<(ConnectionId, Outbox), TableFull> {
         let (sender, mut outbox) = super::outbox::outbox(self.outbox_bytes_max, self.policy);
-        let entry = Entry { info: Arc::new(info), outbox: Some(sender) };
+        let entry = Entry {
+            info: Arc::new(info),
+            outbox: Some(sender),
+        };
         let id = self.table.insert(minting, entry)?;
-        let registration = Registration { table: Arc::clone(&self.table), id };
+        let registration = Registration {
+            table: Arc::clone(&self.table),
+            id,
+        };
         let connection = registration.connection();
         outbox.unregister_on_drop(registration);
         Ok((connection, outbox))
@@ -78,10 +88,12 @@ impl DefaultConnectionProvider {
     ) -> Result<(), Undeliverable> {
         let entry = self.table.get(id).ok_or(Undeliverable::NotFound)?;
         let outbox = entry.outbox.ok_or(Undeliverable::NotFound)?;
-        outbox.push(frame, acknowledged, ticket).map_err(|error| match error {
-            PushError::Closed => Undeliverable::NotFound,
-            PushError::Full => Undeliverable::SlowConsumer,
-        })
+        outbox
+            .push(frame, acknowledged, ticket)
+            .map_err(|error| match error {
+                PushError::Closed => Undeliverable::NotFound,
+                PushError::Full => Undeliverable::SlowConsumer,
+            })
     }
 }
 
@@ -94,8 +106,14 @@ impl ConnectionProvider for DefaultConnectionProvider {
     }
 
     fn close(&self, connection: &ConnectionId, code: CloseCode) {
-        let ConnectionId::Minted(id) = connection else { return };
-        if let Some(Entry { outbox: Some(outbox), .. }) = self.table.remove(id) {
+        let ConnectionId::Minted(id) = connection else {
+            return;
+        };
+        if let Some(Entry {
+            outbox: Some(outbox),
+            ..
+        }) = self.table.remove(id)
+        {
             outbox.close(code, false);
         }
     }
@@ -105,7 +123,10 @@ impl ConnectionProvider for DefaultConnectionProvider {
 #[derive(Clone, Debug)]
 pub(crate) enum Delivery {
     Outboxes(DefaultConnectionProvider),
-    Application { table: Arc<ConnectionTable>, provider: Arc<dyn ConnectionProvider> },
+    Application {
+        table: Arc<ConnectionTable>,
+        provider: Arc<dyn ConnectionProvider>,
+    },
 }
 
 impl Delivery {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use raftwire_environment::Environment;
-use raftwire_protocol::{Boot, CloseCode, ConnectionId, MintedId, Slot};
+use raftwire_protocol::{Boot, ConnectionId, MintedId, Slot};
 
 use super::ConnectionInfo;
 use super::outbox::OutboxSender;
@@ -90,7 +90,9 @@ impl ConnectionTable {
         for offset in 0..SHARDS {
             let number = (first + offset) % SHARDS;
             let mut shard = lock(&self.shards[number]);
-            let Some(position) = shard.vacant() else { continue };
+            let Some(position) = shard.vacant() else {
+                continue;
+            };
             let place = &mut shard.places[position as usize];
             let index = (position << SHARD_BITS) | number as u32;
             let random = self.environment.random_u64() & ((1 << 48) - 1);
@@ -130,18 +132,14 @@ impl ConnectionTable {
         let mut ids = Vec::with_capacity(self.len());
         for shard in &self.shards {
             let shard = lock(shard);
-            ids.extend(shard.places.iter().filter_map(|place| Some(place.occupant.as_ref()?.0)));
+            ids.extend(
+                shard
+                    .places
+                    .iter()
+                    .filter_map(|place| Some(place.occupant.as_ref()?.0)),
+            );
         }
         ids
-    }
-
-    /// Ends every connection after what its outbox holds.
-    pub(crate) fn close_all(&self, code: CloseCode) {
-        for id in self.ids() {
-            if let Some(Entry { outbox: Some(outbox), .. }) = self.remove(&id) {
-                outbox.close(code, false);
-            }
-        }
     }
 }
 
@@ -153,7 +151,10 @@ impl Shard {
         if self.places.len() == SHARD_ENTRIES_MAX {
             return None;
         }
-        self.places.push(Place { generation: 0, occupant: None });
+        self.places.push(Place {
+            generation: 0,
+            occupant: None,
+        });
         u32::try_from(self.places.len() - 1).ok()
     }
 }
@@ -181,20 +182,31 @@ impl Drop for Registration {
 mod tests {
     use super::*;
 
+    fn boot(number: u32) -> Boot {
+        Boot::new(number).expect("24 bits")
+    }
+
     fn table() -> ConnectionTable {
         let table = ConnectionTable::new(Environment::real());
-        table.allow_minting(Slot::new(3), Boot::new(7));
+        table.allow_minting(Slot::new(3), boot(7));
         table
     }
 
     fn entry(endpoint: &str) -> Entry {
-        let mut info = ConnectionInfo::default();
-        info.endpoint = endpoint.to_owned();
-        Entry { info: Arc::new(info), outbox: None }
+        let info = ConnectionInfo {
+            endpoint: endpoint.to_owned(),
+            ..ConnectionInfo::default()
+        };
+        Entry {
+            info: Arc::new(info),
+            outbox: None,
+        }
     }
 
     fn insert(table: &ConnectionTable) -> MintedId {
-        table.insert(table.minting().expect("allowed"), entry("/ws")).expect("room")
+        table
+            .insert(table.minting().expect("allowed"), entry("/ws"))
+            .expect("room")
     }
 
     #[test]
@@ -218,7 +230,10 @@ mod tests {
 
         let ids: Vec<_> = (0..SHARDS).map(|_| insert(&table)).collect();
 
-        assert!(ids.iter().any(|id| id.index() == old.index()), "the place is used again");
+        assert!(
+            ids.iter().any(|id| id.index() == old.index()),
+            "the place is used again"
+        );
         assert!(table.get(&old).is_none());
     }
 
@@ -230,16 +245,20 @@ mod tests {
             table.remove(&id);
         }
 
-        let places: usize = table.shards.iter().map(|shard| lock(shard).places.len()).sum();
+        let places: usize = table
+            .shards
+            .iter()
+            .map(|shard| lock(shard).places.len())
+            .sum();
         assert_eq!((table.len(), places), (0, SHARDS));
     }
 
     #[test]
     fn ids_carry_the_slot_and_the_boot_of_their_node() {
         let table = table();
-        table.allow_minting(Slot::new(4), Boot::new(9));
+        table.allow_minting(Slot::new(4), boot(9));
         let id = insert(&table);
 
-        assert_eq!((id.slot(), id.boot()), (Slot::new(3), Boot::new(7)));
+        assert_eq!((id.slot(), id.boot()), (Slot::new(3), boot(7)));
     }
 }

@@ -20,11 +20,18 @@ pub(crate) struct WrittenTicket {
 impl WrittenTicket {
     pub(crate) fn here() -> (WrittenTicket, oneshot::Receiver<bool>) {
         let (sender, receiver) = oneshot::channel();
-        (WrittenTicket { asker: Some(Asker::Here(sender)) }, receiver)
+        (
+            WrittenTicket {
+                asker: Some(Asker::Here(sender)),
+            },
+            receiver,
+        )
     }
 
     pub(crate) fn peer(peer: PeerHandle, token: u64) -> WrittenTicket {
-        WrittenTicket { asker: Some(Asker::Peer { peer, token }) }
+        WrittenTicket {
+            asker: Some(Asker::Peer { peer, token }),
+        }
     }
 
     pub(crate) fn written(mut self) {

@@ -66,8 +66,16 @@ impl PeerHandle {
         let (commands, commands_receiver) = mpsc::channel(COMMANDS_MAX);
         let (packets, packets_receiver) = mpsc::channel(PACKETS_MAX);
         let waiting_bytes = AtomicUsize::new(0);
-        let shared = Arc::new(Shared { node, commands, packets, waiting_bytes });
-        let queues = Queues { commands: commands_receiver, packets: packets_receiver };
+        let shared = Arc::new(Shared {
+            node,
+            commands,
+            packets,
+            waiting_bytes,
+        });
+        let queues = Queues {
+            commands: commands_receiver,
+            packets: packets_receiver,
+        };
         (PeerHandle { shared }, queues)
     }
 
@@ -78,27 +86,45 @@ impl PeerHandle {
     /// Queues a message for the link. Never waits.
     pub(crate) fn send(&self, message: Send) -> Result<(), RouteOutcome> {
         let bytes = message.frame.len();
-        let before = self.shared.waiting_bytes.fetch_add(bytes, Ordering::Relaxed);
+        let before = self
+            .shared
+            .waiting_bytes
+            .fetch_add(bytes, Ordering::Relaxed);
         let is_room = before == 0 || before + bytes <= COMMAND_BYTES_MAX;
-        if is_room && self.shared.commands.try_send(Command::Send(message)).is_ok() {
+        if is_room
+            && self
+                .shared
+                .commands
+                .try_send(Command::Send(message))
+                .is_ok()
+        {
             return Ok(());
         }
-        self.shared.waiting_bytes.fetch_sub(bytes, Ordering::Relaxed);
+        self.shared
+            .waiting_bytes
+            .fetch_sub(bytes, Ordering::Relaxed);
         if self.shared.commands.is_closed() {
             return Err(RouteOutcome::Unavailable);
         }
-        Err(RouteOutcome::Busy { queue: FullQueue::Peer })
+        Err(RouteOutcome::Busy {
+            queue: FullQueue::Peer,
+        })
     }
 
     /// Tells the peer what became of a frame that it asked about. Where the queue is full the
     /// peer is not told, and its sender learns what it knew already: delivered.
     pub(crate) fn tell_written(&self, token: u64, written: bool) {
-        let _ = self.shared.commands.try_send(Command::TellWritten { token, written });
+        let _ = self
+            .shared
+            .commands
+            .try_send(Command::TellWritten { token, written });
     }
 
     /// Says that the task has taken a message out of its queue.
     pub(super) fn taken(&self, message: &Send) {
-        self.shared.waiting_bytes.fetch_sub(message.frame.len(), Ordering::Relaxed);
+        self.shared
+            .waiting_bytes
+            .fetch_sub(message.frame.len(), Ordering::Relaxed);
     }
 
     /// Hands a packet to the link. A full queue drops it: the link repairs what is lost.

@@ -55,13 +55,21 @@ pub(crate) struct Hub {
 impl Hub {
     pub(crate) fn new(context: HubContext) -> Hub {
         let (channels, adopted, told) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
-        Hub { context, channels, adopted, told }
+        Hub {
+            context,
+            channels,
+            adopted,
+            told,
+        }
     }
 
     /// Runs until the transport has stopped.
     pub(crate) async fn run(mut self, mut events: TransportEvents) {
         loop {
-            let timer = self.channels.values().filter_map(|state| state.handshake.poll_timeout());
+            let timer = self
+                .channels
+                .values()
+                .filter_map(|state| state.handshake.poll_timeout());
             let timer = timer.min();
             tokio::select! {
                 biased;
@@ -76,7 +84,9 @@ impl Hub {
 
     fn handle(&mut self, event: TransportEvent) {
         match event {
-            TransportEvent::PeerUp { channel, initiator, .. } => self.greet(channel, initiator),
+            TransportEvent::PeerUp {
+                channel, initiator, ..
+            } => self.greet(channel, initiator),
             TransportEvent::Received { channel, packet } => self.receive(&channel, packet),
             TransportEvent::PeerDown { channel, reason } => self.forget(&channel, &reason),
         }
@@ -92,7 +102,12 @@ impl Hub {
             nonce,
             self.context.environment.now(),
         );
-        let state = ChannelState { handshake, initiator, peer: None, session: None };
+        let state = ChannelState {
+            handshake,
+            initiator,
+            peer: None,
+            session: None,
+        };
         self.channels.insert(channel.clone(), state);
         self.drive(&channel);
     }
@@ -100,7 +115,11 @@ impl Hub {
     fn forget(&mut self, channel: &Channel, reason: &str) {
         self.channels.remove(channel);
         let key = (channel.peer.clone(), channel.lane);
-        if self.adopted.get(&key).is_some_and(|(adopted, _)| adopted == channel) {
+        if self
+            .adopted
+            .get(&key)
+            .is_some_and(|(adopted, _)| adopted == channel)
+        {
             tracing::info!(%channel, reason, "channel lost");
             self.adopted.remove(&key);
             self.publish(channel);
@@ -129,8 +148,11 @@ impl Hub {
 
     /// A packet counts only from the session that has proved itself on this very channel.
     fn dispatch(&self, channel: &Channel, header: PacketHeader, body: Bytes) {
-        let Some(ChannelState { session: Some(session), peer: Some(peer), .. }) =
-            self.channels.get(channel)
+        let Some(ChannelState {
+            session: Some(session),
+            peer: Some(peer),
+            ..
+        }) = self.channels.get(channel)
         else {
             return;
         };
@@ -141,8 +163,13 @@ impl Hub {
         }
         match (header.kind, channel.lane) {
             (PacketKind::Request, Lane::Control) => {
-                let control = ControlChannel { channel: channel.clone(), session: *session };
-                self.context.rpc.asked(&self.context.answer, &channel.peer, control, body);
+                let control = ControlChannel {
+                    channel: channel.clone(),
+                    session: *session,
+                };
+                self.context
+                    .rpc
+                    .asked(&self.context.answer, &channel.peer, control, body);
             }
             (PacketKind::Response, Lane::Control) => self.context.rpc.answered(*session, body),
             (PacketKind::Link, Lane::Data) => peer.handle.packet((header, body)),
@@ -152,7 +179,8 @@ impl Hub {
 
     fn handle_timeouts(&mut self) {
         let now = self.context.environment.now();
-        let is_due = |state: &ChannelState| state.handshake.poll_timeout().is_some_and(|at| at <= now);
+        let is_due =
+            |state: &ChannelState| state.handshake.poll_timeout().is_some_and(|at| at <= now);
         let due: Vec<Channel> = self
             .channels
             .iter()
@@ -170,8 +198,10 @@ impl Hub {
     /// Lets a handshake speak, and acts on what it has found.
     fn drive(&mut self, channel: &Channel) {
         self.transmit(channel);
-        while let Some(event) =
-            self.channels.get_mut(channel).and_then(|state| state.handshake.poll_event())
+        while let Some(event) = self
+            .channels
+            .get_mut(channel)
+            .and_then(|state| state.handshake.poll_event())
         {
             match event {
                 HandshakeEvent::Established(peer) => self.established(channel, &peer),
@@ -182,7 +212,9 @@ impl Hub {
     }
 
     fn transmit(&mut self, channel: &Channel) {
-        let Some(state) = self.channels.get_mut(channel) else { return };
+        let Some(state) = self.channels.get_mut(channel) else {
+            return;
+        };
         while let Some(packet) = state.handshake.poll_transmit() {
             // What is lost is repeated by the handshake.
             let _ = self.context.transport.send(channel, packet);
@@ -192,7 +224,12 @@ impl Hub {
     fn failed(&mut self, channel: &Channel, reason: &RefusalReason, by: Side) {
         let text = reason.to_string();
         let by_peer = matches!(by, Side::Peer);
-        if self.told.insert(channel.peer.clone(), text.clone()).as_ref() == Some(&text) {
+        if self
+            .told
+            .insert(channel.peer.clone(), text.clone())
+            .as_ref()
+            == Some(&text)
+        {
             tracing::debug!(%channel, by_peer, reason = %text, "hello failed again");
         } else {
             tracing::warn!(%channel, by_peer, reason = %text, "hello failed");
@@ -205,7 +242,9 @@ impl Hub {
     fn established(&mut self, channel: &Channel, identity: &PeerIdentity) {
         let admitted = self.context.admission.admit(identity);
         let peer = self.context.registry.get_or_create(&identity.node);
-        let Some(state) = self.channels.get_mut(channel) else { return };
+        let Some(state) = self.channels.get_mut(channel) else {
+            return;
+        };
         if let Err(reason) = admitted {
             state.handshake.refuse(reason);
             return;
@@ -226,7 +265,9 @@ impl Hub {
         });
         if keeps_old {
             self.channels.remove(channel);
-            self.context.transport.disconnect(channel, "another channel of this peer is kept");
+            self.context
+                .transport
+                .disconnect(channel, "another channel of this peer is kept");
             return;
         }
         tracing::info!(%channel, %session, "channel up");
@@ -251,14 +292,14 @@ impl Hub {
     /// Tells the peer's other parts which channel to use.
     fn publish(&self, channel: &Channel) {
         let adopted = self.adopted.get(&(channel.peer.clone(), channel.lane));
-        let Some(peer) = self.context.registry.get(&channel.peer) else { return };
+        let Some(peer) = self.context.registry.get(&channel.peer) else {
+            return;
+        };
         match channel.lane {
-            Lane::Control => peer.set_control(
-                adopted.map(|(channel, session)| ControlChannel {
-                    channel: channel.clone(),
-                    session: *session,
-                }),
-            ),
+            Lane::Control => peer.set_control(adopted.map(|(channel, session)| ControlChannel {
+                channel: channel.clone(),
+                session: *session,
+            })),
             Lane::Data => peer.set_data(adopted.map(|(channel, _)| channel.clone())),
         }
     }

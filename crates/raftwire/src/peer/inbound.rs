@@ -3,11 +3,16 @@
 use std::time::Instant;
 
 use raftwire_link::Incoming;
+use raftwire_protocol::Frame;
 
 use super::handle::PeerHandle;
 use super::message::{Failure, Message};
 use super::waiting::Waiting;
 use crate::connection::{Delivery, WrittenTicket};
+
+/// A payload shares the memory of its packet, 64 KiB with other messages in it. A shorter one is
+/// copied out, so that what waits in an outbox holds at most four times its own size.
+const SHARED_PAYLOAD_BYTES_MIN: usize = 16 * 1024;
 
 /// Takes messages of peers to this node's connections. It never routes on: a connection that is
 /// not here is answered so.
@@ -31,10 +36,14 @@ impl Inbound {
         let is_expired = incoming.deadline.is_some_and(|deadline| deadline <= now);
         match Message::decode(incoming.body).map_err(|_| Failure::Refused)? {
             Message::Deliver { .. } if is_expired => Err(Failure::Expired),
-            Message::Deliver { connection, frame, tell_written } => {
+            Message::Deliver {
+                connection,
+                frame,
+                tell_written,
+            } => {
                 let ticket = tell_written.map(|token| WrittenTicket::peer(from.clone(), token));
                 self.delivery
-                    .deliver(&connection, frame, incoming.acknowledge, ticket)
+                    .deliver(&connection, unshared(frame), incoming.acknowledge, ticket)
                     .map_err(Failure::from)
             }
             Message::Written { token, written } => {
@@ -43,4 +52,11 @@ impl Inbound {
             }
         }
     }
+}
+
+fn unshared(frame: Frame) -> Frame {
+    if frame.len() >= SHARED_PAYLOAD_BYTES_MIN {
+        return frame;
+    }
+    frame.copied()
 }

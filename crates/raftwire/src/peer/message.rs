@@ -1,6 +1,7 @@
 //! What two libraries say to each other over a link: a short head, then the payload as it is.
 
 use bytes::{BufMut, Bytes, BytesMut};
+use raftwire_protocol::link_packet::LINK_FAILURE_TOO_LARGE;
 use raftwire_protocol::{Frame, FrameKind, MintedId};
 
 use crate::connection::Undeliverable;
@@ -46,12 +47,24 @@ impl Message {
     pub(super) fn head(&self) -> Bytes {
         let mut head = BytesMut::with_capacity(HEAD_BYTES_MAX);
         match self {
-            Message::Deliver { connection, frame, tell_written } => {
-                let binary = if frame.kind() == FrameKind::Binary { FLAG_BINARY } else { 0 };
-                let tell = if tell_written.is_some() { FLAG_TELL_WRITTEN } else { 0 };
+            Message::Deliver {
+                connection,
+                frame,
+                tell_written,
+            } => {
+                let binary = if frame.kind() == FrameKind::Binary {
+                    FLAG_BINARY
+                } else {
+                    0
+                };
+                let tell = if tell_written.is_some() {
+                    FLAG_TELL_WRITTEN
+                } else {
+                    0
+                };
                 head.put_u8(DELIVER);
                 head.put_u8(binary | tell);
-                head.put_slice(&connection.as_bytes());
+                head.put_slice(&connection.to_bytes());
                 if let Some(token) = tell_written {
                     head.put_u64(*token);
                 }
@@ -80,11 +93,18 @@ impl Message {
                 } else {
                     Frame::binary(body)
                 };
-                Ok(Message::Deliver { connection, frame, tell_written })
+                Ok(Message::Deliver {
+                    connection,
+                    frame,
+                    tell_written,
+                })
             }
             WRITTEN => {
                 let token = u64::from_be_bytes(take(&mut body)?);
-                Ok(Message::Written { token, written: flags & FLAG_IS_WRITTEN != 0 })
+                Ok(Message::Written {
+                    token,
+                    written: flags & FLAG_IS_WRITTEN != 0,
+                })
             }
             _ => Err(MalformedMessage),
         }
@@ -95,7 +115,10 @@ fn take<const N: usize>(body: &mut Bytes) -> Result<[u8; N], MalformedMessage> {
     if body.len() < N {
         return Err(MalformedMessage);
     }
-    body.split_to(N).as_ref().try_into().map_err(|_| MalformedMessage)
+    body.split_to(N)
+        .as_ref()
+        .try_into()
+        .map_err(|_| MalformedMessage)
 }
 
 /// Why a frame was not delivered, as the acknowledgement carries it. The numbers are the wire's.
@@ -105,6 +128,8 @@ pub(super) enum Failure {
     SlowConsumer,
     Expired,
     Refused,
+    /// The owner's own limit is smaller.
+    TooLarge,
 }
 
 impl Failure {
@@ -114,6 +139,7 @@ impl Failure {
             Failure::SlowConsumer => 2,
             Failure::Expired => 3,
             Failure::Refused => 4,
+            Failure::TooLarge => LINK_FAILURE_TOO_LARGE,
         }
     }
 
@@ -123,6 +149,7 @@ impl Failure {
             1 => Failure::NotFound,
             2 => Failure::SlowConsumer,
             3 => Failure::Expired,
+            LINK_FAILURE_TOO_LARGE => Failure::TooLarge,
             _ => Failure::Refused,
         }
     }

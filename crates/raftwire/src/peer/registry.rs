@@ -36,7 +36,10 @@ pub(crate) struct Peer {
 
 impl Peer {
     pub(crate) fn control(&self) -> Option<ControlChannel> {
-        self.control.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.control
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     pub(super) fn set_control(&self, channel: Option<ControlChannel>) {
@@ -60,15 +63,26 @@ impl Peer {
 
     /// Ends the task, after it has settled what waits.
     fn end(&self) {
-        self.target.send_modify(|target| *target = LinkTarget { is_over: true, ..LinkTarget::default() });
+        self.target.send_modify(|target| {
+            *target = LinkTarget {
+                is_over: true,
+                ..LinkTarget::default()
+            }
+        });
     }
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        *self.round_trip.lock().unwrap_or_else(PoisonError::into_inner)
+        *self
+            .round_trip
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn measured(&self, sample: Duration) {
-        let mut average = self.round_trip.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut average = self
+            .round_trip
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         *average = Some(match *average {
             Some(old) => (old * (ROUND_TRIP_WEIGHT - 1) + sample) / ROUND_TRIP_WEIGHT,
             None => sample,
@@ -91,7 +105,10 @@ struct Peers {
 
 impl PeerRegistry {
     pub(crate) fn new(context: PeerContext) -> PeerRegistry {
-        PeerRegistry { context, peers: Mutex::new(Peers::default()) }
+        PeerRegistry {
+            context,
+            peers: Mutex::new(Peers::default()),
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Peers> {
@@ -116,8 +133,13 @@ impl PeerRegistry {
         let (data, data_receiver) = watch::channel(None);
         let (target, target_receiver) = watch::channel(LinkTarget::default());
         let context = self.context.clone();
-        let task =
-            PeerTask::new(handle.clone(), queues, context, target_receiver, data_receiver);
+        let task = PeerTask::new(
+            handle.clone(),
+            queues,
+            context,
+            target_receiver,
+            data_receiver,
+        );
         self.context.environment.spawn("peer", task.run());
         let peer = Arc::new(Peer {
             handle,

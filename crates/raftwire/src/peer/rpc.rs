@@ -11,9 +11,9 @@ use bytes::Bytes;
 use prost::Message as _;
 use raftwire_consensus::{CallError, ControlNetwork};
 use raftwire_environment::{Environment, Executor};
+use raftwire_protocol::messages::{RequestBody, ResponseBody};
 use raftwire_protocol::{
-    Incarnation, Lane, NodeId, PacketHeader, PacketKind, RequestBody, ResponseBody, Session,
-    encode_packet,
+    Incarnation, Lane, NodeId, PacketHeader, PacketKind, Session, encode_packet,
 };
 use raftwire_transport::ClusterTransport;
 use tokio::sync::oneshot;
@@ -104,11 +104,17 @@ impl Rpc {
         body.push(service as u8);
         body.extend_from_slice(question);
         let deadline_ms = u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX);
-        let request = RequestBody { id: asked.id, deadline_ms, body: body.into() };
+        let request = RequestBody {
+            id: asked.id,
+            deadline_ms,
+            body: body.into(),
+        };
         let packet = self.packet(PacketKind::Request, session, &request.encode_to_vec());
 
         let attempts = self.attempt(&peer, session, packet, &mut asked.reply);
-        tokio::time::timeout(deadline, attempts).await.unwrap_or(Err(CallError::Deadline))
+        tokio::time::timeout(deadline, attempts)
+            .await
+            .unwrap_or(Err(CallError::Deadline))
     }
 
     async fn attempt(
@@ -143,8 +149,18 @@ impl Rpc {
     fn ask(&self, session: Session) -> Asked<'_> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let (sender, reply) = oneshot::channel();
-        self.lock().pending.insert(id, Pending { session, reply: sender });
-        Asked { rpc: self, id, reply }
+        self.lock().pending.insert(
+            id,
+            Pending {
+                session,
+                reply: sender,
+            },
+        );
+        Asked {
+            rpc: self,
+            id,
+            reply,
+        }
     }
 
     fn packet(&self, kind: PacketKind, to: Session, body: &[u8]) -> Bytes {
@@ -173,10 +189,12 @@ impl Rpc {
             return;
         };
         let mut tables = self.lock();
-        if tables.pending.get(&response.id).is_some_and(|pending| pending.session == from) {
-            if let Some(pending) = tables.pending.remove(&response.id) {
-                let _ = pending.reply.send(response.body);
-            }
+        let is_theirs = |pending: &Pending| pending.session == from;
+        if tables.pending.get(&response.id).is_some_and(is_theirs)
+            && let Some(pending) = tables.pending.remove(&response.id)
+        {
+            // An asker that has gone no longer wants to know.
+            let _ = pending.reply.send(response.body);
         }
     }
 
@@ -196,7 +214,9 @@ impl Rpc {
             tracing::debug!(peer = %from, "question for an unknown service dropped");
             return;
         };
-        let Some(inflight) = Inflight::begin(self, control.session, id) else { return };
+        let Some(inflight) = Inflight::begin(self, control.session, id) else {
+            return;
+        };
         let question = body.split_off(1);
         let (rpc, answer, from) = (Arc::clone(self), Arc::clone(answer), from.clone());
         self.executor.spawn("answer", async move {
@@ -212,7 +232,9 @@ impl Rpc {
 
 impl Service {
     fn from_byte(byte: u8) -> Option<Service> {
-        [Service::Consensus, Service::Node].into_iter().find(|service| *service as u8 == byte)
+        [Service::Consensus, Service::Node]
+            .into_iter()
+            .find(|service| *service as u8 == byte)
     }
 }
 
@@ -244,7 +266,11 @@ impl Inflight {
             return None;
         }
         ids.push(id);
-        Some(Inflight { rpc: Arc::clone(rpc), session, id })
+        Some(Inflight {
+            rpc: Arc::clone(rpc),
+            session,
+            id,
+        })
     }
 }
 
@@ -272,6 +298,8 @@ impl ControlNetwork for ConsensusNetwork {
         request: Bytes,
         deadline: Duration,
     ) -> Result<Bytes, CallError> {
-        self.0.call(Service::Consensus, to, &request, deadline).await
+        self.0
+            .call(Service::Consensus, to, &request, deadline)
+            .await
     }
 }

@@ -56,7 +56,9 @@ impl LinkTarget {
     /// The death that ended a link of these incarnations.
     fn death_of(&self, ended: &LinkIdentity) -> Option<Death> {
         let lives = |standing: &Option<Standing>, incarnation| {
-            standing.as_ref().is_some_and(|now| now.is_alive && now.incarnation == incarnation)
+            standing
+                .as_ref()
+                .is_some_and(|now| now.is_alive && now.incarnation == incarnation)
         };
         let who = if lives(&self.remote, ended.remote_incarnation) {
             &self.local
@@ -148,32 +150,42 @@ impl PeerTask {
     fn next_timer(&self) -> Option<Instant> {
         let link = self.link.as_ref()?;
         let fence = self.is_fenced.then(|| self.now() + FENCE_CHECK);
-        [link.poll_timeout(), fence, self.retry_at].into_iter().flatten().min()
+        [link.poll_timeout(), fence, self.retry_at]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Takes what else has come, then lets the link speak.
     fn turn(&mut self) {
         self.check_fence();
         for _ in 0..TURN_MAX {
-            let Ok(packet) = self.queues.packets.try_recv() else { break };
+            let Ok(packet) = self.queues.packets.try_recv() else {
+                break;
+            };
             self.receive(packet);
         }
         for _ in 0..TURN_MAX {
-            let Ok(command) = self.queues.commands.try_recv() else { break };
+            let Ok(command) = self.queues.commands.try_recv() else {
+                break;
+            };
             self.execute(command);
         }
         let now = self.now();
-        if let Some(link) = &mut self.link {
-            if link.poll_timeout().is_some_and(|at| at <= now) {
-                link.handle_timeout(now);
-            }
+        if let Some(link) = &mut self.link
+            && link.poll_timeout().is_some_and(|at| at <= now)
+        {
+            link.handle_timeout(now);
         }
         self.pump(now);
     }
 
     /// A node without its lease holds other nodes' frames: looked at once a turn.
     fn check_fence(&mut self) {
-        self.is_fenced = !self.context.lease.holds(self.context.environment.boot_time());
+        self.is_fenced = !self
+            .context
+            .lease
+            .holds(self.context.environment.boot_time());
         if let Some(link) = &mut self.link {
             link.hold(self.is_fenced);
         }
@@ -184,11 +196,17 @@ impl PeerTask {
         if self.identity == target.identity {
             return;
         }
-        let death = self.identity.as_ref().and_then(|ended| target.death_of(ended));
+        let death = self
+            .identity
+            .as_ref()
+            .and_then(|ended| target.death_of(ended));
         self.close_link_for(death.as_ref());
         self.identity = target.identity;
         let now = self.now();
-        self.link = self.identity.map(|identity| Link::new(self.context.link, identity, now));
+        let config = &self.context.link;
+        self.link = self
+            .identity
+            .map(|identity| Link::new(config.clone(), identity, now));
         self.check_fence();
         for packet in std::mem::take(&mut self.early) {
             self.receive(packet);
@@ -200,7 +218,7 @@ impl PeerTask {
         self.queues.commands.close();
         while let Ok(command) = self.queues.commands.try_recv() {
             if let Command::Send(message) = command {
-                self.refuse(message, RouteOutcome::Unavailable);
+                refuse(message, RouteOutcome::Unavailable);
             }
         }
     }
@@ -215,7 +233,9 @@ impl PeerTask {
     }
 
     fn receive(&mut self, (header, body): Packet) {
-        let known = self.identity.map_or(Incarnation::new(0), |identity| identity.remote_incarnation);
+        let known = self
+            .identity
+            .map_or(Incarnation::new(0), |identity| identity.remote_incarnation);
         if header.from_incarnation > known {
             if self.early.len() == EARLY_PACKETS_MAX {
                 self.early.pop_front();
@@ -224,10 +244,10 @@ impl PeerTask {
             return;
         }
         let now = self.now();
-        if let Some(link) = &mut self.link {
-            if let Err(error) = link.handle(&header, body, now) {
-                tracing::debug!(peer = %self.node, %error, "packet dropped");
-            }
+        if let Some(link) = &mut self.link
+            && let Err(error) = link.handle(&header, body, now)
+        {
+            tracing::debug!(peer = %self.node, %error, "packet dropped");
         }
     }
 
@@ -258,20 +278,31 @@ impl PeerTask {
 
     fn send(&mut self, mut message: Send, now: Instant) {
         let Some(link) = &mut self.link else {
-            let outcome = RouteOutcome::NodeDown { node: self.node.clone() };
-            self.refuse(message, outcome);
+            let outcome = RouteOutcome::NodeDown {
+                node: self.node.clone(),
+            };
+            refuse(message, outcome);
             return;
         };
-        let tell_written = message.written.take().map(|asker| self.waiting.ask_written(asker));
+        let tell_written = message
+            .written
+            .take()
+            .map(|asker| self.waiting.ask_written(asker));
         let connection = message.connection;
         let payload = message.frame.payload().clone();
-        let head =
-            Message::Deliver { connection, frame: message.frame, tell_written }.head();
+        let head = Message::Deliver {
+            connection,
+            frame: message.frame,
+            tell_written,
+        }
+        .head();
         let acknowledge = message.reply.is_some();
-        let token = message.reply.map_or(0, |reply| self.waiting.ask(reply, tell_written));
+        let token = message
+            .reply
+            .map_or(0, |reply| self.waiting.ask(reply, tell_written));
         let outgoing = Outgoing {
             token,
-            order: u128::from_be_bytes(connection.as_bytes()),
+            order: u128::from_be_bytes(connection.to_bytes()),
             head,
             payload,
             deadline: Some(message.deadline),
@@ -279,21 +310,16 @@ impl PeerTask {
         };
         if let Err(error) = link.send(outgoing, now) {
             let outcome = match error {
-                LinkSendError::TooLarge { .. } => {
-                    RouteOutcome::TooLarge { limit_bytes: self.context.message_bytes_max }
-                }
-                _ => RouteOutcome::Busy { queue: FullQueue::Peer },
+                LinkSendError::TooLarge { .. } => RouteOutcome::TooLarge {
+                    limit_bytes: Some(self.context.message_bytes_max),
+                },
+                _ => RouteOutcome::Busy {
+                    queue: FullQueue::Peer,
+                },
             };
             if acknowledge {
                 self.waiting.answer(token, outcome);
             }
-        }
-    }
-
-    fn refuse(&mut self, message: Send, outcome: RouteOutcome) {
-        if let Some(reply) = message.reply {
-            // A sender that has gone no longer wants to know.
-            let _ = reply.send(outcome);
         }
     }
 
@@ -304,16 +330,13 @@ impl PeerTask {
             match event {
                 LinkEvent::Delivered(incoming) => {
                     let sequence = incoming.sequence;
-                    let result = self.context.inbound.accept(
-                        incoming,
-                        now,
-                        &self.handle,
-                        &mut self.waiting,
-                    );
+                    let result =
+                        self.context
+                            .inbound
+                            .accept(incoming, now, &self.handle, &mut self.waiting);
                     link.report(sequence, result.map_err(|failure| failure.code()));
                 }
                 LinkEvent::Settled { token, settlement } => self.waiting.settle(token, settlement),
-                _ => {}
             }
         }
         self.transmit(now);
@@ -323,7 +346,9 @@ impl PeerTask {
         self.retry_at = None;
         let Some(link) = &mut self.link else { return };
         let channel = self.channel.borrow();
-        let Some(channel) = channel.as_ref() else { return };
+        let Some(channel) = channel.as_ref() else {
+            return;
+        };
         while let Some(packet) = link.poll_transmit(now) {
             if let Err(error) = self.context.transport.send(channel, packet) {
                 link.undo_transmit();
@@ -333,6 +358,13 @@ impl PeerTask {
                 return;
             }
         }
+    }
+}
+
+fn refuse(message: Send, outcome: RouteOutcome) {
+    if let Some(reply) = message.reply {
+        // A sender that has gone no longer wants to know.
+        let _ = reply.send(outcome);
     }
 }
 

@@ -38,7 +38,12 @@ pub(super) struct Waiting {
 impl Waiting {
     pub(super) fn new(node: NodeId) -> Waiting {
         let (askers, written) = (Slab::new(), BTreeMap::new());
-        Waiting { node, askers, written, next_written: 0 }
+        Waiting {
+            node,
+            askers,
+            written,
+            next_written: 0,
+        }
     }
 
     /// A sender waits for the outcome; `written` is its token for the second reply. Returns the
@@ -65,7 +70,9 @@ impl Waiting {
     }
 
     pub(super) fn answer(&mut self, token: u64, outcome: RouteOutcome) {
-        let Some(asker) = usize::try_from(token).ok().and_then(|key| self.askers.try_remove(key))
+        let Some(asker) = usize::try_from(token)
+            .ok()
+            .and_then(|key| self.askers.try_remove(key))
         else {
             return;
         };
@@ -104,19 +111,21 @@ impl Waiting {
             Settlement::Failed(code) => Failure::from_code(code).into(),
             Settlement::Expired { transmitted } => RouteOutcome::Deadline { transmitted },
             Settlement::NotSent => match death {
-                Some(_) => RouteOutcome::NodeDown { node: self.node.clone() },
+                Some(_) => RouteOutcome::NodeDown {
+                    node: self.node.clone(),
+                },
                 None => RouteOutcome::Unavailable,
             },
             Settlement::Lost => match death {
-                Some(death) => {
-                    RouteOutcome::NodeLost { node: death.node.clone(), index: death.index }
-                }
+                Some(death) => RouteOutcome::NodeLost {
+                    node: death.node.clone(),
+                    index: death.index,
+                },
                 None => RouteOutcome::Deadline { transmitted: true },
             },
         };
         self.answer(token, outcome);
     }
-
 }
 
 impl From<Failure> for RouteOutcome {
@@ -127,6 +136,7 @@ impl From<Failure> for RouteOutcome {
             // The owner dropped it: it certainly did not happen.
             Failure::Expired => RouteOutcome::Deadline { transmitted: false },
             Failure::Refused => RouteOutcome::Refused,
+            Failure::TooLarge => RouteOutcome::TooLarge { limit_bytes: None },
         }
     }
 }

@@ -1,0 +1,121 @@
+//! A cluster in one process, over the memory network, in paused time.
+
+use std::time::Duration;
+
+use raftwire::{
+    ClusterManager, ClusterOptions, ConnectionId, ConnectionInfo, Environment, Frame, Outbox,
+};
+use raftwire_environment::SimulatedDisk;
+use raftwire_transport::memory::MemoryNetwork;
+
+/// Far above what anything here needs: it only keeps a broken test from hanging.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub struct Cluster {
+    pub network: MemoryNetwork,
+    pub nodes: Vec<ClusterManager>,
+    pub disks: Vec<SimulatedDisk>,
+    starts: u64,
+}
+
+pub fn name(index: usize) -> String {
+    format!("node{}", index + 1)
+}
+
+impl Cluster {
+    /// Starts that many nodes and waits until all are ready.
+    pub async fn start(count: usize) -> Cluster {
+        Self::start_with(count, |options| options).await
+    }
+
+    pub async fn start_with(
+        count: usize,
+        adapt: impl Fn(ClusterOptions) -> ClusterOptions,
+    ) -> Cluster {
+        let disks = (0..count as u64).map(SimulatedDisk::new).collect();
+        let network = MemoryNetwork::new(7);
+        let mut cluster = Cluster {
+            network,
+            nodes: Vec::new(),
+            disks,
+            starts: 0,
+        };
+        for index in 0..count {
+            let node = cluster.start_node(index, count, &adapt).await;
+            cluster.nodes.push(node);
+        }
+        for node in &cluster.nodes {
+            ready(node).await;
+        }
+        cluster
+    }
+
+    async fn start_node(
+        &mut self,
+        index: usize,
+        count: usize,
+        adapt: &impl Fn(ClusterOptions) -> ClusterOptions,
+    ) -> ClusterManager {
+        self.starts += 1;
+        let environment = Environment::simulated(self.starts, self.disks[index].clone());
+        let options = adapt(ClusterOptions {
+            node_id: Some(name(index).parse().expect("a node id")),
+            nodes: (0..count)
+                .map(|other| name(other).parse().expect("an address"))
+                .collect(),
+            ..ClusterOptions::default()
+        });
+        ClusterManager::start(options, environment, &self.network)
+            .await
+            .expect("it starts")
+    }
+
+    /// Ends a node as a killed process ends, with what its disk had synced.
+    pub async fn crash(&mut self, index: usize) -> ClusterManager {
+        let dead = self.nodes[index].clone();
+        self.network.crash(dead.node_id());
+        self.disks[index].crash();
+        dead
+    }
+
+    pub async fn restart(&mut self, index: usize) {
+        let count = self.nodes.len();
+        let node = self.start_node(index, count, &|options| options).await;
+        self.nodes[index] = node;
+    }
+
+    pub fn leader(&self) -> Option<usize> {
+        self.nodes.iter().position(ClusterManager::is_leader)
+    }
+}
+
+pub async fn ready(node: &ClusterManager) {
+    eventually("the node is ready", || node.is_ready()).await;
+}
+
+/// Waits, in virtual time, until something holds.
+pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let wait = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(
+        tokio::time::timeout(PATIENCE, wait).await.is_ok(),
+        "never: {what}"
+    );
+}
+
+pub fn accept(node: &ClusterManager) -> (ConnectionId, Outbox) {
+    node.accept("/ws", ConnectionInfo::default())
+        .expect("a ready node accepts")
+}
+
+pub async fn receive(outbox: &mut Outbox) -> Vec<Frame> {
+    let mut batch = Vec::new();
+    let received = tokio::time::timeout(PATIENCE, outbox.next_batch(&mut batch)).await;
+    received
+        .expect("a message in time")
+        .expect("an open connection");
+    batch
+}
