@@ -1,9 +1,10 @@
 use std::fmt;
 
-/// A number of 24 bits that the Raft log issues once per process; part of each [`MintedId`](crate::MintedId).
+/// A number of 24 bits that the Raft log issues once per process.
 ///
-/// Boots of one [`Slot`](crate::Slot) only grow, so an id of an earlier process is never taken for one of a
-/// later. A rejoin within the process changes the incarnation, not the boot: sockets and their ids survive it.
+/// It is part of each [`MintedId`](crate::MintedId). Boots of one [`Slot`](crate::Slot) only grow,
+/// so an id of an earlier process is never taken for one of a later. A rejoin within the process
+/// changes the incarnation, not the boot: sockets and their ids survive it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Boot(u32);
 

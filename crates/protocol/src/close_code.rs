@@ -4,9 +4,9 @@ use crate::limits::CLOSE_REASON_BYTES_MAX;
 
 /// Why a client's connection is closed, and what the client should do next.
 ///
-/// [`CloseCode::TABLE`] is the whole of what a Raftwire node sends by itself. 1000 to 2999 are the WebSocket
-/// protocol's (RFC 6455 §7.4), 4000 to 4099 are Raftwire's, and from 4100 to 4999 the application may
-/// make its own with [`CloseCode::application`].
+/// [`CloseCode::TABLE`] is the whole of what a Raftwire node sends by itself. 1000 to 2999 are the
+/// WebSocket protocol's (RFC 6455 §7.4), 4000 to 4099 are Raftwire's, and from 4100 to 4999 the
+/// application may make its own with [`CloseCode::application`].
 ///
 /// # Examples
 ///
@@ -29,7 +29,8 @@ pub struct CloseCode {
 /// What a client should do after a close.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reconnect {
-    /// Open a new connection now, after a short random delay so that not all clients come in the same moment.
+    /// Open a new connection now, after a short random delay so that not all clients come in the
+    /// same moment.
     AtOnce,
     /// Open a new connection after a delay that is random and doubles with each failure.
     AfterBackOff,

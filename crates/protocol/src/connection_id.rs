@@ -8,8 +8,8 @@ use crate::MintedId;
 
 /// Which connection of the cluster a message is for.
 ///
-/// As text it is `~` and the 22 characters of the sixteen bytes in base64url without padding (RFC 4648 §5):
-/// 23 characters that need no escaping in a URL, a header or a file name.
+/// As text it is `~` and the 22 characters of the sixteen bytes in base64url without padding (RFC
+/// 4648 §5): 23 characters that need no escaping in a URL, a header or a file name.
 ///
 /// # Examples
 ///
@@ -77,7 +77,8 @@ impl fmt::Debug for ConnectionId {
 impl FromStr for ConnectionId {
     type Err = InvalidConnectionId;
 
-    /// Reads what [`Display`](fmt::Display) writes, and nothing else: two texts are never the same connection.
+    /// Reads what [`Display`](fmt::Display) writes, and nothing else: two texts are never the same
+    /// connection.
     fn from_str(text: &str) -> Result<ConnectionId, InvalidConnectionId> {
         let encoded = text
             .strip_prefix(MINTED_PREFIX)
@@ -86,7 +87,8 @@ impl FromStr for ConnectionId {
             return Err(InvalidConnectionId::Length { bytes: text.len() });
         }
         let mut bytes = [0; 16];
-        // 22 characters have four bits more than sixteen bytes; the decoder refuses them unless they are zero.
+        // 22 characters have four bits more than sixteen bytes; the decoder refuses them unless
+        // they are zero.
         match URL_SAFE_NO_PAD.decode_slice(encoded, &mut bytes) {
             Ok(16) => Ok(ConnectionId::from_bytes(bytes)),
             Ok(_) | Err(_) => Err(InvalidConnectionId::Encoding),

@@ -78,6 +78,14 @@ impl Frame {
         self.payload
     }
 
+    /// The same frame in memory of its own: it keeps nothing alive that its payload was a part of.
+    pub fn copied(&self) -> Frame {
+        Frame {
+            kind: self.kind,
+            payload: Bytes::copy_from_slice(&self.payload),
+        }
+    }
+
     /// The text of a text frame. It is checked anew each time, so keep the answer.
     pub fn as_text(&self) -> Option<&str> {
         match self.kind {

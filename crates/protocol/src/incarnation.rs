@@ -2,8 +2,8 @@ use std::fmt;
 
 /// A node's membership, numbered by the Raft log: a later one is greater, for all nodes together.
 ///
-/// It is issued when a [`Session`](crate::Session) becomes a member, and again when a node that was declared
-/// dead comes back. It fences data, leases and owned facts.
+/// It is issued when a [`Session`](crate::Session) becomes a member, and again when a node that was
+/// declared dead comes back. It fences data, leases and owned facts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Incarnation(u64);
 

@@ -1,13 +1,13 @@
 //! What the nodes of a Raftwire cluster say to each other, and the ids that they say it about.
 //!
-//! This crate holds types and their encodings: node and connection ids, node addresses, frames, close codes,
-//! the packet that a transport carries, and the control messages inside it. It has no sockets, clock, disk or
-//! randomness: whoever needs a random id passes the bits in.
+//! This crate holds types and their encodings: node and connection ids, node addresses, frames,
+//! close codes, the packet that a transport carries, and the control messages inside it. It has no
+//! sockets, clock, disk or randomness: whoever needs a random id passes the bits in.
 //!
 //! # Limits
 //!
-//! Every length that comes from outside is compared with its limit in [`limits`] before anything is allocated
-//! for it, and no input makes a decoder panic.
+//! Every length that comes from outside is compared with its limit in [`limits`] before anything is
+//! allocated for it, and no input makes a decoder panic.
 
 mod boot;
 mod close_code;

@@ -5,20 +5,22 @@ pub const PACKET_HEADER_BYTES: usize = 64;
 
 /// Bytes of the largest packet on [`Lane::Data`](crate::Lane::Data), header included.
 ///
-/// 256 KiB keep a 100 Mbit/s line busy for 21 ms: long enough that the header and the system call cost
-/// nothing, short enough that a message to another connection is not kept waiting for longer.
+/// 256 KiB keep a 100 Mbit/s line busy for 21 ms: long enough that the header and the system call
+/// cost nothing, short enough that a message to another connection is not kept waiting for longer.
 pub const DATA_PACKET_BYTES_MAX: usize = 256 * 1024;
 
 /// Bytes of the largest packet on [`Lane::Control`](crate::Lane::Control), header included.
 ///
-/// 64 KiB pass a 100 Mbit/s line in 5 ms, a twentieth of the shortest heartbeat interval, so that no control
-/// message delays the heartbeat behind it noticeably.
+/// 64 KiB pass a 100 Mbit/s line in 5 ms, a twentieth of the shortest heartbeat interval, so that
+/// no control message delays the heartbeat behind it noticeably.
 pub const CONTROL_PACKET_BYTES_MAX: usize = 64 * 1024;
 
-/// Bytes of the largest packet on any lane, header included: what a transport must be able to carry.
+/// Bytes of the largest packet on any lane, header included: what a transport must be able to
+/// carry.
 pub const PACKET_BYTES_MAX: usize = DATA_PACKET_BYTES_MAX;
 
-/// Bytes that a request or response spends beside its payload: three tags, two numbers and a length, rounded up.
+/// Bytes that a request or response spends beside its payload: three tags, two numbers and a
+/// length, rounded up.
 pub const RPC_ENVELOPE_BYTES_MAX: usize = 64;
 
 /// Bytes of the largest payload of one request or response on the control lane.
@@ -27,7 +29,8 @@ pub const RPC_PAYLOAD_BYTES_MAX: usize =
 
 /// Bytes of the largest message that is routed, unless the operator sets another limit.
 ///
-/// 1 MiB is what browsers and proxies handle without special care, and what an outbox can hold of one client.
+/// 1 MiB is what browsers and proxies handle without special care, and what an outbox can hold of
+/// one client.
 pub const MESSAGE_BYTES_MAX_DEFAULT: usize = 1024 * 1024;
 
 /// Bytes that the operator may at most set as the limit of one message.
@@ -35,7 +38,8 @@ pub const MESSAGE_BYTES_MAX_DEFAULT: usize = 1024 * 1024;
 /// A message is reassembled in memory; at 64 MiB sixteen of them under way are a gigabyte.
 pub const MESSAGE_BYTES_CEILING: usize = 64 * 1024 * 1024;
 
-/// Bytes of the longest [`NodeId`](crate::NodeId): a DNS label has 63, and ids are written in every log line.
+/// Bytes of the longest [`NodeId`](crate::NodeId): a DNS label has 63, and ids are written in every
+/// log line.
 pub const NODE_ID_BYTES_MAX: usize = 64;
 
 /// Bytes of the longest cluster name; it is part of every hello and of every broker key.
@@ -56,7 +60,8 @@ pub const REFUSAL_BODY_BYTES_MAX: usize = 2 * HELLO_BODY_BYTES_MAX + REFUSAL_TEX
 /// The largest index of a connection at its node: 24 bits, more than 16 million places.
 pub const CONNECTION_INDEX_MAX: u32 = (1 << 24) - 1;
 
-/// Bytes of the reason in a WebSocket close frame: 125 of a control frame less the code (RFC 6455 §5.5).
+/// Bytes of the reason in a WebSocket close frame: 125 of a control frame less the code (RFC 6455
+/// §5.5).
 pub const CLOSE_REASON_BYTES_MAX: usize = 123;
 
 const _: () = {

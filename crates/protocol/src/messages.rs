@@ -1,4 +1,5 @@
-//! The control messages: bodies of packets, in Protocol Buffers' encoding, so that fields can be added.
+//! The control messages: bodies of packets, in Protocol Buffers' encoding, so that fields can be
+//! added.
 //!
 //! A node ignores fields that it does not know. Numbers of fields are never used again.
 
@@ -36,10 +37,11 @@ pub struct HelloBody {
     pub has_secret: bool,
 }
 
-/// That a node knows the cluster's secret: the body of [`PacketKind::Proof`](crate::PacketKind::Proof).
+/// That a node knows the cluster's secret: the body of
+/// [`PacketKind::Proof`](crate::PacketKind::Proof).
 ///
-/// It carries all that is needed to check it, so a proof that arrives before its hello is no worse than
-/// one that arrives after it.
+/// It carries all that is needed to check it, so a proof that arrives before its hello is no worse
+/// than one that arrives after it.
 #[derive(Clone, PartialEq, prost::Message)]
 pub struct ProofBody {
     /// HMAC-SHA256 over the lane, the sender's hello and the receiver's: 32 bytes.
@@ -60,10 +62,12 @@ pub struct RefusalBody {
     /// The reason, by number.
     #[prost(uint32, tag = "1")]
     pub code: u32,
-    /// The reason in words, for the log of the receiver, who trusts neither its length nor its characters.
+    /// The reason in words, for the log of the receiver, who trusts neither its length nor its
+    /// characters.
     #[prost(string, tag = "2")]
     pub text: String,
-    /// HMAC-SHA256 over the lane, the sender's hello, the receiver's, the code and the text: 32 bytes.
+    /// HMAC-SHA256 over the lane, the sender's hello, the receiver's, the code and the text: 32
+    /// bytes.
     #[prost(bytes = "bytes", tag = "3")]
     pub mac: Bytes,
     /// The sender's hello, byte for byte.

@@ -5,10 +5,10 @@ use crate::{Boot, Slot};
 
 /// The id of a connection, minted by the node that accepted its socket.
 ///
-/// 128 bits, from the highest: slot 16 · boot 24 · index 24 · generation 16 · random 48. Slot and boot say which
-/// process holds the socket, so routing needs no lookup; the index is the place in that process's connection
-/// table, so the owner needs no hash map; the generation tells users of one place apart; the random bits keep
-/// an id from being guessed.
+/// 128 bits, from the highest: slot 16 · boot 24 · index 24 · generation 16 · random 48. Slot and
+/// boot say which process holds the socket, so routing needs no lookup; the index is the place in
+/// that process's connection table, so the owner needs no hash map; the generation tells users of
+/// one place apart; the random bits keep an id from being guessed.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MintedId(u128);
 
@@ -23,8 +23,8 @@ impl MintedId {
     ///
     /// # Panics
     ///
-    /// If `index` is greater than [`CONNECTION_INDEX_MAX`]: two connections would share an id. A connection table
-    /// is smaller than that.
+    /// If `index` is greater than [`CONNECTION_INDEX_MAX`]: two connections would share an id. A
+    /// connection table is smaller than that.
     pub const fn new(slot: Slot, boot: Boot, index: u32, generation: u16, random: u64) -> MintedId {
         assert!(
             index <= CONNECTION_INDEX_MAX,

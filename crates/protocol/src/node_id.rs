@@ -7,8 +7,8 @@ use crate::limits::NODE_ID_BYTES_MAX;
 
 /// The operator's name for a node: 1 to 64 of `A-Z a-z 0-9 . _ -`.
 ///
-/// It is unique in the cluster and outlives the process; [`Session`](crate::Session) names one run of it.
-/// Cloning shares the text.
+/// It is unique in the cluster and outlives the process; [`Session`](crate::Session) names one run
+/// of it. Cloning shares the text.
 ///
 /// # Examples
 ///

@@ -2,8 +2,8 @@ use std::fmt;
 
 /// Raft's own id of a node: a random number, made together with the node's data folder.
 ///
-/// It names the *disk*: once that is gone, the id is never used again, so that a node which lost its votes and
-/// entries cannot pass for the one that had them.
+/// It names the *disk*: once that is gone, the id is never used again, so that a node which lost
+/// its votes and entries cannot pass for the one that had them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RaftId(u64);
 

@@ -2,7 +2,8 @@ use std::fmt;
 
 /// One run of a node's process: 128 random bits, drawn at its start.
 ///
-/// It is exchanged in the hello and fences hellos, Raft's messages, joins and links; it needs no leader.
+/// It is exchanged in the hello and fences hellos, Raft's messages, joins and links; it needs no
+/// leader.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Session(u128);
 
@@ -10,7 +11,8 @@ impl Session {
     /// No session: the receiver's in a packet to a node whose session is not known yet.
     pub const NONE: Session = Session(0);
 
-    /// Makes a session of `value`, which whoever starts the process draws at random; 0 is [`Session::NONE`].
+    /// Makes a session of `value`, which whoever starts the process draws at random; 0 is
+    /// [`Session::NONE`].
     pub const fn new(value: u128) -> Session {
         Session(value)
     }

@@ -1,8 +1,9 @@
 use std::fmt;
 
-/// A node's short number in the cluster, issued by the Raft log; part of each [`MintedId`](crate::MintedId).
+/// A node's short number in the cluster, issued by the Raft log.
 ///
-/// A slot may be used again for another node, under a higher [`Boot`](crate::Boot).
+/// It is part of each [`MintedId`](crate::MintedId). A slot may be used again for another node,
+/// under a higher [`Boot`](crate::Boot).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Slot(u16);
 

@@ -50,7 +50,8 @@ impl fmt::Display for Scheme {
 }
 
 impl Endpoint {
-    /// Checks `host`, a name or an address without brackets, and `port`, and makes them an endpoint.
+    /// Checks `host`, a name or an address without brackets, and `port`, and makes them an
+    /// endpoint.
     ///
     /// # Errors
     ///

@@ -63,7 +63,8 @@ impl FromStr for NodeAddress {
                 endpoint: Some(endpoint),
             });
         }
-        // `host:port` alone: the commonest slip deserves a better word than "a colon is not allowed".
+        // `host:port` alone: the commonest slip deserves a better word than "a colon is not
+        // allowed".
         if text.contains(':') {
             return Err(InvalidNodeAddress::NodeIdMissing);
         }

@@ -35,8 +35,8 @@ pub fn encode_packet(header: &PacketHeader, body: &[u8]) -> Bytes {
 ///
 /// # Errors
 ///
-/// If the packet is not exactly one header and the body that it announces, within the limit of its lane. Nothing
-/// is allocated either way.
+/// If the packet is not exactly one header and the body that it announces, within the limit of its
+/// lane. Nothing is allocated either way.
 pub fn decode_packet(mut packet: Bytes) -> Result<(PacketHeader, Bytes), DecodeError> {
     let (header, body_bytes) = decode_header(&packet)?;
     packet.advance(PACKET_HEADER_BYTES);

@@ -9,8 +9,9 @@ pub const PACKET_MAGIC: u16 = 0x5257;
 
 /// The version of the header's layout.
 ///
-/// It is not the protocol version, which two nodes agree on in the hello: hellos and refusals are sent with
-/// this layout for ever, so that nodes of any two versions can tell each other why they do not match.
+/// It is not the protocol version, which two nodes agree on in the hello: hellos and refusals are
+/// sent with this layout for ever, so that nodes of any two versions can tell each other why they
+/// do not match.
 pub const PACKET_VERSION: u8 = 1;
 
 /// The fixed header of a packet.
@@ -32,10 +33,10 @@ pub const PACKET_VERSION: u8 = 1;
 /// | 48..56 | incarnation of the sender, 0 while it has none |
 /// | 56..64 | incarnation of the receiver as the sender knows it, 0 while it does not |
 ///
-/// Reserved bytes are sent as zero and ignored on receipt. A later version may put hints there that an older
-/// node can do without, while both are in one cluster; what an older node must not ignore needs a
-/// new kind or a new version, both of which it refuses by number. Flags that a kind does not define are treated
-/// the same way. Nothing here is trusted before the hello has succeeded.
+/// Reserved bytes are sent as zero and ignored on receipt. A later version may put hints there that
+/// an older node can do without, while both are in one cluster; what an older node must not ignore
+/// needs a new kind or a new version, both of which it refuses by number. Flags that a kind does
+/// not define are treated the same way. Nothing here is trusted before the hello has succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PacketHeader {
     /// What the body is.
@@ -57,8 +58,8 @@ pub struct PacketHeader {
 impl PacketHeader {
     /// Appends the header of a packet with `body_len` bytes of body; the caller appends the body.
     ///
-    /// Limits are not checked here: a body longer than its lane allows is refused by the transport and by
-    /// the receiver.
+    /// Limits are not checked here: a body longer than its lane allows is refused by the transport
+    /// and by the receiver.
     pub fn encode_into(&self, body_len: usize, buffer: &mut BytesMut) {
         buffer.reserve(PACKET_HEADER_BYTES);
         buffer.put_u16(PACKET_MAGIC);

@@ -1,6 +1,7 @@
 /// What a packet's body is.
 ///
-/// Numbers are never used again. A node sends a kind only if the version that it agreed on with the peer has it.
+/// Numbers are never used again. A node sends a kind only if the version that it agreed on with the
+/// peer has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 #[non_exhaustive]
