@@ -1,0 +1,263 @@
+//! The folder that makes a node the same voter after a restart.
+//!
+//! ```text
+//! raftwire.lock   held by the process that uses the folder
+//! identity        whose folder it is, as text
+//! log/            the Raft log: see the log module
+//! snapshot/       the newest snapshot
+//! ```
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+    sync::Arc,
+};
+
+use raftwire_environment::{Disk, DiskLock, Environment};
+use raftwire_protocol::{NodeId, RaftId};
+
+use crate::log::{
+    DiskError, LogOpenError, MemoryDisk, SegmentLog, SnapshotError, SnapshotFiles, file,
+};
+
+/// The format that this version writes, and the only one that it reads.
+const FORMAT: u32 = 1;
+
+const LOCK: &str = "raftwire.lock";
+const IDENTITY: &str = "identity";
+
+/// A node's folder, locked as long as this value lives.
+#[derive(Debug)]
+pub(crate) struct DataDir {
+    disk: Arc<dyn Disk>,
+    root: PathBuf,
+    raft_id: RaftId,
+    _lock: Box<dyn DiskLock>,
+}
+
+/// Why a folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataDirError {
+    /// The disk refused.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Another process has locked the folder.
+    #[error("the data folder {} is used by another process", path.display())]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder was made by a node with another name.
+    #[error("the data folder {} belongs to node `{found}`, not to `{expected}`: give each node a folder of its own", path.display())]
+    OtherNode {
+        /// The folder.
+        path: PathBuf,
+        /// Whose it is.
+        found: NodeId,
+        /// Who wanted it.
+        expected: NodeId,
+    },
+    /// A later version made the folder.
+    #[error("the data folder {} has format {format}, this version knows format {FORMAT}", path.display())]
+    Format {
+        /// The folder.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+    },
+    /// The file that says whose folder it is does not have the form that it was written in.
+    #[error("{} is damaged", path.display())]
+    IdentityDamaged {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is a log, and no file that says whose it is.
+    #[error("{} is missing, though there is a Raft log beside it", path.display())]
+    IdentityMissing {
+        /// The file that should be there.
+        path: PathBuf,
+    },
+    /// The log of the folder cannot be used.
+    #[error(transparent)]
+    Log(#[from] LogOpenError),
+    /// The snapshot of the folder cannot be used.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+    /// The task that opened the folder was aborted.
+    #[error("opening the data folder was interrupted")]
+    Interrupted,
+}
+
+impl DataDir {
+    /// Opens `root`, which is made if it is missing, with a Raft id of its own.
+    ///
+    /// # Errors
+    ///
+    /// See [`DataDirError`]; each names the folder or the file.
+    pub(crate) async fn open(
+        environment: &Environment,
+        root: &Path,
+        node: &NodeId,
+    ) -> Result<DataDir, DataDirError> {
+        let disk = Arc::clone(environment.disk());
+        let (root, node) = (root.to_owned(), node.clone());
+        let fresh = fresh_raft_id(environment);
+        let executor = environment.executor("raft-data-dir");
+        let opening = executor.spawn("open-data-dir", async move {
+            DataDir::open_on(disk, &root, &node, fresh)
+        });
+        opening.await.unwrap_or(Err(DataDirError::Interrupted))
+    }
+
+    /// A folder in memory, and so a new voter each time.
+    pub(crate) fn ephemeral(
+        environment: &Environment,
+        node: &NodeId,
+    ) -> Result<DataDir, DataDirError> {
+        let disk = Arc::new(MemoryDisk::default());
+        DataDir::open_on(disk, Path::new(""), node, fresh_raft_id(environment))
+    }
+
+    fn open_on(
+        disk: Arc<dyn Disk>,
+        root: &Path,
+        node: &NodeId,
+        fresh: RaftId,
+    ) -> Result<DataDir, DataDirError> {
+        disk.create_dir_all(root)
+            .map_err(DiskError::on("create", root))?;
+        let lock = take_lock(&*disk, root)?;
+        let identity_path = root.join(IDENTITY);
+        let raft_id = match disk.read(&identity_path) {
+            Ok(bytes) => {
+                // Whoever wrote it may have been killed before the folder was synced.
+                file::sync_dir(&*disk, root)?;
+                let (owner, raft_id) = parse_identity(root, &bytes)?;
+                if owner != *node {
+                    return Err(DataDirError::OtherNode {
+                        path: root.to_owned(),
+                        found: owner,
+                        expected: node.clone(),
+                    });
+                }
+                raft_id
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                found_data_dir(&disk, root, node, fresh)?;
+                fresh
+            }
+            Err(error) => return Err(DiskError::on("read", &identity_path)(error).into()),
+        };
+        Ok(DataDir {
+            disk,
+            root: root.to_owned(),
+            raft_id,
+            _lock: lock,
+        })
+    }
+
+    pub(crate) fn raft_id(&self) -> RaftId {
+        self.raft_id
+    }
+
+    pub(crate) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
+    }
+
+    pub(crate) fn log_dir(&self) -> PathBuf {
+        log_dir(&self.root)
+    }
+
+    pub(crate) fn snapshot_dir(&self) -> PathBuf {
+        snapshot_dir(&self.root)
+    }
+}
+
+fn log_dir(root: &Path) -> PathBuf {
+    root.join("log")
+}
+
+fn snapshot_dir(root: &Path) -> PathBuf {
+    root.join("snapshot")
+}
+
+fn fresh_raft_id(environment: &Environment) -> RaftId {
+    RaftId::new(environment.random_u64())
+}
+
+fn take_lock(disk: &dyn Disk, root: &Path) -> Result<Box<dyn DiskLock>, DataDirError> {
+    let path = root.join(LOCK);
+    disk.lock(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => DataDirError::Locked {
+            path: root.to_owned(),
+        },
+        _ => DiskError::on("lock", &path)(error).into(),
+    })
+}
+
+/// Makes the log, and then the identity: from then on a folder without a log has lost it, and may
+/// not begin again as if it had promised nothing.
+fn found_data_dir(
+    disk: &Arc<dyn Disk>,
+    root: &Path,
+    node: &NodeId,
+    raft_id: RaftId,
+) -> Result<(), DataDirError> {
+    // A crash may have left an empty log of an earlier attempt.
+    SegmentLog::create(&**disk, &log_dir(root))?;
+    let (_, tail) = SegmentLog::open(Arc::clone(disk), &log_dir(root), u64::MAX)?;
+    let snapshots = SnapshotFiles::open(Arc::clone(disk), &snapshot_dir(root))?;
+    if *tail.marks() != Default::default() || !snapshots.is_empty() {
+        return Err(DataDirError::IdentityMissing {
+            path: root.join(IDENTITY),
+        });
+    }
+    let text = identity_text(node, raft_id);
+    Ok(file::write_whole(
+        &**disk,
+        root,
+        IDENTITY,
+        &[text.as_bytes()],
+    )?)
+}
+
+fn identity_text(node: &NodeId, raft_id: RaftId) -> String {
+    let facts = format!(
+        "raftwire data folder, format {FORMAT}\nnode {node}\nraft_id {:016x}\n",
+        raft_id.get()
+    );
+    let checksum = crc32fast::hash(facts.as_bytes());
+    format!("{facts}checksum {checksum:08x}\n")
+}
+
+fn parse_identity(root: &Path, bytes: &[u8]) -> Result<(NodeId, RaftId), DataDirError> {
+    let damaged = || DataDirError::IdentityDamaged {
+        path: root.join(IDENTITY),
+    };
+    let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
+    let mut lines = text.lines();
+    let mut field = |prefix: &str| lines.next()?.strip_prefix(prefix);
+    let format: u32 = field("raftwire data folder, format ")
+        .and_then(|format| format.parse().ok())
+        .ok_or_else(damaged)?;
+    if format != FORMAT {
+        return Err(DataDirError::Format {
+            path: root.to_owned(),
+            format,
+        });
+    }
+    let node = field("node ")
+        .and_then(|node| NodeId::from_str(node).ok())
+        .ok_or_else(damaged)?;
+    let raft_id = field("raft_id ")
+        .and_then(|raft_id| u64::from_str_radix(raft_id, 16).ok())
+        .map(RaftId::new)
+        .ok_or_else(damaged)?;
+    // It is only ever written in one way.
+    if identity_text(&node, raft_id) != text {
+        return Err(damaged());
+    }
+    Ok((node, raft_id))
+}
