@@ -1,4 +1,6 @@
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use raftwire_protocol::Lane;
 use raftwire_protocol::limits::{CONTROL_PACKET_BYTES_MAX, DATA_PACKET_BYTES_MAX};
@@ -156,44 +158,45 @@ impl TransportEvents {
     ///
     /// Cancel safe: when the future is dropped, no event is lost.
     pub async fn recv(&mut self) -> Option<TransportEvent> {
-        if self.control_run >= CONTROL_RUN_MAX {
-            self.control_run = 0;
-            if let Ok(queued) = self.data.events.try_recv() {
-                return Some(queued.event);
-            }
-        }
-        tokio::select! {
-            biased;
-            Some(queued) = self.control.events.recv() => {
-                self.control_run += 1;
-                Some(queued.event)
-            }
-            Some(queued) = self.data.events.recv() => {
-                self.control_run = 0;
-                Some(queued.event)
-            }
-            else => None,
-        }
+        poll_fn(|context| self.poll_recv(context)).await
     }
 
-    /// Returns the next event if one is waiting. In the order of [`recv`](Self::recv).
-    pub fn try_recv(&mut self) -> Option<TransportEvent> {
-        let lanes = if self.control_run >= CONTROL_RUN_MAX {
-            [Lane::Data, Lane::Control]
-        } else {
-            [Lane::Control, Lane::Data]
-        };
-        for lane in lanes {
-            let (events, run) = match lane {
-                Lane::Control => (&mut self.control.events, self.control_run + 1),
-                Lane::Data => (&mut self.data.events, 0),
-            };
-            if let Ok(queued) = events.try_recv() {
-                self.control_run = run.min(CONTROL_RUN_MAX);
-                return Some(queued.event);
+    /// Like [`recv`](Self::recv), for one who waits for several things by hand.
+    pub fn poll_recv(&mut self, context: &mut Context<'_>) -> Poll<Option<TransportEvent>> {
+        let mut ended = 0;
+        for lane in self.order() {
+            match self.lane(lane).poll_recv(context) {
+                Poll::Ready(Some(queued)) => {
+                    self.control_run = match lane {
+                        Lane::Control => self.control_run + 1,
+                        Lane::Data => 0,
+                    };
+                    return Poll::Ready(Some(queued.event));
+                }
+                Poll::Ready(None) => ended += 1,
+                Poll::Pending => {}
             }
         }
-        None
+        if ended == Lane::ALL.len() {
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    }
+
+    /// In which order to look into the lanes.
+    fn order(&mut self) -> [Lane; 2] {
+        if self.control_run < CONTROL_RUN_MAX {
+            return [Lane::Control, Lane::Data];
+        }
+        self.control_run = 0;
+        [Lane::Data, Lane::Control]
+    }
+
+    fn lane(&mut self, lane: Lane) -> &mut mpsc::Receiver<Queued> {
+        match lane {
+            Lane::Control => &mut self.control.events,
+            Lane::Data => &mut self.data.events,
+        }
     }
 }
 
