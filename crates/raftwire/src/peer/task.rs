@@ -24,8 +24,6 @@ const TURN_MAX: usize = 128;
 /// How often a fenced node looks whether it may deliver again: well under the time that a sender
 /// would notice.
 const FENCE_CHECK: Duration = Duration::from_millis(10);
-/// How soon a full transport queue is tried again.
-const FULL_RETRY: Duration = Duration::from_millis(2);
 /// Packets of an incarnation that this node has not heard of yet, kept until it has. More is
 /// dropped: the peer repeats them.
 const EARLY_PACKETS_MAX: usize = 64;
@@ -92,7 +90,6 @@ pub(super) struct PeerTask {
     waiting: Waiting,
     early: VecDeque<Packet>,
     is_fenced: bool,
-    retry_at: Option<Instant>,
 }
 
 impl PeerTask {
@@ -117,7 +114,6 @@ impl PeerTask {
             waiting,
             early: VecDeque::new(),
             is_fenced: false,
-            retry_at: None,
         }
     }
 
@@ -133,7 +129,7 @@ impl PeerTask {
                     Ok(()) | Err(_) => break,
                 },
                 // Its end comes with that of `target`.
-                Ok(()) = self.channel.changed() => {}
+                Ok(()) = self.channel.changed() => self.follow_channel(),
                 Some(packet) = self.queues.packets.recv() => self.receive(packet),
                 Some(command) = self.queues.commands.recv() => self.execute(command),
                 () = sleep_until(timer), if timer.is_some() => {}
@@ -150,10 +146,7 @@ impl PeerTask {
     fn next_timer(&self) -> Option<Instant> {
         let link = self.link.as_ref()?;
         let fence = self.is_fenced.then(|| self.now() + FENCE_CHECK);
-        [link.poll_timeout(), fence, self.retry_at]
-            .into_iter()
-            .flatten()
-            .min()
+        [link.poll_timeout(), fence].into_iter().flatten().min()
     }
 
     /// Takes what else has come, then lets the link speak.
@@ -182,12 +175,24 @@ impl PeerTask {
 
     /// A node without its lease holds other nodes' frames: looked at once a turn.
     fn check_fence(&mut self) {
-        self.is_fenced = !self
+        let is_fenced = !self
             .context
             .lease
             .holds(self.context.environment.boot_time());
-        if let Some(link) = &mut self.link {
-            link.hold(self.is_fenced);
+        if let Some(link) = self.link.as_mut().filter(|_| is_fenced != self.is_fenced) {
+            link.hold(is_fenced);
+        }
+        self.is_fenced = is_fenced;
+    }
+
+    fn follow_channel(&mut self) {
+        let now = self.now();
+        let is_up = self.channel.borrow_and_update().is_some();
+        let Some(link) = &mut self.link else { return };
+        if is_up {
+            link.channel_up(now);
+        } else {
+            link.channel_down();
         }
     }
 
@@ -207,7 +212,9 @@ impl PeerTask {
         self.link = self
             .identity
             .map(|identity| Link::new(config.clone(), identity, now));
+        self.is_fenced = false;
         self.check_fence();
+        self.follow_channel();
         for packet in std::mem::take(&mut self.early) {
             self.receive(packet);
         }
@@ -343,18 +350,15 @@ impl PeerTask {
     }
 
     fn transmit(&mut self, now: Instant) {
-        self.retry_at = None;
         let Some(link) = &mut self.link else { return };
         let channel = self.channel.borrow();
         let Some(channel) = channel.as_ref() else {
             return;
         };
         while let Some(packet) = link.poll_transmit(now) {
-            if let Err(error) = self.context.transport.send(channel, packet) {
-                link.undo_transmit();
-                if matches!(error, raftwire_transport::SendError::Full) {
-                    self.retry_at = Some(now + FULL_RETRY);
-                }
+            if self.context.transport.send(channel, packet).is_err() {
+                // Full, or just gone: the link waits a little, or for the next channel.
+                link.undo_transmit(now);
                 return;
             }
         }
