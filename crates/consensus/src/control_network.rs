@@ -5,9 +5,9 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use raftwire_protocol::NodeId;
 
-/// The most bytes of a request or an answer that consensus hands to a [`ControlNetwork`]: 56 KiB,
-/// so that it fits, with its headers, into one control packet of 64 KiB.
-pub const CALL_BYTES_MAX: usize = 56 * 1024;
+/// The most bytes of a request or an answer that consensus hands to a [`ControlNetwork`]: what one
+/// control packet can carry.
+pub const CALL_BYTES_MAX: usize = raftwire_protocol::limits::RPC_PAYLOAD_BYTES_MAX;
 
 /// Calls between consensus nodes, over the control lane of whatever transport there is.
 ///

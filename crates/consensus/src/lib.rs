@@ -2,13 +2,26 @@
 
 mod command;
 mod control_network;
+mod data_dir;
+mod engine;
+mod event_feed;
+mod follow;
+mod founding;
+mod inspection;
+mod leader;
 mod lease;
+mod log;
 mod machine;
-mod memory_log;
+mod member;
 mod network;
+mod node;
 mod options;
+mod proposer;
+mod read_index;
+mod shared;
 mod snapshot;
 mod state;
+mod status;
 mod type_config;
 mod wire;
 
@@ -18,11 +31,22 @@ pub mod testing {
     pub use crate::command::{Command, Found, Join, Outcome};
     pub use crate::type_config::*;
     pub use crate::wire::*;
+
+    /// The durable log below the engine.
+    pub mod log {
+        pub use crate::log::*;
+    }
 }
 
 pub use self::control_network::{CALL_BYTES_MAX, CallError, ControlNetwork};
+pub use self::data_dir::DataDirError;
+pub use self::inspection::Inspection;
+pub use self::lease::LeaseView;
+pub use self::node::{OpenError, RaftNode, StartError};
 pub use self::options::{RaftOptions, Storage, Timings};
+pub use self::read_index::NoQuorum;
 pub use self::state::{
     ClusterEvent, ClusterState, DownReason, JoinRefusal, Liveness, Member, Membership, Predecessor,
     UnknownCommand, WIRE_VERSION,
 };
+pub use self::status::{RaftStatus, Role};

@@ -24,6 +24,9 @@ pub struct RaftOptions {
     /// Do wrong on purpose: the lease always seems to hold. A simulation must find it.
     #[cfg(feature = "wrong-variants")]
     pub ignore_fence: bool,
+    /// Do wrong on purpose: votes are kept in memory only. A simulation must find it.
+    #[cfg(feature = "wrong-variants")]
+    pub forget_vote: bool,
 }
 
 /// Where the log and the vote are kept.

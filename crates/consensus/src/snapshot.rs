@@ -2,7 +2,6 @@
 
 use std::fmt::Debug;
 use std::io;
-use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -20,22 +19,4 @@ pub(crate) trait SnapshotKeeper: Send + Sync + Debug {
 
     /// The snapshot, if there is one.
     async fn load(&self) -> io::Result<Option<(SnapshotMeta, Bytes)>>;
-}
-
-/// The snapshot of an ephemeral node.
-#[derive(Debug, Default)]
-pub(crate) struct MemorySnapshot {
-    kept: Mutex<Option<(SnapshotMeta, Bytes)>>,
-}
-
-#[async_trait]
-impl SnapshotKeeper for MemorySnapshot {
-    async fn save(&self, meta: &SnapshotMeta, state: Bytes) -> io::Result<()> {
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some((meta.clone(), state));
-        Ok(())
-    }
-
-    async fn load(&self) -> io::Result<Option<(SnapshotMeta, Bytes)>> {
-        Ok(self.kept.lock().unwrap_or_else(PoisonError::into_inner).clone())
-    }
 }

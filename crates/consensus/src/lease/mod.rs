@@ -87,5 +87,5 @@ mod table;
 
 pub use self::holder::LeaseView;
 pub(crate) use self::holder::LeaseHolder;
-pub(crate) use self::rounds::{NotConfirmed, QuorumRounds};
+pub(crate) use self::rounds::QuorumRounds;
 pub(crate) use self::table::{Expired, LeaseTable};

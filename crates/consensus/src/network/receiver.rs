@@ -30,9 +30,10 @@ pub(crate) async fn receive(
         | RequestKind::PreVote(Ballot { to, .. })
         | RequestKind::Snapshot(SnapshotChunk { to, .. })
         | RequestKind::Transfer(Transfer { to, .. }) => *to,
-        RequestKind::Propose(_) | RequestKind::Greet(_) | RequestKind::Renew(_) => {
-            return Err(request);
-        }
+        RequestKind::Propose(_)
+        | RequestKind::Greet(_)
+        | RequestKind::Renew(_)
+        | RequestKind::Index(_) => return Err(request),
     };
     if to != own_id {
         let text = format!("the call is for Raft id {to}, this is {own_id}");

@@ -8,7 +8,7 @@ use super::log::{LogIdRecord, VoteRecord};
 /// A request to a consensus node, the body of one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Request {
-    #[prost(oneof = "RequestKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
+    #[prost(oneof = "RequestKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
     pub(crate) kind: Option<RequestKind>,
 }
 
@@ -32,6 +32,8 @@ pub(crate) enum RequestKind {
     Greet(Greeting),
     #[prost(message, tag = "8")]
     Renew(Renew),
+    #[prost(message, tag = "9")]
+    Index(AskIndex),
 }
 
 /// Raft's AppendEntries.
@@ -140,6 +142,10 @@ pub(crate) struct Renew {
     #[prost(message, optional, tag = "3")]
     pub(crate) nonce: Option<Nonce>,
 }
+
+/// What has the leader committed by now?
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct AskIndex {}
 
 /// Proof that an answer of the leader arrived, and when it was sent.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]

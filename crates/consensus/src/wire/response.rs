@@ -1,7 +1,7 @@
 //! What a consensus node answers.
 
 use bytes::Bytes;
-use raftwire_protocol::{Boot, Incarnation, RaftId, Slot};
+use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Slot};
 
 use super::WireError;
 use super::log::{LogIdRecord, VoteRecord};
@@ -12,7 +12,7 @@ use crate::state::{JoinRefusal, Membership};
 /// The answer to one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Response {
-    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 15")]
+    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 15")]
     pub(crate) kind: Option<ResponseKind>,
 }
 
@@ -33,8 +33,17 @@ pub(crate) enum ResponseKind {
     Greet(Greeting),
     #[prost(message, tag = "8")]
     Renew(Renewed),
+    #[prost(message, tag = "9")]
+    Index(ToldIndex),
     #[prost(message, tag = "15")]
     Refused(Refused),
+}
+
+/// A state of this index has everything that was committed when the leader was asked.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct ToldIndex {
+    #[prost(uint64, tag = "1")]
+    pub(crate) index: u64,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -163,14 +172,11 @@ pub(crate) enum RefusalCode {
     NotLeader,
     /// The engine does not run (yet, or any more).
     Stopped,
-    /// A code of a later version.
-    Other,
 }
 
 impl Refused {
     pub(crate) fn new(code: RefusalCode, text: impl Into<String>) -> Refused {
         let code = match code {
-            RefusalCode::Other => 0,
             RefusalCode::Malformed => 1,
             RefusalCode::OtherRaftId => 2,
             RefusalCode::NotLeader => 3,
@@ -179,14 +185,10 @@ impl Refused {
         Refused { code, text: text.into(), leader: None }
     }
 
-    pub(crate) fn code(&self) -> RefusalCode {
-        match self.code {
-            1 => RefusalCode::Malformed,
-            2 => RefusalCode::OtherRaftId,
-            3 => RefusalCode::NotLeader,
-            4 => RefusalCode::Stopped,
-            _ => RefusalCode::Other,
-        }
+    pub(crate) fn not_leader(leader: Option<NodeId>) -> Refused {
+        let mut refused = Refused::new(RefusalCode::NotLeader, "this node does not lead");
+        refused.leader = leader.map(|leader| leader.as_str().to_owned());
+        refused
     }
 }
 
@@ -197,6 +199,12 @@ impl ResponseKind {
 
     pub(crate) fn from_bytes(bytes: Bytes) -> Result<ResponseKind, WireError> {
         super::decode_bytes::<Response>(bytes)?.kind.ok_or(WireError::Field("response kind"))
+    }
+}
+
+impl From<&Outcome> for Proposed {
+    fn from(outcome: &Outcome) -> Self {
+        Proposed { outcome: Some(outcome.into()) }
     }
 }
 

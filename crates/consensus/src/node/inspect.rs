@@ -1,0 +1,53 @@
+use openraft::RaftLogReader as _;
+use openraft::entry::RaftEntry as _;
+use raftwire_protocol::RaftId;
+use sha2::{Digest as _, Sha256};
+
+use super::RaftNode;
+use crate::engine;
+use crate::inspection::Inspection;
+use crate::wire::encode_entry;
+
+/// How many of the last entries an inspection shows.
+const ENTRIES_SHOWN: u64 = 256;
+
+impl RaftNode {
+    /// A look inside, for diagnosis and for the invariants of a simulation. Nothing before
+    /// [`start`](Self::start).
+    pub async fn inspect(&self) -> Option<Inspection> {
+        let running = self.running.get()?;
+        let report = engine::metrics(&running.shared.engine);
+        let mut log = running.log.clone();
+        let vote = log.read_vote().await.ok().flatten();
+        let end = report.last_log_index.map_or(0, |last| last + 1);
+        let entries =
+            log.try_get_log_entries(end.saturating_sub(ENTRIES_SHOWN)..).await.unwrap_or_default();
+        let state = running.shared.state();
+        let status = self.published.status.borrow().clone();
+        Some(Inspection {
+            raft_id: self.raft_id,
+            term: vote.map_or(0, |vote| vote.leader_id.term),
+            vote: vote.map(|vote| (RaftId::new(vote.leader_id.voted_for), vote.committed)),
+            role: status.role,
+            leader: report.current_leader.map(RaftId::new),
+            entries: entries
+                .iter()
+                .map(|entry| {
+                    let digest = Sha256::digest(encode_entry(entry)).into();
+                    (entry.index(), entry.log_id.leader_id.term, digest)
+                })
+                .collect(),
+            committed_index: report.local_committed.map(|committed| committed.index),
+            applied_index: state.applied_index,
+            state_hash: state.hash(),
+            voters: report
+                .membership_config
+                .voter_ids()
+                .map(|voter| {
+                    let seat = report.membership_config.membership().get_node(&voter);
+                    (RaftId::new(voter), seat.and_then(|seat| seat.node.parse().ok()))
+                })
+                .collect(),
+        })
+    }
+}

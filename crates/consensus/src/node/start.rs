@@ -1,0 +1,171 @@
+//! From a closed folder to a node that takes part.
+
+use std::future::Future;
+use std::sync::{Arc, Mutex};
+
+use openraft::storage::RaftLogStorage as _;
+use raftwire_environment::{Environment, Executor};
+use raftwire_protocol::RaftId;
+use tokio::sync::mpsc;
+
+use super::Running;
+use crate::control_network::ControlNetwork;
+use crate::data_dir::{DataDir, DataDirError};
+use crate::engine::{self, EngineError, seeded};
+use crate::lease::QuorumRounds;
+use crate::log::{LogEnd, LogOptions, LogStore, SnapshotStore};
+use crate::machine::Machine;
+use crate::network::Peers;
+use crate::options::{RaftOptions, Storage};
+use crate::shared::{Published, Shared};
+use crate::state::ClusterEvent;
+use crate::{event_feed, follow, founding, leader, member};
+
+/// Why a data folder cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The folder, its log or its snapshot cannot be used.
+    #[error(transparent)]
+    DataDir(#[from] DataDirError),
+}
+
+/// Why a node does not take part.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It can be started once.
+    #[error("consensus was started before")]
+    AlreadyStarted,
+    /// The engine does not start.
+    #[error("the consensus engine does not start: {0}")]
+    Engine(String),
+}
+
+/// What `open` found.
+#[derive(Debug)]
+pub(super) struct Opened {
+    options: RaftOptions,
+    raft_id: RaftId,
+    log: LogStore,
+    log_end: LogEnd,
+    snapshots: SnapshotStore,
+}
+
+impl Opened {
+    pub(super) fn raft_id(&self) -> RaftId {
+        self.raft_id
+    }
+
+    pub(super) fn ignores_fence(&self) -> bool {
+        #[cfg(feature = "wrong-variants")]
+        return self.options.ignore_fence;
+        #[cfg(not(feature = "wrong-variants"))]
+        false
+    }
+}
+
+pub(super) async fn open(
+    options: RaftOptions,
+    environment: &Environment,
+) -> Result<Opened, OpenError> {
+    let data_dir = match &options.storage {
+        Storage::Durable(root) => DataDir::open(environment, root, &options.node).await?,
+        Storage::Ephemeral => DataDir::ephemeral(environment, &options.node)?,
+    };
+    let data_dir = Arc::new(data_dir);
+    let log_options = LogOptions {
+        #[cfg(feature = "wrong-variants")]
+        forget_vote: options.forget_vote,
+        ..LogOptions::default()
+    };
+    let snapshots = SnapshotStore::open(environment, Arc::clone(&data_dir))
+        .await
+        .map_err(DataDirError::from)?;
+    let (log, log_end) =
+        LogStore::open(environment, Arc::clone(&data_dir), &snapshots, log_options)
+            .await
+            .map_err(DataDirError::from)?;
+    Ok(Opened { options, raft_id: data_dir.raft_id(), log, log_end, snapshots })
+}
+
+pub(super) async fn start(
+    opened: Opened,
+    environment: &Environment,
+    published: Arc<Published>,
+    network: Arc<dyn ControlNetwork>,
+) -> Result<(Running, mpsc::Receiver<ClusterEvent>), StartError> {
+    let Opened { options, raft_id, mut log, log_end, snapshots } = opened;
+    let executor = environment.executor("consensus");
+    let log_reader = log.get_log_reader().await;
+    let peers = Peers::new(raft_id.get(), Arc::clone(&network));
+    let machine = Machine::new(
+        Box::new(snapshots),
+        published.state.clone(),
+        Arc::clone(&published.stop_reason),
+    );
+
+    // The engine spawns its tasks on the runtime that it is started on.
+    let (cluster, timings) = (options.cluster.clone(), options.timings);
+    let starting = executor.spawn(
+        "start-consensus",
+        seeded(environment.random_u64(), async move {
+            engine::start(raft_id.get(), &cluster, &timings, peers, log, machine).await
+        }),
+    );
+    let engine = match starting.await {
+        Ok(Ok(engine)) => engine,
+        Ok(Err(error @ (EngineError::Timings(_) | EngineError::Fatal(_)))) => {
+            return Err(StartError::Engine(error.to_string()));
+        }
+        Err(error) => return Err(StartError::Engine(error.to_string())),
+    };
+
+    let (rounds, rounds_task) = QuorumRounds::new(engine.clone(), timings.election_max);
+    let shared = Arc::new(Shared::new(
+        options,
+        raft_id,
+        environment.clone(),
+        published,
+        network,
+        engine,
+        rounds,
+    ));
+    let (events, receiver) = mpsc::channel(event_feed::EVENTS_MAX);
+    let mut tasks = Tasks { executor: &executor, environment, handles: Vec::new() };
+    tasks.spawn("consensus-rounds", rounds_task);
+    tasks.run("consensus-status", &shared, |it| async move { follow::follow_engine(&it).await });
+    tasks.run("consensus-membership", &shared, |it| async move {
+        follow::follow_membership(&it).await;
+    });
+    tasks.run("consensus-events", &shared, |it| async move { event_feed::run(&it, events).await });
+    tasks.run("consensus-founding", &shared, |it| async move { founding::run(&it).await });
+    tasks.run("consensus-leader", &shared, |it| async move { leader::run(&it).await });
+    tasks.run("consensus-member", &shared, |it| async move { member::run(&it).await });
+    let tasks = Mutex::new(tasks.handles);
+    let running =
+        Running { shared, log: log_reader, log_end: Mutex::new(Some(log_end)), tasks, _executor: executor };
+    Ok((running, receiver))
+}
+
+struct Tasks<'a> {
+    executor: &'a Executor,
+    environment: &'a Environment,
+    handles: Vec<tokio::task::AbortHandle>,
+}
+
+impl Tasks<'_> {
+    fn run<F: Future<Output = ()> + Send + 'static>(
+        &mut self,
+        name: &'static str,
+        shared: &Arc<Shared>,
+        task: impl FnOnce(Arc<Shared>) -> F,
+    ) {
+        self.spawn(name, task(Arc::clone(shared)));
+    }
+
+    fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
+        let seed = self.environment.random_u64();
+        self.handles.push(self.executor.spawn(name, seeded(seed, task)).abort_handle());
+    }
+}

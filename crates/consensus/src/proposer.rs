@@ -1,0 +1,137 @@
+//! Proposals: to the log if this node leads, else to the node that does.
+
+use std::time::Duration;
+
+use openraft::errors::{ClientWriteError, ForwardToLeader, RaftError};
+use raftwire_protocol::NodeId;
+use tokio::time::timeout;
+
+use crate::command::{Command, Outcome};
+use crate::shared::Shared;
+use crate::type_config::TypeConfig;
+use crate::wire::request::{Propose, RequestKind};
+use crate::wire::response::{RefusalCode, Refused, ResponseKind};
+use crate::wire::{decode_command, encode_command};
+
+/// How long one attempt may take: a commit takes milliseconds, and an attempt that meets an
+/// election is better made again.
+const ATTEMPT: Duration = Duration::from_secs(1);
+
+/// The pause between attempts while nobody leads: an election takes several of them.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Why there is no outcome. The command may have been, or may yet be, carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum ProposeError {
+    #[error("no leader took the proposal in time")]
+    Deadline,
+    #[error("the engine has stopped")]
+    Stopped,
+}
+
+/// What one attempt came to, if not to an outcome.
+enum Missed {
+    /// Somebody else leads, perhaps this node.
+    Elsewhere(Option<NodeId>),
+    Stopped,
+}
+
+/// Proposes until there is an outcome or `deadline` has passed. The command is idempotent.
+pub(crate) async fn propose(
+    shared: &Shared,
+    command: &Command,
+    deadline: Duration,
+) -> Result<Outcome, ProposeError> {
+    timeout(deadline, propose_until_done(shared, command)).await.unwrap_or(Err(ProposeError::Deadline))
+}
+
+async fn propose_until_done(shared: &Shared, command: &Command) -> Result<Outcome, ProposeError> {
+    let mut round = 0_usize;
+    loop {
+        let leader = match attempt_here(shared, command.clone()).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(Missed::Stopped) => return Err(ProposeError::Stopped),
+            Err(Missed::Elsewhere(leader)) => leader.or_else(|| shared.leader()),
+        };
+        let mut target = leader.or_else(|| any_peer(shared, round));
+        // The node that was asked may know the leader; who it names is asked at once.
+        for _ in 0..2 {
+            let Some(node) = target.take().filter(|node| *node != shared.options.node) else {
+                break;
+            };
+            match attempt_there(shared, &node, command).await {
+                Ok(outcome) => return Ok(outcome),
+                Err(hint) => target = hint.filter(|hint| *hint != node),
+            }
+        }
+        round = round.wrapping_add(1);
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// While no leader is known, one peer after the other is asked.
+fn any_peer(shared: &Shared, round: usize) -> Option<NodeId> {
+    let peers = shared.peers();
+    let at = round.checked_rem(peers.len())?;
+    peers.into_iter().nth(at)
+}
+
+async fn attempt_here(shared: &Shared, command: Command) -> Result<Outcome, Missed> {
+    let Ok(written) = timeout(ATTEMPT, shared.engine.client_write(command)).await else {
+        return Err(Missed::Elsewhere(None));
+    };
+    match written {
+        Ok(response) => Ok(response.data),
+        Err(RaftError::Fatal(_)) => Err(Missed::Stopped),
+        Err(RaftError::APIError(
+            ClientWriteError::ForwardToLeader(forward)
+            | ClientWriteError::LogEntryDiscarded(forward),
+        )) => Err(Missed::Elsewhere(named(&forward))),
+        Err(RaftError::APIError(_)) => Err(Missed::Elsewhere(None)),
+    }
+}
+
+fn named(forward: &ForwardToLeader<TypeConfig>) -> Option<NodeId> {
+    forward.leader_node.as_ref().and_then(|seat| seat.node.parse().ok())
+}
+
+async fn attempt_there(
+    shared: &Shared,
+    node: &NodeId,
+    command: &Command,
+) -> Result<Outcome, Option<NodeId>> {
+    let request = RequestKind::Propose(Propose { command: encode_command(command) });
+    let answer = shared.network.call(node, request.into_bytes(), ATTEMPT).await;
+    match answer.map(ResponseKind::from_bytes) {
+        Ok(Ok(ResponseKind::Propose(proposed))) => {
+            proposed.outcome.and_then(|outcome| outcome.try_into().ok()).ok_or(None)
+        }
+        Ok(Ok(ResponseKind::Refused(refused))) => {
+            Err(refused.leader.and_then(|leader| leader.parse().ok()))
+        }
+        Ok(_) | Err(_) => Err(None),
+    }
+}
+
+/// A peer's proposal: taken if this node leads, else answered with who does.
+pub(crate) async fn answer(shared: &Shared, request: Propose) -> ResponseKind {
+    let command = match decode_command(request.command) {
+        Ok(Command::Unknown(_)) => {
+            let text = "the command is of a later version";
+            return ResponseKind::Refused(Refused::new(RefusalCode::Malformed, text));
+        }
+        Ok(command) => command,
+        Err(error) => {
+            return ResponseKind::Refused(Refused::new(RefusalCode::Malformed, error.to_string()));
+        }
+    };
+    match attempt_here(shared, command).await {
+        Ok(outcome) => ResponseKind::Propose((&outcome).into()),
+        Err(Missed::Stopped) => {
+            ResponseKind::Refused(Refused::new(RefusalCode::Stopped, "the engine has stopped"))
+        }
+        Err(Missed::Elsewhere(leader)) => {
+            ResponseKind::Refused(Refused::not_leader(leader.or_else(|| shared.leader())))
+        }
+    }
+}

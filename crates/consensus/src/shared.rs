@@ -1,0 +1,150 @@
+//! What the tasks of one node have in common.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use raftwire_environment::{BootTime, Environment};
+use raftwire_protocol::{NodeId, RaftId};
+use tokio::sync::watch;
+
+use crate::control_network::ControlNetwork;
+use crate::engine::{self, Engine};
+use crate::lease::{LeaseHolder, LeaseTable, QuorumRounds};
+use crate::machine::StopReason;
+use crate::network::Assembly;
+use crate::options::RaftOptions;
+use crate::state::{ClusterState, Member, Membership};
+use crate::status::RaftStatus;
+
+/// What is there from [`RaftNode::open`](crate::RaftNode::open) on, and what others watch.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) state: watch::Sender<Arc<ClusterState>>,
+    pub(crate) status: watch::Sender<RaftStatus>,
+    pub(crate) membership: watch::Sender<Option<Membership>>,
+    pub(crate) lease: LeaseHolder,
+    pub(crate) leadership: Leadership,
+    pub(crate) stop_reason: StopReason,
+}
+
+/// What a running node's tasks share. It holds no executor: an executor lives until nobody holds
+/// it, and its tasks hold this.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) options: RaftOptions,
+    /// The founding list, normalised.
+    pub(crate) founding: Vec<NodeId>,
+    pub(crate) raft_id: RaftId,
+    pub(crate) environment: Environment,
+    pub(crate) published: Arc<Published>,
+    pub(crate) network: Arc<dyn ControlNetwork>,
+    pub(crate) engine: Engine,
+    pub(crate) rounds: QuorumRounds,
+    pub(crate) assembly: tokio::sync::Mutex<Assembly>,
+    /// Becomes true when a cluster is known, here or at a peer.
+    pub(crate) cluster_known: watch::Sender<bool>,
+    table: Mutex<LeaseTable>,
+}
+
+/// Until when this node may call itself the leader.
+#[derive(Debug, Default)]
+pub(crate) struct Leadership {
+    ends: AtomicU64,
+}
+
+impl Shared {
+    #[allow(clippy::too_many_arguments)] // a constructor of what it stores
+    pub(crate) fn new(
+        options: RaftOptions,
+        raft_id: RaftId,
+        environment: Environment,
+        published: Arc<Published>,
+        network: Arc<dyn ControlNetwork>,
+        engine: Engine,
+        rounds: QuorumRounds,
+    ) -> Shared {
+        Shared {
+            founding: options.founding_list(),
+            options,
+            raft_id,
+            environment,
+            published,
+            network,
+            engine,
+            rounds,
+            assembly: tokio::sync::Mutex::default(),
+            cluster_known: watch::Sender::new(false),
+            table: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn state(&self) -> Arc<ClusterState> {
+        Arc::clone(&self.published.state.borrow())
+    }
+
+    /// The leases as this node counts them while it leads.
+    pub(crate) fn table(&self) -> MutexGuard<'_, LeaseTable> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn now(&self) -> BootTime {
+        self.environment.boot_time()
+    }
+
+    /// The leader that this node knows.
+    pub(crate) fn leader(&self) -> Option<NodeId> {
+        self.published.status.borrow().leader.clone()
+    }
+
+    /// This session's row in `state`, whether alive or not.
+    pub(crate) fn own_row<'a>(&self, state: &'a ClusterState) -> Option<&'a Member> {
+        state.members.get(&self.options.node).filter(|member| {
+            member.raft_id == self.raft_id && member.session == self.options.session
+        })
+    }
+
+    /// Everybody else that this node has heard of, sorted.
+    pub(crate) fn peers(&self) -> Vec<NodeId> {
+        let state = self.state();
+        let metrics = engine::metrics(&self.engine);
+        let seats = metrics.membership_config.nodes().filter_map(|(_, seat)| seat.node.parse().ok());
+        let all: BTreeSet<NodeId> = self
+            .founding
+            .iter()
+            .cloned()
+            .chain(state.founding.iter().cloned())
+            .chain(state.members.keys().cloned())
+            .chain(seats)
+            .collect();
+        all.into_iter().filter(|node| *node != self.options.node).collect()
+    }
+
+    /// Says what keeps the node from being a member; `None` once nothing does.
+    pub(crate) fn report(&self, problem: Option<String>) {
+        self.published.status.send_if_modified(|status| {
+            let changed = status.problem != problem;
+            if changed {
+                if let Some(problem) = &problem {
+                    tracing::warn!(node = %self.options.node, "{problem}");
+                }
+                status.problem = problem;
+            }
+            changed
+        });
+    }
+}
+
+impl Leadership {
+    /// This node leads until `ends`; `None` if it does not lead.
+    pub(crate) fn set(&self, ends: Option<BootTime>) {
+        let nanos = ends.map_or(0, |ends| {
+            u64::try_from(ends.since_boot().as_nanos()).unwrap_or(u64::MAX)
+        });
+        self.ends.store(nanos, Ordering::Release);
+    }
+
+    pub(crate) fn holds(&self, now: BootTime) -> bool {
+        now.since_boot().as_nanos() < u128::from(self.ends.load(Ordering::Acquire))
+    }
+}

@@ -1,0 +1,191 @@
+//! A cluster in one process: simulated disks, paused time, and a network that can be cut.
+#![allow(dead_code, unreachable_pub)] // each test binary uses a part of it
+
+mod network;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use network::TestNetwork;
+use raftwire_consensus::{
+    ClusterState, OpenError, RaftNode, RaftOptions, RaftStatus, Role, Storage, Timings,
+};
+use raftwire_environment::{Environment, SimulatedDisk};
+use raftwire_protocol::{NodeId, Session};
+use tokio::time::{Instant, sleep};
+
+/// How often a condition is looked at.
+const LOOK: Duration = Duration::from_millis(10);
+
+pub struct TestCluster {
+    pub network: Arc<TestNetwork>,
+    pub machines: BTreeMap<NodeId, Machine>,
+    seed: u64,
+}
+
+/// What outlives a node's process.
+pub struct Machine {
+    pub disk: SimulatedDisk,
+    pub environment: Environment,
+    pub node: Option<Arc<RaftNode>>,
+    starts: u64,
+    seed: u64,
+}
+
+pub fn name(text: &str) -> NodeId {
+    text.parse().expect("a valid node id")
+}
+
+pub fn names(list: &[&str]) -> Vec<NodeId> {
+    list.iter().map(|text| name(text)).collect()
+}
+
+impl TestCluster {
+    pub fn new(seed: u64) -> TestCluster {
+        TestCluster { network: TestNetwork::new(), machines: BTreeMap::new(), seed }
+    }
+
+    /// Nodes of these names, each with the same list, started.
+    pub async fn started(seed: u64, list: &[&str]) -> TestCluster {
+        let mut cluster = TestCluster::new(seed);
+        for node in list {
+            cluster.start(node, list).await;
+        }
+        cluster
+    }
+
+    pub fn options(&mut self, node: &str, list: &[&str]) -> RaftOptions {
+        let seed = self.seed;
+        let count = self.machines.len() as u64;
+        let machine = self.machines.entry(name(node)).or_insert_with(|| {
+            let seed = seed.wrapping_mul(1_000).wrapping_add(count);
+            let disk = SimulatedDisk::new(seed);
+            let environment = Environment::simulated(seed, disk.clone());
+            Machine { disk, environment, node: None, starts: 0, seed }
+        });
+        machine.starts += 1;
+        machine.environment =
+            Environment::simulated(machine.seed.wrapping_add(machine.starts << 32), machine.disk.clone());
+        let session = u128::from(machine.environment.random_u64());
+        RaftOptions {
+            cluster: "test".to_owned(),
+            node: name(node),
+            session: Session::new(session),
+            founding: names(list),
+            storage: Storage::Durable(PathBuf::from("/data")),
+            timings: Timings::direct(),
+            address: None,
+            #[cfg(feature = "wrong-variants")]
+            ignore_fence: false,
+            #[cfg(feature = "wrong-variants")]
+            forget_vote: false,
+        }
+    }
+
+    pub async fn start(&mut self, node: &str, list: &[&str]) -> Arc<RaftNode> {
+        let options = self.options(node, list);
+        self.start_with(options).await.expect("the node starts")
+    }
+
+    pub async fn start_with(&mut self, options: RaftOptions) -> Result<Arc<RaftNode>, OpenError> {
+        let node = options.node.clone();
+        let machine = self.machines.get_mut(&node).expect("options() was called for it");
+        let raft = Arc::new(RaftNode::open(options, machine.environment.clone()).await?);
+        self.network.register(&node, &raft);
+        raft.start(self.network.endpoint(&node)).await.expect("consensus starts");
+        machine.node = Some(Arc::clone(&raft));
+        Ok(raft)
+    }
+
+    /// The process is killed, and the disk forgets what was not synced.
+    pub async fn crash(&mut self, node: &str) {
+        let machine = self.machines.get_mut(&name(node)).expect("known");
+        self.network.unregister(&name(node));
+        machine.node = None;
+        machine.disk.crash();
+        // Tasks of the engine notice that their owner is gone when they are next polled.
+        sleep(Duration::from_millis(1)).await;
+    }
+
+    /// The machine gets an empty disk.
+    pub fn wipe(&mut self, node: &str) {
+        let machine = self.machines.get_mut(&name(node)).expect("known");
+        machine.seed = machine.seed.wrapping_add(500);
+        machine.disk = SimulatedDisk::new(machine.seed);
+    }
+
+    pub fn node(&self, node: &str) -> Arc<RaftNode> {
+        self.machines[&name(node)].node.clone().expect("the node runs")
+    }
+
+    pub fn running(&self) -> impl Iterator<Item = (&NodeId, &Arc<RaftNode>)> {
+        self.machines.iter().filter_map(|(name, machine)| Some((name, machine.node.as_ref()?)))
+    }
+
+    /// Who says of itself, by its lease, that it leads.
+    pub fn leaders(&self) -> Vec<NodeId> {
+        self.running().filter(|(_, node)| node.is_leader()).map(|(name, _)| name.clone()).collect()
+    }
+
+    pub async fn leader(&self) -> NodeId {
+        self.until("a leader", Duration::from_secs(10), || self.leaders().len() == 1).await;
+        self.leaders().remove(0)
+    }
+
+    /// Waits until every running node holds its lease and agrees with the others.
+    pub async fn settled(&self) {
+        self.until("every node a member", Duration::from_secs(20), || {
+            self.running().all(|(name, node)| {
+                let machine = &self.machines[name];
+                node.lease().holds(machine.environment.boot_time())
+                    && self.running().all(|(other, _)| state(node).alive(other).is_some())
+            })
+        })
+        .await;
+    }
+
+    pub fn holds_lease(&self, node: &str) -> bool {
+        let machine = &self.machines[&name(node)];
+        machine.node.as_ref().is_some_and(|raft| {
+            raft.lease().holds(machine.environment.boot_time())
+        })
+    }
+
+    /// Waits for a condition; how long it took.
+    pub async fn until(
+        &self,
+        what: &str,
+        limit: Duration,
+        condition: impl Fn() -> bool,
+    ) -> Duration {
+        let start = Instant::now();
+        while !condition() {
+            if start.elapsed() > limit {
+                self.describe();
+                panic!("no {what} within {limit:?}");
+            }
+            sleep(LOOK).await;
+        }
+        start.elapsed()
+    }
+
+    pub fn describe(&self) {
+        for (name, node) in self.running() {
+            println!("{name}: {:?}\n    {:?}", status(node), state(node));
+        }
+    }
+}
+
+pub fn state(node: &RaftNode) -> Arc<ClusterState> {
+    node.state().borrow().clone()
+}
+
+pub fn status(node: &RaftNode) -> RaftStatus {
+    node.status().borrow().clone()
+}
+
+pub fn role(node: &RaftNode) -> Role {
+    status(node).role
+}
