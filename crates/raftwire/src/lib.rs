@@ -41,6 +41,7 @@ mod peer;
 mod report;
 mod router;
 mod start;
+mod variants;
 
 pub use connection::{
     ConnectionInfo, ConnectionProvider, DefaultConnectionProvider, FRAME_OVERHEAD_BYTES, Outbox,
@@ -66,3 +67,5 @@ pub use raftwire_transport::{ClusterTransport, ClusterTransportFactory, Transpor
 pub use report::ConnectionCount;
 pub use router::{Acknowledgement, ClusterRouter, RouteOptions};
 pub use start::StartError;
+#[cfg(feature = "wrong-variants")]
+pub use variants::WrongVariants;

@@ -28,6 +28,7 @@ use crate::peer::{
 };
 use crate::report::Report;
 use crate::router::{ClusterRouter, RouterLimits};
+use crate::variants::WrongVariants;
 use crate::{ClusterOptions, ConnectionProvider, DefaultConnectionProvider, InvalidOptions};
 
 /// Why a node did not start.
@@ -48,6 +49,9 @@ pub enum StartError {
     TransportStart(#[from] raftwire_transport::StartError),
     /// The data folder cannot be used.
     #[error(transparent)]
+    Open(#[from] raftwire_consensus::OpenError),
+    /// Consensus did not start.
+    #[error(transparent)]
     Consensus(#[from] raftwire_consensus::StartError),
 }
 
@@ -62,7 +66,8 @@ impl ClusterManager {
         environment: Environment,
         transports: &dyn ClusterTransportFactory,
     ) -> Result<ClusterManager, StartError> {
-        Self::start_with(options, environment, transports, None).await
+        let right = WrongVariants::default();
+        Self::start_with(options, environment, transports, None, right).await
     }
 
     /// Starts a node whose connections belong to the application: messages go to `provider`.
@@ -75,7 +80,22 @@ impl ClusterManager {
         transports: &dyn ClusterTransportFactory,
         provider: Arc<dyn ConnectionProvider>,
     ) -> Result<ClusterManager, StartError> {
-        Self::start_with(options, environment, transports, Some(provider)).await
+        let right = WrongVariants::default();
+        Self::start_with(options, environment, transports, Some(provider), right).await
+    }
+
+    /// Starts a node that is wrong on purpose.
+    ///
+    /// # Errors
+    /// See [`StartError`].
+    #[cfg(feature = "wrong-variants")]
+    pub async fn start_wrong(
+        options: ClusterOptions,
+        environment: Environment,
+        transports: &dyn ClusterTransportFactory,
+        variants: WrongVariants,
+    ) -> Result<ClusterManager, StartError> {
+        Self::start_with(options, environment, transports, None, variants).await
     }
 
     async fn start_with(
@@ -83,12 +103,14 @@ impl ClusterManager {
         environment: Environment,
         transports: &dyn ClusterTransportFactory,
         provider: Option<Arc<dyn ConnectionProvider>>,
+        variants: WrongVariants,
     ) -> Result<ClusterManager, StartError> {
         options.validate()?;
         let (node, data_dir) = identity::resolve(&options, &environment).await?;
         let peers = options.peers(Some(&node))?;
         let session = random_session(&environment);
         let raft_options = raft_options(&options, (&node, session), &peers, data_dir);
+        let raft_options = variants.apply_to_raft(raft_options);
         let raft = Arc::new(RaftNode::open(raft_options, environment.clone()).await?);
         let transport = transports.create_transport(TransportSetup {
             environment: environment.clone(),
@@ -107,6 +129,7 @@ impl ClusterManager {
             raft,
             transport,
             table,
+            variants,
         };
         let (mut inner, hub) = parts.assemble(provider);
         inner
@@ -121,6 +144,7 @@ impl ClusterManager {
             inner.transport.stop().await;
             return Err(error.into());
         }
+        inner.forward_events();
         Ok(ClusterManager {
             inner: Arc::new(inner),
         })
@@ -151,6 +175,10 @@ fn raft_options(
         storage,
         timings: Timings::direct(),
         address: Some(format!("{}:{}", options.node_address, options.node_port)),
+        #[cfg(feature = "wrong-variants")]
+        ignore_fence: false,
+        #[cfg(feature = "wrong-variants")]
+        forget_vote: false,
     }
 }
 
@@ -163,6 +191,7 @@ struct Parts {
     raft: Arc<RaftNode>,
     transport: Arc<dyn ClusterTransport>,
     table: Arc<ConnectionTable>,
+    variants: WrongVariants,
 }
 
 impl Parts {
@@ -175,6 +204,7 @@ impl Parts {
             raft,
             transport,
             table,
+            variants,
         } = self;
         let state = raft.state();
         let delivery = delivery(&options, &table, provider);
@@ -183,10 +213,10 @@ impl Parts {
             transport: Arc::clone(&transport),
             inbound: Inbound::new(delivery.clone()),
             lease: raft.lease(),
-            link: LinkConfig {
+            link: variants.apply_to_link(LinkConfig {
                 message_bytes_max: options.message_bytes_max,
                 ..LinkConfig::default()
-            },
+            }),
             message_bytes_max: options.message_bytes_max,
         }));
         let executor = environment.executor("raftwire-control");
@@ -206,8 +236,8 @@ impl Parts {
             Arc::clone(&directory),
             applied,
         );
-        let mut tasks = vec![environment.spawn("directory", writer.run(state.clone()))];
-        let events = forward_events(&environment, &raft, &mut tasks);
+        let tasks = vec![environment.spawn("directory", writer.run(state.clone()))];
+        let (events, _) = broadcast::channel(EVENTS_MAX);
         let resolver = Arc::new(CatchUp {
             raft: Arc::clone(&raft),
             applied: applied_receiver,
@@ -282,24 +312,22 @@ fn delivery(
     }
 }
 
-fn forward_events(
-    environment: &Environment,
-    raft: &RaftNode,
-    tasks: &mut Vec<JoinHandle<()>>,
-) -> broadcast::Sender<raftwire_consensus::ClusterEvent> {
-    let (events, _) = broadcast::channel(EVENTS_MAX);
-    if let Some(mut source) = raft.events() {
-        let events = events.clone();
-        let task = environment.spawn("events", async move {
+impl Inner {
+    /// Passes on what consensus tells, which it does from its start on.
+    fn forward_events(&mut self) {
+        let Some(mut source) = self.raft.events() else {
+            return;
+        };
+        let events = self.events.clone();
+        let task = self.environment.spawn("events", async move {
             while let Some(event) = source.recv().await {
                 tracing::info!(?event, "cluster");
                 // Nobody listens: nobody missed it.
                 let _ = events.send(event);
             }
         });
-        tasks.push(task);
+        self.tasks.push(task);
     }
-    events
 }
 
 /// Brings the directory up to what the leader knows.

@@ -268,13 +268,13 @@ async fn a_slow_consumer_is_told_to_local_and_remote_senders() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_in_flight_to_a_node_that_dies_are_lost_and_later_ones_find_it_down() {
-    let mut cluster = Cluster::start(3).await;
+    let cluster = Cluster::start(3).await;
     let (connection, _outbox) = accept(&cluster.nodes[0]);
     let owner = cluster.nodes[0].node_id().clone();
     let survivor = cluster.nodes[1].clone();
     let mut events = survivor.events();
 
-    drop(cluster.crash(0).await);
+    cut_off(&cluster, 0);
     let options = RouteOptions::default().deadline(Duration::from_secs(60));
     let in_flight = survivor
         .router()
@@ -304,6 +304,21 @@ async fn messages_in_flight_to_a_node_that_dies_are_lost_and_later_ones_find_it_
         }
     };
     assert_eq!(death, index, "the outcome names the log index of the death");
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_that_were_never_transmitted_to_a_node_that_died_did_not_happen() {
+    let mut cluster = Cluster::start(3).await;
+    let (connection, _outbox) = accept(&cluster.nodes[0]);
+    let node = cluster.nodes[0].node_id().clone();
+    let survivor = cluster.nodes[1].clone();
+
+    drop(cluster.crash(0).await);
+    // The channel has gone: the message waits for another one, and the death comes first.
+    let options = RouteOptions::default().deadline(Duration::from_secs(60));
+    let outcome = survivor.router().route_with(&connection, "hello", options).await;
+
+    assert_eq!(outcome, RouteOutcome::NodeDown { node });
 }
 
 #[tokio::test(start_paused = true)]

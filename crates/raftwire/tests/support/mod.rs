@@ -84,6 +84,7 @@ impl Cluster {
         self.nodes[index] = node;
     }
 
+    #[allow(dead_code)] // not by every test file
     pub fn leader(&self) -> Option<usize> {
         self.nodes.iter().position(ClusterManager::is_leader)
     }
