@@ -25,7 +25,9 @@
 mod ack_schedule;
 mod config;
 mod event;
+mod identity;
 mod link;
+mod link_error;
 mod ranges;
 mod receive;
 mod rtt;
@@ -38,6 +40,8 @@ pub use config::{
     LinkConfig, QUEUE_BYTES_MAX_DEFAULT, QUEUE_MESSAGES_MAX_DEFAULT, RECEIVE_WINDOW_BYTES_DEFAULT,
 };
 pub use event::{Incoming, LinkEvent, Outgoing, Settlement};
-pub use link::{Link, LinkError, LinkIdentity};
+pub use identity::LinkIdentity;
+pub use link::Link;
+pub use link_error::LinkError;
 pub use send::LinkSendError;
 pub use stats::LinkStats;

@@ -1,18 +1,20 @@
 use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
+use raftwire_protocol::PacketHeader;
 use raftwire_protocol::limits::{DATA_PACKET_BYTES_MAX, PACKET_HEADER_BYTES};
 use raftwire_protocol::link_packet::{
     AckBlock, LINK_FAILURES_MAX, LINK_RANGES_MAX, LINK_SEGMENT_BYTES_MAX, LINK_SEQUENCE_MAX,
-    LinkPacket, LinkPacketError, SegmentHeader, SequenceRange, link_packet_bytes,
+    LinkPacket, SegmentHeader, SequenceRange, link_packet_bytes,
 };
-use raftwire_protocol::{Incarnation, Lane, PacketHeader, PacketKind, Session};
 
 use crate::ack_schedule::AckSchedule;
 use crate::receive::{Acceptance, Receiver};
 use crate::send::Sender;
 use crate::transmit_gate::TransmitGate;
-use crate::{LinkConfig, LinkEvent, LinkSendError, LinkStats, Outgoing, Settlement};
+use crate::{
+    LinkConfig, LinkError, LinkEvent, LinkIdentity, LinkSendError, LinkStats, Outgoing, Settlement,
+};
 
 /// Bytes of the packets that a link makes, header included: enough that the cost of a packet does not count, and half
 /// of them pass a line of 100 Mbit/s in 2.6 ms, which is what a small message waits for a chunk before it.
@@ -29,60 +31,6 @@ const _: () = {
         "every segment has room beside the longest acknowledgement"
     );
 };
-
-/// The two ends of a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LinkIdentity {
-    /// This process.
-    pub local_session: Session,
-    /// The peer's process.
-    pub remote_session: Session,
-    /// This node's membership.
-    pub local_incarnation: Incarnation,
-    /// The peer's membership.
-    pub remote_incarnation: Incarnation,
-}
-
-impl LinkIdentity {
-    fn header(&self) -> PacketHeader {
-        PacketHeader {
-            kind: PacketKind::Link,
-            flags: 0,
-            lane: Lane::Data,
-            from: self.local_session,
-            to: self.remote_session,
-            from_incarnation: self.local_incarnation,
-            to_incarnation: self.remote_incarnation,
-        }
-    }
-
-    fn check(&self, header: &PacketHeader) -> Result<(), LinkError> {
-        if header.kind != PacketKind::Link {
-            return Err(LinkError::WrongKind { kind: header.kind });
-        }
-        if header.from != self.remote_session || header.to != self.local_session {
-            return Err(LinkError::WrongSession {
-                from: header.from,
-                to: header.to,
-            });
-        }
-        let (known, received) = (self.remote_incarnation, header.from_incarnation);
-        if received > known {
-            return Err(LinkError::PeerIncarnationNewer { known, received });
-        }
-        if received < known {
-            return Err(LinkError::PeerIncarnationOlder { known, received });
-        }
-        let (known, received) = (self.local_incarnation, header.to_incarnation);
-        if received > known {
-            return Err(LinkError::LocalIncarnationNewer { known, received });
-        }
-        if received < known {
-            return Err(LinkError::LocalIncarnationOlder { known, received });
-        }
-        Ok(())
-    }
-}
 
 /// Both directions of messages between two sessions: each arrives once and in order, and it is known what became of it,
 /// over a lane that loses, repeats, reorders and delays.
@@ -349,7 +297,7 @@ impl Link {
         let now = self.advance(now);
         self.sender.expire(now);
         self.receiver.expire(now);
-        if self.gate.is_open() {
+        if self.gate.is_open(now) {
             self.sender.on_timeout(now);
         }
     }
@@ -378,75 +326,4 @@ impl Link {
         self.now = self.now.max(now);
         self.now
     }
-}
-
-/// Why a packet was ignored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LinkError {
-    /// Not the packet of a link.
-    #[error("a packet of kind {kind:?}, not of a link")]
-    WrongKind {
-        /// Its kind.
-        kind: PacketKind,
-    },
-    /// It belongs to another pair of sessions.
-    #[error("a packet from {from} to {to}, which are not this link's sessions")]
-    WrongSession {
-        /// The sender.
-        from: Session,
-        /// The receiver.
-        to: Session,
-    },
-    /// The peer has become a member again: this link is about to end, and its successor cannot be known yet.
-    #[error("the peer has incarnation {received}, this link is with {known}")]
-    PeerIncarnationNewer {
-        /// The link's.
-        known: Incarnation,
-        /// The packet's.
-        received: Incarnation,
-    },
-    /// It is from a past of the peer that was fenced.
-    #[error("the peer has incarnation {received}, which {known} has replaced")]
-    PeerIncarnationOlder {
-        /// The link's.
-        known: Incarnation,
-        /// The packet's.
-        received: Incarnation,
-    },
-    /// The peer knows already that this node has become a member again.
-    #[error("a packet to incarnation {received} of this node, which is {known} here")]
-    LocalIncarnationNewer {
-        /// The link's.
-        known: Incarnation,
-        /// The packet's.
-        received: Incarnation,
-    },
-    /// The peer does not know yet that this node has become a member again.
-    #[error("a packet to incarnation {received} of this node, which has become {known}")]
-    LocalIncarnationOlder {
-        /// The link's.
-        known: Incarnation,
-        /// The packet's.
-        received: Incarnation,
-    },
-    /// It is malformed.
-    #[error(transparent)]
-    Malformed(#[from] LinkPacketError),
-    /// It acknowledges what was never sent.
-    #[error("it acknowledges {acknowledged}, where {sent} is the last that was sent")]
-    AcknowledgesUnsent {
-        /// The sequence or packet number acknowledged.
-        acknowledged: u64,
-        /// The last sequence or packet number.
-        sent: u64,
-    },
-    /// It says that an acknowledgement was processed that was never sent.
-    #[error("it has processed acknowledgements up to {settled}, of {acknowledged}")]
-    SettledUnacknowledged {
-        /// The sequence that it says.
-        settled: u64,
-        /// The highest that can have been acknowledged.
-        acknowledged: u64,
-    },
 }

@@ -43,14 +43,14 @@ impl TransmitGate {
         if self.last.take().is_some() {
             self.refusals = 0;
         }
+        self.is_open(now)
+    }
+
+    /// Whether there is a channel and no pause, or one that ends now.
+    pub(crate) fn is_open(&mut self, now: Instant) -> bool {
         if self.paused_until.is_some_and(|until| until <= now) {
             self.paused_until = None;
         }
-        self.is_open()
-    }
-
-    /// Whether there is a channel and no pause.
-    pub(crate) fn is_open(&self) -> bool {
         self.up && self.paused_until.is_none()
     }
 

@@ -9,7 +9,7 @@ use raftwire_protocol::link_packet::{
 
 use super::reassembly::Reassembly;
 use super::results::Results;
-use super::waiting::{Waiting, cost};
+use super::waiting::{Arrived, Waiting};
 use crate::{Incoming, LinkConfig, LinkStats};
 
 /// One direction of a link at the end where its messages arrive.
@@ -68,7 +68,7 @@ impl Receiver {
         }
     }
 
-    /// Takes in or keeps a segment from a packet of this many bytes.
+    /// Takes in or keeps a segment that arrives now in a packet of this many bytes.
     pub(crate) fn accept(
         &mut self,
         header: SegmentHeader,
@@ -77,19 +77,21 @@ impl Receiver {
         now: Instant,
     ) -> Acceptance {
         let sequence = header.sequence;
+        let at = now;
+        let arrived = Arrived { header, body, at };
         if sequence < self.next || self.waiting.contains(sequence) {
             self.duplicates += 1;
             #[cfg(feature = "wrong-variants")]
-            self.deliver_again(&header, body, now);
+            self.deliver_again(arrived);
             return Acceptance::Duplicate;
         }
         if sequence == self.next && self.may_take() {
-            self.take(header, body, now);
+            self.take(arrived, now);
             self.take_waiting(now);
             return Acceptance::InOrder;
         }
         let received_end = self.received_end();
-        if !self.waiting.insert(self.next, header, body, packet_bytes) {
+        if !self.waiting.insert(self.next, arrived, packet_bytes) {
             self.beyond_window += 1;
             Acceptance::BeyondWindow
         } else if sequence == received_end {
@@ -115,15 +117,16 @@ impl Receiver {
     fn take_waiting(&mut self, now: Instant) {
         while !self.waiting.is_empty()
             && self.may_take()
-            && let Some((header, body)) = self.waiting.take(self.next)
+            && let Some(arrived) = self.waiting.take(self.next)
         {
-            self.take(header, body, now);
+            self.take(arrived, now);
         }
     }
 
-    fn take(&mut self, header: SegmentHeader, body: Bytes, now: Instant) {
+    fn take(&mut self, arrived: Arrived, now: Instant) {
         self.next += 1;
-        self.taken_cost += cost(&header);
+        self.taken_cost += arrived.cost();
+        let Arrived { header, body, at } = arrived;
         let SegmentHeader {
             sequence,
             acknowledge,
@@ -139,7 +142,7 @@ impl Receiver {
                         sequence,
                         order,
                         body,
-                        deadline: deadline(deadline_ms, now),
+                        deadline: deadline(deadline_ms, at),
                         acknowledge,
                     });
                 }
@@ -149,7 +152,7 @@ impl Receiver {
                 deadline_ms,
                 total,
             } => {
-                let deadline = deadline(deadline_ms, now);
+                let deadline = deadline(deadline_ms, at);
                 self.reassembly
                     .begin(sequence, order, deadline, total as usize, &body, now);
             }
@@ -175,7 +178,8 @@ impl Receiver {
     }
 
     #[cfg(feature = "wrong-variants")]
-    fn deliver_again(&mut self, header: &SegmentHeader, body: Bytes, now: Instant) {
+    fn deliver_again(&mut self, arrived: Arrived) {
+        let Arrived { header, body, at } = arrived;
         if let SegmentPart::Whole { order, deadline_ms } = header.part
             && self.skip_dedupe
         {
@@ -183,7 +187,7 @@ impl Receiver {
                 sequence: header.sequence,
                 order,
                 body,
-                deadline: deadline(deadline_ms, now),
+                deadline: deadline(deadline_ms, at),
                 acknowledge: header.acknowledge,
             });
         }
@@ -281,6 +285,6 @@ impl Receiver {
     }
 }
 
-fn deadline(deadline_ms: Option<u32>, now: Instant) -> Option<Instant> {
-    deadline_ms.map(|ms| now + Duration::from_millis(ms.into()))
+fn deadline(deadline_ms: Option<u32>, arrived_at: Instant) -> Option<Instant> {
+    deadline_ms.map(|ms| arrived_at + Duration::from_millis(ms.into()))
 }

@@ -2,43 +2,9 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::message::MessageId;
+use super::piece::Piece;
 use super::transmissions::Transmissions;
 use crate::ranges::RangeSet;
-
-/// A piece of a message that has a sequence.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Piece {
-    pub(crate) message: MessageId,
-    pub(crate) offset: u32,
-    pub(crate) length: u32,
-    pub(crate) kind: PieceKind,
-}
-
-/// Which part of its message a piece is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum PieceKind {
-    Whole,
-    First,
-    Middle,
-    Last,
-    /// Not a part: the end of a message that expired before all of its parts had a sequence.
-    Terminator,
-}
-
-impl PieceKind {
-    /// Whether no further piece of the message follows.
-    pub(crate) fn ends_message(self) -> bool {
-        match self {
-            PieceKind::Whole | PieceKind::Last | PieceKind::Terminator => true,
-            PieceKind::First | PieceKind::Middle => false,
-        }
-    }
-
-    /// Whether it is a part of a message that did not fit one segment.
-    fn is_chunk(self) -> bool {
-        self != PieceKind::Whole
-    }
-}
 
 /// A piece with a sequence, until the peer acknowledged it.
 #[derive(Debug)]
@@ -308,6 +274,7 @@ mod tests {
     use super::*;
     use crate::Outgoing;
     use crate::send::message::Messages;
+    use crate::send::piece::PieceKind;
 
     const NO_DELAY: Duration = Duration::ZERO;
     const LONG_DELAY: Duration = Duration::from_secs(60);

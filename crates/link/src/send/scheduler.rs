@@ -1,33 +1,18 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use raftwire_protocol::link_packet::{
-    LINK_OPEN_MESSAGES_MAX, LINK_SEGMENT_BYTES_MAX, LINK_SEGMENT_COST_BYTES, SegmentPart,
+    LINK_OPEN_MESSAGES_MAX, LINK_SEGMENT_BYTES_MAX, LINK_SEGMENT_COST_BYTES,
 };
 
-use super::in_flight::{Piece, PieceKind};
-use super::message::{Message, MessageId, Messages};
+use super::message::{MessageId, Messages};
+use super::offer::{Allowance, Offer, chunk, is_large, terminator, whole};
+use super::piece::Piece;
 
 /// Bytes after which it is the others' turn: with packets of two segments, each has room for both kinds.
 const TURN_BYTES: usize = LINK_SEGMENT_BYTES_MAX;
 
-/// The smallest chunk that is cut to fill a packet up; below it the rest of the packet stays empty.
-const CHUNK_BYTES_MIN: usize = 4 * 1024;
-
 /// Expired messages that may remain queued beside the others before all queues are looked through.
 const DROPPED_MIN: usize = 64;
-
-const _: () = assert!(CHUNK_BYTES_MIN < LINK_SEGMENT_BYTES_MAX);
-
-/// How much the next piece may take.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Allowance {
-    /// Bytes left in the packet, for header and body; in an empty packet enough for every segment.
-    pub(crate) room: usize,
-    /// What is left of the peer's window, as costs.
-    pub(crate) credit: u64,
-    /// Bytes of large messages that may go on their way in addition to those that are.
-    pub(crate) chunk_bytes: u64,
-}
 
 /// Which message's turn it is.
 ///
@@ -48,15 +33,6 @@ pub(crate) struct Scheduler {
     queued: usize,
     /// Of the queued ones, those that expired before any part of them had a sequence.
     dropped: usize,
-}
-
-/// What one of the two kinds has to offer.
-enum Offer {
-    Piece(Piece),
-    /// Something that has to wait for a fresh packet or for window.
-    Wait,
-    /// Nothing that may be sent now.
-    Nothing,
 }
 
 impl Scheduler {
@@ -94,7 +70,8 @@ impl Scheduler {
         if self.turn_bytes >= TURN_BYTES {
             self.change_turn();
         }
-        for _ in 0..2 {
+        // A third look, as the arrivals may leave something to the flows.
+        for _ in 0..3 {
             let offer = if self.flows_turn {
                 self.offer_of_flows(messages, allowance)
             } else {
@@ -238,84 +215,203 @@ impl Scheduler {
     }
 }
 
-fn is_large(message: &Message) -> bool {
-    message.length as usize > LINK_SEGMENT_BYTES_MAX
-}
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
 
-fn whole(id: MessageId, message: &Message, allowance: Allowance) -> Offer {
-    let header = SegmentPart::Whole {
-        order: message.order,
-        deadline_ms: message.deadline.map(|_| 0),
-    }
-    .header_bytes();
-    if cost(message.length) > allowance.credit || header + message.length as usize > allowance.room
-    {
-        return Offer::Wait;
-    }
-    Offer::Piece(Piece {
-        message: id,
-        offset: 0,
-        length: message.length,
-        kind: PieceKind::Whole,
-    })
-}
+    use super::*;
+    use crate::Outgoing;
+    use crate::send::offer::{CHUNK_BYTES_MIN, cost};
+    use crate::send::piece::PieceKind;
 
-fn chunk(id: MessageId, message: &Message, allowance: Allowance) -> Offer {
-    let offset = message.sequenced_bytes;
-    let rest = message.length - offset;
-    let wanted = rest.min(LINK_SEGMENT_BYTES_MAX as u32);
-    if u64::from(wanted) > allowance.chunk_bytes {
-        return Offer::Nothing;
+    const PLENTY: Allowance = Allowance {
+        room: usize::MAX,
+        credit: u64::MAX,
+        chunk_bytes: u64::MAX,
+    };
+
+    #[derive(Default)]
+    struct Queue {
+        scheduler: Scheduler,
+        messages: Messages,
+        sequence: u64,
     }
-    let header = if offset == 0 {
-        SegmentPart::First {
-            order: message.order,
-            deadline_ms: message.deadline.map(|_| 0),
-            total: message.length,
+
+    impl Queue {
+        fn push(&mut self, token: u64, order: u128, segments: usize) -> MessageId {
+            let bytes = match segments {
+                1 => 100,
+                more => (more - 1) * LINK_SEGMENT_BYTES_MAX + 1,
+            };
+            let id = self.messages.insert(Outgoing {
+                token,
+                order,
+                head: Bytes::new(),
+                payload: Bytes::from(vec![0; bytes]),
+                deadline: None,
+                acknowledge: true,
+            });
+            self.scheduler.push(id);
+            id
         }
-    } else {
-        SegmentPart::Middle {
-            stream: message.first_sequence,
+
+        fn drop_bytes(&mut self, id: MessageId) {
+            self.messages[id].drop_bytes();
+            if !self.messages[id].is_sequenced() {
+                self.scheduler.note_dropped(&mut self.messages);
+            }
+        }
+
+        fn next(&mut self, allowance: Allowance) -> Option<(u64, PieceKind)> {
+            let piece = self.scheduler.next(&mut self.messages, allowance)?;
+            let message = &mut self.messages[piece.message];
+            message.sequenced_bytes += piece.length;
+            self.sequence += 1;
+            if !message.is_sequenced() {
+                message.first_sequence = self.sequence;
+            }
+            Some((message.token, piece.kind))
+        }
+
+        fn tokens(&mut self, count: usize) -> Vec<u64> {
+            std::iter::from_fn(|| self.next(PLENTY))
+                .map(|(token, _)| token)
+                .take(count)
+                .collect()
         }
     }
-    .header_bytes();
-    let room = allowance.room.saturating_sub(header);
-    let length = wanted.min(u32::try_from(room).unwrap_or(u32::MAX));
-    let too_short = length < wanted && (length as usize) < CHUNK_BYTES_MIN;
-    if too_short || cost(length) > allowance.credit {
-        return Offer::Wait;
-    }
-    Offer::Piece(Piece {
-        message: id,
-        offset,
-        length,
-        kind: match (offset, length == rest) {
-            (0, _) => PieceKind::First,
-            (_, false) => PieceKind::Middle,
-            (_, true) => PieceKind::Last,
-        },
-    })
-}
 
-fn terminator(id: MessageId, allowance: Allowance) -> Offer {
-    let header = SegmentPart::Void {
-        stream: 1,
-        last: true,
+    #[test]
+    fn small_messages_keep_their_order() {
+        let mut queue = Queue::default();
+        for token in 1..=5 {
+            queue.push(token, u128::from(token % 2), 1);
+        }
+        assert_eq!(queue.tokens(10), [1, 2, 3, 4, 5]);
+        assert_eq!(queue.next(PLENTY), None);
     }
-    .header_bytes();
-    if cost(0) > allowance.credit || header > allowance.room {
-        Offer::Wait
-    } else {
-        Offer::Piece(Piece {
-            message: id,
-            offset: 0,
-            length: 0,
-            kind: PieceKind::Terminator,
-        })
-    }
-}
 
-/// What a segment with this many bytes takes from the window.
-pub(crate) fn cost(length: u32) -> u64 {
-    u64::from(length) + LINK_SEGMENT_COST_BYTES as u64
+    #[test]
+    fn a_large_message_takes_turns_with_other_orders_and_goes_before_its_own() {
+        let mut queue = Queue::default();
+        queue.push(1, 7, 3);
+        queue.push(2, 7, 1);
+        queue.push(3, 8, 1);
+        assert_eq!(queue.tokens(2), [3, 1]);
+        queue.push(4, 7, 1);
+        queue.push(5, 9, 1);
+        assert_eq!(queue.tokens(9), [5, 1, 1, 2, 4]);
+        queue.push(6, 7, 1);
+        assert_eq!(queue.tokens(9), [6], "the flow has ended");
+        assert!(queue.scheduler.flows.is_empty() && queue.scheduler.active.is_empty());
+    }
+
+    #[test]
+    fn no_more_large_messages_are_open_than_the_receiver_is_ready_for() {
+        let mut queue = Queue::default();
+        let count = LINK_OPEN_MESSAGES_MAX as u64 + 3;
+        for token in 0..count {
+            queue.push(token, token.into(), 4);
+            queue.push(count + token, token.into(), 2);
+        }
+        let mut open = Vec::new();
+        let mut ended = 0;
+        while let Some((token, kind)) = queue.next(PLENTY) {
+            match kind {
+                PieceKind::First => open.push(token),
+                PieceKind::Last => {
+                    open.retain(|t| *t != token);
+                    ended += 1;
+                }
+                _ => {}
+            }
+            assert!(open.len() <= LINK_OPEN_MESSAGES_MAX);
+        }
+        assert_eq!(ended, 2 * count);
+        assert!(open.is_empty());
+    }
+
+    #[test]
+    fn the_rest_of_a_packet_is_filled_with_a_shorter_chunk_but_not_with_a_crumb() {
+        let mut queue = Queue::default();
+        queue.push(1, 7, 3);
+        let room = |room| Allowance { room, ..PLENTY };
+        assert_eq!(queue.next(room(CHUNK_BYTES_MIN)), None);
+        let piece = queue
+            .scheduler
+            .next(&mut queue.messages, room(10_000))
+            .expect("a chunk");
+        assert!(piece.length < 10_000 && piece.length > 9_900);
+    }
+
+    #[test]
+    fn what_waits_for_window_or_room_keeps_its_turn() {
+        let mut queue = Queue::default();
+        queue.push(1, 7, 3);
+        assert_eq!(queue.tokens(1), [1]);
+        queue.push(2, 8, 1);
+        let no_window = Allowance {
+            credit: cost(100) - 1,
+            ..PLENTY
+        };
+        let no_room = Allowance {
+            room: 100,
+            ..PLENTY
+        };
+        assert_eq!(queue.next(no_window), None);
+        assert_eq!(queue.next(no_room), None);
+        assert_eq!(queue.tokens(2), [2, 1]);
+    }
+
+    #[test]
+    fn chunks_that_wait_for_other_chunks_let_small_messages_pass() {
+        let mut queue = Queue::default();
+        queue.push(1, 7, 3);
+        queue.push(2, 8, 1);
+        queue.push(3, 8, 1);
+        let no_chunks = Allowance {
+            chunk_bytes: 0,
+            ..PLENTY
+        };
+        assert_eq!(queue.next(no_chunks), Some((2, PieceKind::Whole)));
+        assert_eq!(queue.next(no_chunks), Some((3, PieceKind::Whole)));
+        assert_eq!(queue.next(no_chunks), None);
+        assert_eq!(queue.tokens(9), [1, 1, 1]);
+    }
+
+    #[test]
+    fn dropped_messages_are_passed_over_and_begun_ones_are_ended() {
+        let mut queue = Queue::default();
+        let begun = queue.push(1, 7, 3);
+        assert_eq!(queue.next(PLENTY), Some((1, PieceKind::First)));
+        let ids: Vec<_> = (2..=5).map(|token| queue.push(token, 7, 1)).collect();
+        let other = queue.push(6, 8, 1);
+        for id in [begun, ids[0], ids[3], other] {
+            queue.drop_bytes(id);
+        }
+        assert_eq!(queue.next(PLENTY), Some((1, PieceKind::Terminator)));
+        assert_eq!(queue.tokens(9), [3, 4]);
+        assert_eq!((queue.scheduler.queued, queue.scheduler.dropped), (0, 0));
+        assert!(queue.scheduler.flows.is_empty());
+    }
+
+    #[test]
+    fn dropped_messages_do_not_pile_up() {
+        let mut queue = Queue::default();
+        let no_window = Allowance {
+            credit: 0,
+            ..PLENTY
+        };
+        let stays = queue.push(0, 1, 1);
+        queue.push(0, 7, 3);
+        for token in 1..10_000 {
+            let id = queue.push(token, u128::from(token % 2) * 7, 1 + token as usize % 3);
+            assert_eq!(queue.next(no_window), None);
+            queue.drop_bytes(id);
+        }
+        assert!(queue.scheduler.arrivals.len() <= 2 * DROPPED_MIN);
+        assert!(queue.scheduler.queued <= 2 * DROPPED_MIN);
+        queue.drop_bytes(stays);
+        assert_eq!(queue.tokens(99), [0, 0, 0]);
+    }
 }

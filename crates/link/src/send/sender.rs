@@ -3,17 +3,17 @@ use std::time::Instant;
 
 use bytes::BytesMut;
 use raftwire_protocol::link_packet::{
-    Failure, LINK_HEAD_BYTES_MAX, LINK_INITIAL_WINDOW_BYTES, LINK_RANGES_MAX, LinkPacket,
-    SegmentHeader, SegmentPart,
+    Failure, LINK_HEAD_BYTES_MAX, LINK_INITIAL_WINDOW_BYTES, LinkPacket, SegmentHeader, SegmentPart,
 };
 
 use super::deadlines::Deadlines;
-use super::in_flight::{InFlight, Piece, PieceKind, Transmission};
+use super::in_flight::{InFlight, Transmission};
 use super::message::{MessageId, Messages};
-use super::scheduler::{Allowance, Scheduler, cost};
-use crate::link::PACKET_BYTES;
-use crate::rtt::RttEstimator;
-use crate::{LinkConfig, LinkError, LinkStats, Outgoing, Settlement};
+use super::offer::{Allowance, cost};
+use super::piece::{Piece, PieceKind};
+use super::recovery::Recovery;
+use super::scheduler::Scheduler;
+use crate::{LinkConfig, LinkError, LinkSendError, LinkStats, Outgoing, Settlement};
 
 /// Segments that may be without an acknowledgement, whatever window the peer grants: 6 MiB of bookkeeping.
 const IN_FLIGHT_SEGMENTS_MAX: usize = 128 * 1024;
@@ -41,7 +41,7 @@ pub(crate) struct Sender {
     scheduler: Scheduler,
     deadlines: Deadlines,
     in_flight: InFlight,
-    rtt: RttEstimator,
+    recovery: Recovery,
     settled: VecDeque<(u64, Settlement)>,
     /// The highest cumulative acknowledgement.
     acknowledged: u64,
@@ -50,11 +50,6 @@ pub(crate) struct Sender {
     acknowledged_cost: u64,
     /// The cost up to which the peer lets segments come.
     window_end: u64,
-    /// The largest packet number of ours that the peer said it received.
-    echo: u64,
-    /// When the peer's answer is overdue.
-    overdue_at: Option<Instant>,
-    ping_wanted: bool,
     /// The sequences in the packet that is being made.
     selected: Vec<u64>,
     sent: u64,
@@ -73,15 +68,12 @@ impl Sender {
             scheduler: Scheduler::default(),
             deadlines: Deadlines::default(),
             in_flight: InFlight::new(),
-            rtt: RttEstimator::new(),
+            recovery: Recovery::new(),
             settled: VecDeque::new(),
             acknowledged: 0,
             sequenced_cost: 0,
             acknowledged_cost: 0,
             window_end: LINK_INITIAL_WINDOW_BYTES as u64,
-            echo: 0,
-            overdue_at: None,
-            ping_wanted: false,
             selected: Vec::new(),
             sent: 0,
             resent: 0,
@@ -184,8 +176,8 @@ impl Sender {
                 .map_or(0, |header| header.encoded_bytes() + header.body_bytes());
             self.transmit(sequence, packet, now);
         }
-        if !self.selected.is_empty() && self.overdue_at.is_none() {
-            self.wait_for_answer(now);
+        if !self.selected.is_empty() {
+            self.recovery.on_transmit(now);
         }
         bytes
     }
@@ -276,12 +268,12 @@ impl Sender {
 
     /// Whether the peer is to be asked for an acknowledgement.
     pub(crate) fn wants_ping(&self) -> bool {
-        self.ping_wanted
+        self.recovery.wants_ping()
     }
 
-    /// The peer is being asked, or has answered.
+    /// The peer is being asked.
     pub(crate) fn ping_sent(&mut self) {
-        self.ping_wanted = false;
+        self.recovery.ping_sent();
     }
 
     /// Checks an acknowledgement against what was sent, where `packets` were made.
@@ -319,12 +311,8 @@ impl Sender {
         for range in packet.ranges() {
             progress |= self.in_flight.mark_received(range.first, range.last);
         }
-        self.on_echo(packet, now);
-        if progress {
-            self.rtt.reset_back_off();
-            self.ping_wanted = false;
-            self.wait_for_answer(now);
-        }
+        self.recovery
+            .on_ack(packet, progress, &mut self.in_flight, now);
         failures_are_news
     }
 
@@ -357,67 +345,19 @@ impl Sender {
         news
     }
 
-    fn on_echo(&mut self, packet: &LinkPacket, now: Instant) {
-        let ack = packet.ack();
-        if ack.echo > self.echo {
-            self.echo = ack.echo;
-            if let Some(sent_at) = self.in_flight.sent_at(ack.echo) {
-                let elapsed = now.saturating_duration_since(sent_at);
-                let delay = std::time::Duration::from_micros(ack.echo_delay_us.into());
-                self.rtt.sample(elapsed, delay);
-            }
-        }
-        let ranges = packet.ranges();
-        let horizon = if ranges.len() < LINK_RANGES_MAX {
-            u64::MAX
-        } else {
-            ranges.last().map_or(u64::MAX, |range| range.last)
-        };
-        self.in_flight
-            .detect_losses(ack.echo, horizon, self.rtt.loss_delay(), now);
-    }
-
-    fn wait_for_answer(&mut self, now: Instant) {
-        self.overdue_at = if self.in_flight.is_empty() {
-            None
-        } else {
-            Some(now + self.rtt.timeout())
-        };
-    }
-
     /// If the peer's answer is overdue, arranges for something to be sent that provokes one.
     pub(crate) fn on_timeout(&mut self, now: Instant) {
-        if self.overdue_at.is_none_or(|at| at > now) {
-            return;
-        }
-        // What has yet to be sent is no reason to wait longer for its answer.
-        if self.in_flight.first_lost().is_none() {
-            self.rtt.back_off();
-            self.probe();
-        }
-        self.wait_for_answer(now);
+        self.recovery.on_timeout(&mut self.in_flight, now);
     }
 
     /// The path to the peer is a new one: what was on the old one may be gone.
     pub(crate) fn on_new_path(&mut self, now: Instant) {
-        self.rtt.reset_back_off();
-        if !self.in_flight.is_empty() && self.in_flight.first_lost().is_none() {
-            self.probe();
-        }
-        self.wait_for_answer(now);
-    }
-
-    /// Sends the oldest packet's worth again. Its echo tells what else was lost, so that a late answer costs one packet
-    /// and not a window.
-    fn probe(&mut self) {
-        if !self.in_flight.lose_oldest(PACKET_BYTES) {
-            self.ping_wanted = true;
-        }
+        self.recovery.on_new_path(&mut self.in_flight, now);
     }
 
     /// When the peer's answer is overdue.
     pub(crate) fn overdue_at(&self) -> Option<Instant> {
-        self.overdue_at
+        self.recovery.overdue_at()
     }
 
     /// When the next message expires.
@@ -456,44 +396,7 @@ impl Sender {
         stats.in_flight_bytes = self.in_flight.bytes() as usize;
         stats.segments_sent = self.sent;
         stats.segments_resent = self.resent;
-        stats.round_trip = self.rtt.smoothed();
-        stats.retransmission_timeout = self.rtt.timeout();
+        stats.round_trip = self.recovery.rtt().smoothed();
+        stats.retransmission_timeout = self.recovery.rtt().timeout();
     }
-}
-
-/// Why a message was not accepted; it did not happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LinkSendError {
-    /// Too much is waiting for the peer already.
-    #[error(
-        "{queued_messages} messages of {queued_bytes} bytes wait for the peer \
-         (limits: {limit_messages}, {limit_bytes})"
-    )]
-    Busy {
-        /// Bytes of the messages without a result.
-        queued_bytes: usize,
-        /// The messages without a result.
-        queued_messages: usize,
-        /// How many bytes there may be.
-        limit_bytes: usize,
-        /// How many messages there may be.
-        limit_messages: usize,
-    },
-    /// The payload is larger than messages may be.
-    #[error("a message of {bytes} bytes, where {max} are allowed")]
-    TooLarge {
-        /// Bytes of the payload.
-        bytes: usize,
-        /// Bytes allowed.
-        max: usize,
-    },
-    /// The head is larger than heads may be.
-    #[error("a head of {bytes} bytes, where {max} are allowed")]
-    HeadTooLarge {
-        /// Bytes of the head.
-        bytes: usize,
-        /// Bytes allowed.
-        max: usize,
-    },
 }

@@ -1,0 +1,9 @@
+//! Links in pairs, over lanes that lose, repeat, reorder, refuse and delay, in virtual time.
+
+mod delivery;
+mod lane;
+mod pair;
+mod properties;
+mod settlement;
+mod strangers;
+mod wire;

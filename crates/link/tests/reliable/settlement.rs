@@ -1,0 +1,364 @@
+//! What a sender learns, and when.
+
+use bytes::Bytes;
+use raftwire_link::{LinkConfig, LinkSendError, Outgoing, Settlement};
+use raftwire_protocol::link_packet::{
+    LINK_FAILURE_INCOMPLETE, LINK_FAILURE_TOO_LARGE, LINK_FAILURES_MAX,
+};
+
+use crate::lane::Weather;
+use crate::pair::{A, B, EXPIRED, Manners, Pair, Sent, ms};
+
+const MIB: usize = 1024 * 1024;
+
+fn pair(weather: Weather) -> Pair {
+    let config = LinkConfig {
+        message_bytes_max: 16 * MIB,
+        queue_bytes_max: 64 * MIB,
+        ..LinkConfig::default()
+    };
+    Pair::new(config, weather, Manners::default(), 1)
+}
+
+fn send_until(pair: &mut Pair, order: u128, payload_bytes: usize, deadline_ms: u64) -> u64 {
+    let sent = Sent {
+        order,
+        payload_bytes,
+        deadline: Some(pair.now + ms(deadline_ms)),
+        acknowledge: true,
+    };
+    pair.send(A, sent).expect("room in the queue")
+}
+
+#[test]
+fn each_failure_reaches_the_sender_once_however_many_there_are() {
+    let mut weather = Weather::clear(2_000);
+    weather.loss = 30;
+    weather.duplicate = 10;
+    let manners = Manners {
+        failing: 100,
+        report_delay_us: 0,
+    };
+    let mut pair = Pair::new(LinkConfig::default(), weather, manners, 5);
+    let count = 10 * LINK_FAILURES_MAX;
+    for _ in 0..count {
+        pair.send_plain(A, 1, 10);
+    }
+    pair.run_until_idle(ms(5_000));
+    pair.check_outcomes();
+    let failed = |settlement: &&Settlement| matches!(settlement, Settlement::Failed(_));
+    assert_eq!(pair.ends[A].settled.values().filter(failed).count(), count);
+}
+
+#[test]
+fn lost_acknowledgements_are_made_good() {
+    let mut pair = pair(Weather::clear(1_000));
+    pair.send_plain(A, 1, 10);
+    pair.run_until_idle(ms(10));
+    pair.lanes[B].cut = true;
+    let token = pair.send_plain(A, 1, 10);
+    pair.run_for(ms(5_000));
+    assert_eq!(pair.ends[B].received.len(), 2);
+    assert!(!pair.ends[A].settled.contains_key(&token));
+
+    pair.lanes[B].cut = false;
+    pair.run_until_idle(ms(1_100));
+    pair.check_outcomes();
+}
+
+#[test]
+fn attempts_become_rare_while_there_is_no_answer() {
+    let mut pair = pair(Weather::clear(1_000));
+    pair.lanes[A].cut = true;
+    pair.send_plain(A, 1, 10);
+    pair.run_for(ms(60_000));
+    let attempts = pair.ends[A].packets;
+    assert!((60..=66).contains(&attempts), "{attempts}");
+}
+
+#[test]
+fn a_new_channel_is_used_at_once() {
+    let mut pair = pair(Weather::clear(1_000));
+    pair.send_plain(A, 1, 3 * MIB);
+    pair.send_plain(A, 2, 10);
+    pair.run_for(ms(2));
+    pair.set_channel(false);
+    let packets = pair.ends[A].packets;
+    pair.run_for(ms(30_000));
+    assert_eq!(
+        pair.ends[A].packets, packets,
+        "nothing is made without a channel"
+    );
+
+    pair.set_channel(true);
+    pair.run_until_idle(ms(20));
+    pair.check_outcomes();
+}
+
+#[test]
+fn a_message_that_expires_in_the_queue_is_never_sent() {
+    let mut pair = pair(Weather::clear(1_000));
+    pair.set_channel(false);
+    let small = send_until(&mut pair, 1, 10, 100);
+    let large = send_until(&mut pair, 2, MIB, 100);
+    let behind = send_until(&mut pair, 2, 10, 100);
+    let stays = pair.send_plain(A, 1, 10);
+    pair.run_for(ms(99));
+    assert!(pair.ends[A].settled.is_empty());
+    pair.run_for(ms(1));
+    for token in [small, large, behind] {
+        let expired = Settlement::Expired { transmitted: false };
+        assert_eq!(pair.ends[A].settled[&token], expired);
+    }
+
+    pair.set_channel(true);
+    pair.run_until_idle(ms(100));
+    assert_eq!(pair.ends[B].received, [(stays, Ok(()))]);
+}
+
+#[test]
+fn a_message_that_has_expired_already_is_settled_at_once() {
+    let mut pair = pair(Weather::clear(1_000));
+    let token = send_until(&mut pair, 1, 10, 0);
+    pair.settle_down();
+    let expired = Settlement::Expired { transmitted: false };
+    assert_eq!(pair.ends[A].settled[&token], expired);
+    assert_eq!(pair.ends[A].packets, 0);
+}
+
+#[test]
+fn a_message_that_the_transport_refused_until_it_expired_never_arrives() {
+    let mut weather = Weather::clear(1_000);
+    weather.refuse = 100;
+    let mut pair = pair(weather);
+    let small = send_until(&mut pair, 1, 10, 50);
+    let large = send_until(&mut pair, 2, MIB, 50);
+    let stays = pair.send_plain(A, 1, 10);
+    pair.run_for(ms(200));
+    for token in [small, large] {
+        let expired = Settlement::Expired { transmitted: false };
+        assert_eq!(pair.ends[A].settled[&token], expired);
+    }
+    pair.lanes[A].weather.refuse = 0;
+    pair.lanes[B].weather.refuse = 0;
+    pair.run_until_idle(ms(500));
+    assert_eq!(pair.ends[B].received, [(stays, Ok(()))]);
+}
+
+#[test]
+fn what_expires_on_its_way_is_unknown_and_the_rest_goes_on() {
+    let mut pair = pair(Weather::clear(1_000));
+    pair.lanes[A].cut = true;
+    let small = send_until(&mut pair, 1, 10, 100);
+    let large = send_until(&mut pair, 2, 8 * MIB, 100);
+    let stays = pair.send_plain(A, 1, 10);
+    pair.run_for(ms(200));
+    for token in [small, large] {
+        let expired = Settlement::Expired { transmitted: true };
+        assert_eq!(pair.ends[A].settled[&token], expired);
+    }
+    let stats = pair.ends[A].link.as_ref().expect("open").stats();
+    assert_eq!(stats.queued_bytes, 18, "only what has no result takes room");
+
+    pair.lanes[A].cut = false;
+    pair.run_until_idle(ms(1_500));
+    assert_eq!(pair.ends[B].received, [(stays, Ok(()))]);
+    pair.check_outcomes();
+}
+
+#[test]
+fn large_messages_that_expire_midway_leave_nothing_behind() {
+    let mut pair = pair(Weather::clear(5_000));
+    let mut expired = Vec::new();
+    for order in 0..20 {
+        expired.push(send_until(&mut pair, order, 16 * MIB, 13));
+        pair.run_for(ms(14));
+    }
+    let token = pair.send_plain(A, 1, 16 * MIB);
+    pair.run_until_idle(ms(1_000));
+    for token in expired {
+        let unknown = Settlement::Expired { transmitted: true };
+        assert_eq!(pair.ends[A].settled[&token], unknown);
+    }
+    assert_eq!(pair.ends[A].settled[&token], Settlement::Delivered);
+    assert_eq!(pair.ends[B].received, [(token, Ok(()))]);
+    let receiver = pair.ends[B].link.as_ref().expect("open");
+    assert_eq!(receiver.poll_timeout(), None, "no message is half here");
+}
+
+#[test]
+fn the_receiver_learns_how_much_time_is_left() {
+    let mut pair = pair(Weather::clear(10_000));
+    pair.hold(B, true);
+    let late = send_until(&mut pair, 1, 10, 50);
+    let in_time = send_until(&mut pair, 1, 10, 500);
+    pair.run_for(ms(100));
+    pair.hold(B, false);
+    pair.run_until_idle(ms(100));
+    assert_eq!(
+        pair.ends[B].received,
+        [(late, Err(EXPIRED)), (in_time, Ok(()))]
+    );
+    let unknown = Settlement::Expired { transmitted: true };
+    assert_eq!(pair.ends[A].settled[&late], unknown);
+    assert_eq!(pair.ends[A].settled[&in_time], Settlement::Delivered);
+}
+
+#[test]
+fn a_held_link_keeps_a_window_and_nothing_else() {
+    let mut pair = pair(Weather::clear(1_000));
+    pair.hold(B, true);
+    for order in 0..20_000 {
+        pair.send_plain(A, order % 100, 1_000);
+    }
+    pair.run_for(ms(60_000));
+    let kept = pair.ends[B].link.as_ref().expect("open").stats();
+    let window = pair.ends[B].config.receive_window_bytes;
+    assert!(kept.waiting_bytes <= window && kept.waiting_bytes > window - 2_000);
+    assert!(pair.ends[A].settled.is_empty() && pair.ends[B].received.is_empty());
+    let stats = pair.ends[A].link.as_ref().expect("open").stats();
+    assert_eq!(
+        stats.segments_resent, 0,
+        "what was received is not sent again"
+    );
+    let packets = pair.ends[A].packets;
+    assert!(packets < 5_000_000 / 65_000 + 100, "{packets} in a minute");
+
+    pair.hold(B, false);
+    pair.run_until_idle(ms(1_000));
+    pair.check_outcomes();
+    assert_eq!(pair.ends[B].received.len(), 20_000);
+}
+
+#[test]
+fn an_owner_that_does_not_report_gets_no_more_than_a_window() {
+    let manners = Manners {
+        failing: 0,
+        report_delay_us: 1_000_000_000,
+    };
+    let mut pair = Pair::new(LinkConfig::default(), Weather::clear(1_000), manners, 1);
+    for _ in 0..8 {
+        pair.send_plain(A, 1, MIB - 100);
+    }
+    pair.run_for(ms(500));
+    assert_eq!(pair.ends[B].received.len(), 5);
+    assert!(pair.ends[A].settled.is_empty());
+    pair.run_until_idle(ms(2_000_000));
+    pair.check_outcomes();
+}
+
+#[test]
+fn close_in_the_middle_tells_lost_from_not_sent() {
+    let mut pair = pair(Weather::clear(5_000));
+    let delivered = pair.send_plain(A, 1, 10);
+    pair.run_for(ms(10));
+    pair.lanes[B].cut = true;
+    let lost = pair.send_plain(A, 1, 10);
+    let part_sent = pair.send_plain(A, 2, 16 * MIB);
+    pair.run_for(ms(100));
+    pair.set_channel(false);
+    let not_sent = pair.send_plain(A, 1, 10);
+
+    pair.close(A);
+
+    let settled = &pair.ends[A].settled;
+    assert_eq!(settled[&delivered], Settlement::Delivered);
+    assert_eq!(settled[&lost], Settlement::Lost);
+    assert_eq!(settled[&part_sent], Settlement::Lost);
+    assert_eq!(settled[&not_sent], Settlement::NotSent);
+}
+
+#[test]
+fn what_the_transport_refused_was_not_sent() {
+    let mut weather = Weather::clear(1_000);
+    weather.refuse = 100;
+    let mut pair = pair(weather);
+    let token = pair.send_plain(A, 1, 10);
+    pair.run_for(ms(10_000));
+    let stats = pair.ends[A].link.as_ref().expect("open").stats();
+    assert!(stats.packets_refused < 120, "{}", stats.packets_refused);
+
+    pair.close(A);
+
+    assert_eq!(pair.ends[A].settled[&token], Settlement::NotSent);
+}
+
+#[test]
+fn too_much_and_too_large_is_refused() {
+    let config = LinkConfig {
+        queue_bytes_max: 2_000,
+        queue_messages_max: 3,
+        message_bytes_max: 1_500,
+        ..LinkConfig::default()
+    };
+    let mut pair = Pair::new(config, Weather::clear(1_000), Manners::default(), 1);
+    let mut send = |head: usize, payload: usize| {
+        let now = pair.now;
+        let link = pair.ends[A].link.as_mut().expect("open");
+        let message = Outgoing {
+            token: 0,
+            order: 0,
+            head: Bytes::from(vec![0; head]),
+            payload: Bytes::from(vec![0; payload]),
+            deadline: None,
+            acknowledge: true,
+        };
+        link.send(message, now)
+    };
+    assert_eq!(
+        send(8, 1_501),
+        Err(LinkSendError::TooLarge {
+            bytes: 1_501,
+            max: 1_500
+        })
+    );
+    assert_eq!(
+        send(65, 10),
+        Err(LinkSendError::HeadTooLarge { bytes: 65, max: 64 })
+    );
+    assert_eq!(send(64, 1_500), Ok(()));
+    let busy = Err(LinkSendError::Busy {
+        queued_bytes: 1_564,
+        queued_messages: 1,
+        limit_bytes: 2_000,
+        limit_messages: 3,
+    });
+    assert_eq!(send(0, 437), busy);
+    assert_eq!(send(0, 0), Ok(()));
+    assert_eq!(send(0, 0), Ok(()));
+    assert!(matches!(send(0, 0), Err(LinkSendError::Busy { .. })));
+}
+
+#[test]
+fn a_receiver_with_a_smaller_limit_says_so() {
+    let config = LinkConfig {
+        message_bytes_max: 1_000,
+        ..LinkConfig::default()
+    };
+    let mut pair = pair(Weather::clear(1_000));
+    pair.replace_link(B, config);
+    let whole = pair.send_plain(A, 1, 2_000);
+    let chunked = pair.send_plain(A, 1, MIB);
+    let fits = pair.send_plain(A, 1, 1_000);
+    pair.run_until_idle(ms(100));
+    let settled = &pair.ends[A].settled;
+    let too_large = Settlement::Failed(LINK_FAILURE_TOO_LARGE);
+    assert_eq!(settled[&whole], too_large);
+    assert_eq!(settled[&chunked], too_large);
+    assert_eq!(settled[&fits], Settlement::Delivered);
+    assert_eq!(pair.ends[B].received, [(fits, Ok(()))]);
+}
+
+#[test]
+fn a_message_whose_rest_does_not_come_is_given_up_and_its_sender_told() {
+    let mut pair = pair(Weather::clear(1_000));
+    let token = pair.send_plain(A, 1, 16 * MIB);
+    pair.run_for(ms(3));
+    pair.lanes[A].cut = true;
+    pair.run_for(ms(70_000));
+    pair.lanes[A].cut = false;
+    pair.run_until_idle(ms(2_000));
+    let given_up = Settlement::Failed(LINK_FAILURE_INCOMPLETE);
+    assert_eq!(pair.ends[A].settled[&token], given_up);
+    assert!(pair.ends[B].received.is_empty());
+}
