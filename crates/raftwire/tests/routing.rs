@@ -316,7 +316,10 @@ async fn messages_that_were_never_transmitted_to_a_node_that_died_did_not_happen
     drop(cluster.crash(0).await);
     // The channel has gone: the message waits for another one, and the death comes first.
     let options = RouteOptions::default().deadline(Duration::from_secs(60));
-    let outcome = survivor.router().route_with(&connection, "hello", options).await;
+    let outcome = survivor
+        .router()
+        .route_with(&connection, "hello", options)
+        .await;
 
     assert_eq!(outcome, RouteOutcome::NodeDown { node });
 }

@@ -15,6 +15,10 @@ use raftwire_transport::{Channel, ClusterTransport, Initiator, TransportEvent, T
 use super::registry::{ControlChannel, Peer, PeerRegistry};
 use super::rpc::{Answer, Rpc};
 
+/// Names whose last problem is remembered. Strangers may claim any name: beyond this, a problem may
+/// be told again.
+const TOLD_MAX: usize = 256;
+
 /// Says whether an authenticated peer may be who it is.
 pub(crate) trait Admission: std::fmt::Debug + Send + Sync {
     fn admit(&self, peer: &PeerIdentity) -> Result<(), RefusalReason>;
@@ -223,6 +227,9 @@ impl Hub {
 
     fn failed(&mut self, channel: &Channel, reason: &RefusalReason, by: Side) {
         let text = reason.to_string();
+        if self.told.len() >= TOLD_MAX {
+            self.told.clear();
+        }
         let by_peer = matches!(by, Side::Peer);
         if self
             .told
@@ -249,7 +256,12 @@ impl Hub {
             state.handshake.refuse(reason);
             return;
         }
-        let Some(peer) = peer else { return };
+        let Some(peer) = peer else {
+            self.channels.remove(channel);
+            let reason = "this node keeps as many peers as it can";
+            self.context.transport.disconnect(channel, reason);
+            return;
+        };
         state.peer = Some(peer);
         state.session = Some(identity.session);
         self.told.remove(&channel.peer);

@@ -1,0 +1,207 @@
+//! Deaths, returns and restarts, as an application sees them.
+
+mod support;
+
+use std::time::Duration;
+
+use raftwire::{ClusterEvent, DownReason, Frame, RouteOptions, RouteOutcome};
+use support::{Cluster, accept, eventually, ready, receive};
+
+fn isolate(cluster: &Cluster, index: usize) {
+    let alone = cluster.nodes[index].node_id();
+    for other in cluster.nodes.iter().filter(|node| node.node_id() != alone) {
+        cluster.network.cut(alone, other.node_id());
+    }
+}
+
+fn is_down(cluster: &Cluster, observer: usize, node: usize) -> bool {
+    let node = cluster.nodes[node].node_id();
+    let views = cluster.nodes[observer].nodes();
+    views
+        .iter()
+        .any(|view| view.node == *node && !view.is_alive)
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_leader_follows_one_that_is_cut_off_and_routes_go_on() {
+    let cluster = Cluster::start(3).await;
+    let old = cluster.leader().expect("a leader");
+    let [one, other] = [(old + 1) % 3, (old + 2) % 3];
+    let (connection, mut outbox) = accept(&cluster.nodes[one]);
+
+    isolate(&cluster, old);
+    let during = cluster.nodes[other]
+        .router()
+        .route(&connection, "during")
+        .await;
+    eventually("another leader", || {
+        cluster.leader().is_some_and(|leader| leader != old)
+    })
+    .await;
+    let after = cluster.nodes[other]
+        .router()
+        .route(&connection, "after")
+        .await;
+
+    assert_eq!(
+        (during, after),
+        (RouteOutcome::Delivered, RouteOutcome::Delivered)
+    );
+    let mut received = receive(&mut outbox).await;
+    if received.len() < 2 {
+        received.extend(receive(&mut outbox).await);
+    }
+    assert_eq!(received, [Frame::text("during"), Frame::text("after")]);
+    eventually("the old leader knows", || !cluster.nodes[old].is_leader()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_without_its_lease_is_not_ready_and_delivers_only_to_itself() {
+    let cluster = Cluster::start(3).await;
+    let (connection, mut outbox) = accept(&cluster.nodes[0]);
+
+    isolate(&cluster, 0);
+    eventually("the lease ends", || !cluster.nodes[0].is_ready()).await;
+    let local = cluster.nodes[0]
+        .router()
+        .route(&connection, "from itself")
+        .await;
+
+    assert_eq!(local, RouteOutcome::Delivered);
+    assert_eq!(receive(&mut outbox).await, [Frame::text("from itself")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_is_fenced_before_its_death_is_committed() {
+    let cluster = Cluster::start(3).await;
+    let mut events = cluster.nodes[1].events();
+
+    isolate(&cluster, 0);
+    loop {
+        let event = events
+            .next()
+            .await
+            .expect("the node runs")
+            .expect("few events");
+        let ClusterEvent::NodeDown { node, reason, .. } = event else {
+            continue;
+        };
+        assert_eq!(
+            (&node, reason),
+            (cluster.nodes[0].node_id(), DownReason::LeaseEnded)
+        );
+        break;
+    }
+
+    assert!(!cluster.nodes[0].is_ready());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_declared_dead_comes_back_with_its_sockets() {
+    let cluster = Cluster::start(3).await;
+    let (connection, mut outbox) = accept(&cluster.nodes[0]);
+    let before = cluster.nodes[0].nodes()[0].incarnation;
+
+    isolate(&cluster, 0);
+    eventually("its death", || is_down(&cluster, 1, 0)).await;
+    let while_dead = cluster.nodes[1].router().route(&connection, "lost").await;
+    cluster.network.heal_all();
+    ready(&cluster.nodes[0]).await;
+    eventually("its return", || !is_down(&cluster, 1, 0)).await;
+    let back = cluster.nodes[1].router().route(&connection, "back").await;
+
+    assert_eq!(
+        while_dead,
+        RouteOutcome::NodeDown {
+            node: cluster.nodes[0].node_id().clone()
+        }
+    );
+    assert_eq!(back, RouteOutcome::Delivered);
+    assert_eq!(receive(&mut outbox).await, [Frame::text("back")]);
+    assert!(cluster.nodes[0].nodes()[0].incarnation > before);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_fenced_node_was_sent_and_never_delivered_stays_undelivered_after_its_return() {
+    let cluster = Cluster::start(3).await;
+    let (connection, mut outbox) = accept(&cluster.nodes[0]);
+    let patient = RouteOptions::default().deadline(Duration::from_secs(60));
+
+    isolate(&cluster, 0);
+    let lost = cluster.nodes[1]
+        .router()
+        .route_with(&connection, "lost", patient)
+        .await;
+    cluster.network.heal_all();
+    ready(&cluster.nodes[0]).await;
+    eventually("its return", || !is_down(&cluster, 1, 0)).await;
+    let back = cluster.nodes[1].router().route(&connection, "back").await;
+
+    assert!(matches!(lost, RouteOutcome::NodeLost { .. }), "{lost:?}");
+    assert_eq!(back, RouteOutcome::Delivered);
+    assert_eq!(receive(&mut outbox).await, [Frame::text("back")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_restarted_node_is_reached_again_and_others_are_not_touched() {
+    let mut cluster = Cluster::start(3).await;
+    let (bystander, mut outbox) = accept(&cluster.nodes[2]);
+    drop(cluster.crash(0).await);
+
+    cluster.restart(0).await;
+    ready(&cluster.nodes[0]).await;
+    let (connection, mut new_outbox) = accept(&cluster.nodes[0]);
+    let to_new = cluster.nodes[1]
+        .router()
+        .route(&connection, "to the new process")
+        .await;
+    let from_new = cluster.nodes[0]
+        .router()
+        .route(&bystander, "from the new process")
+        .await;
+
+    assert_eq!(
+        (to_new, from_new),
+        (RouteOutcome::Delivered, RouteOutcome::Delivered)
+    );
+    assert_eq!(
+        receive(&mut new_outbox).await,
+        [Frame::text("to the new process")]
+    );
+    assert_eq!(
+        receive(&mut outbox).await,
+        [Frame::text("from the new process")]
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_whole_cluster_that_was_killed_starts_again_as_the_same_cluster() {
+    let mut cluster = Cluster::start(3).await;
+    let term = cluster.nodes[0].term();
+    for index in 0..3 {
+        drop(cluster.crash(index).await);
+    }
+
+    for index in 0..3 {
+        cluster.restart(index).await;
+    }
+    for node in &cluster.nodes {
+        ready(node).await;
+    }
+    let (connection, mut outbox) = accept(&cluster.nodes[0]);
+    let outcome = cluster.nodes[1].router().route(&connection, "again").await;
+
+    assert_eq!(outcome, RouteOutcome::Delivered);
+    assert_eq!(receive(&mut outbox).await, [Frame::text("again")]);
+    assert!(cluster.nodes[0].term() > term);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stopping_ends_though_no_peer_answers() {
+    let cluster = Cluster::start(3).await;
+    isolate(&cluster, 0);
+
+    let stopped = tokio::time::timeout(Duration::from_secs(30), cluster.nodes[0].stop()).await;
+
+    assert!(stopped.is_ok());
+}
