@@ -8,7 +8,7 @@ use raftwire::{ClusterManager, ClusterOptions, ConnectionInfo, Environment, Rout
 use raftwire_transport::memory::MemoryNetwork;
 
 #[tokio::main(flavor = "current_thread")]
-pub async fn main() -> Result<(), Box<dyn Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
     // In place of sockets: a network in memory. A server would use `raftwire-transport-ws`.
     let network = MemoryNetwork::new(1);
     let mut nodes = Vec::new();

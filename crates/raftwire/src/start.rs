@@ -14,7 +14,6 @@ use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role, V
 use raftwire_protocol::{NodeAddress, NodeId, Session};
 use raftwire_transport::{ClusterTransport, ClusterTransportFactory, CreateError, TransportSetup};
 use tokio::sync::{broadcast, watch};
-use tokio::task::JoinHandle;
 
 use crate::connection::{ConnectionTable, Delivery};
 use crate::directory::{Directory, DirectoryWriter};

@@ -6,6 +6,7 @@ use raftwire_consensus::RaftOptions;
 use raftwire_link::LinkConfig;
 
 /// Which parts of a node are wrong.
+#[cfg_attr(not(feature = "wrong-variants"), allow(unreachable_pub))] // it is public with the feature
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct WrongVariants {
     /// Votes are not persisted, so that a restarted node may vote twice.

@@ -182,7 +182,7 @@ mod tests {
     fn any_frame() -> impl Strategy<Value = Frame> {
         prop_oneof![
             any::<String>().prop_map(Frame::text),
-            any::<Vec<u8>>().prop_map(|bytes| Frame::binary(bytes)),
+            any::<Vec<u8>>().prop_map(Frame::binary),
         ]
     }
 

@@ -11,24 +11,24 @@ use raftwire_transport::memory::MemoryNetwork;
 /// Far above what anything here needs: it only keeps a broken test from hanging.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-pub struct Cluster {
-    pub network: MemoryNetwork,
-    pub nodes: Vec<ClusterManager>,
-    pub disks: Vec<SimulatedDisk>,
+pub(crate) struct Cluster {
+    pub(crate) network: MemoryNetwork,
+    pub(crate) nodes: Vec<ClusterManager>,
+    pub(crate) disks: Vec<SimulatedDisk>,
     starts: u64,
 }
 
-pub fn name(index: usize) -> String {
+pub(crate) fn name(index: usize) -> String {
     format!("node{}", index + 1)
 }
 
 impl Cluster {
     /// Starts that many nodes and waits until all are ready.
-    pub async fn start(count: usize) -> Cluster {
+    pub(crate) async fn start(count: usize) -> Cluster {
         Self::start_with(count, |options| options).await
     }
 
-    pub async fn start_with(
+    pub(crate) async fn start_with(
         count: usize,
         adapt: impl Fn(ClusterOptions) -> ClusterOptions,
     ) -> Cluster {
@@ -71,31 +71,31 @@ impl Cluster {
     }
 
     /// Ends a node as a killed process ends, with what its disk had synced.
-    pub async fn crash(&mut self, index: usize) -> ClusterManager {
+    pub(crate) async fn crash(&mut self, index: usize) -> ClusterManager {
         let dead = self.nodes[index].clone();
         self.network.crash(dead.node_id());
         self.disks[index].crash();
         dead
     }
 
-    pub async fn restart(&mut self, index: usize) {
+    pub(crate) async fn restart(&mut self, index: usize) {
         let count = self.nodes.len();
         let node = self.start_node(index, count, &|options| options).await;
         self.nodes[index] = node;
     }
 
     #[allow(dead_code)] // not by every test file
-    pub fn leader(&self) -> Option<usize> {
+    pub(crate) fn leader(&self) -> Option<usize> {
         self.nodes.iter().position(ClusterManager::is_leader)
     }
 }
 
-pub async fn ready(node: &ClusterManager) {
+pub(crate) async fn ready(node: &ClusterManager) {
     eventually("the node is ready", || node.is_ready()).await;
 }
 
 /// Waits, in virtual time, until something holds.
-pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+pub(crate) async fn eventually(what: &str, holds: impl Fn() -> bool) {
     let wait = async {
         while !holds() {
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -107,12 +107,12 @@ pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
     );
 }
 
-pub fn accept(node: &ClusterManager) -> (ConnectionId, Outbox) {
+pub(crate) fn accept(node: &ClusterManager) -> (ConnectionId, Outbox) {
     node.accept("/ws", ConnectionInfo::default())
         .expect("a ready node accepts")
 }
 
-pub async fn receive(outbox: &mut Outbox) -> Vec<Frame> {
+pub(crate) async fn receive(outbox: &mut Outbox) -> Vec<Frame> {
     let mut batch = Vec::new();
     let received = tokio::time::timeout(PATIENCE, outbox.next_batch(&mut batch)).await;
     received
