@@ -25,9 +25,11 @@ mod status;
 mod type_config;
 mod wire;
 
-/// What the crate's own tests of storage need to name. Not part of the public surface.
+/// What the crate's own tests need to name. Not part of the public surface.
 #[doc(hidden)]
 pub mod testing {
+    pub use crate::node::testing::{compact, propose};
+
     pub use crate::command::{Command, Found, Join, Outcome};
     pub use crate::type_config::*;
     pub use crate::wire::*;

@@ -1,6 +1,7 @@
 mod inspect;
 mod start;
 mod stop;
+pub(crate) mod testing;
 
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 

@@ -1,0 +1,35 @@
+//! What tests do to a node beside its public surface.
+
+use std::time::Duration;
+
+use super::RaftNode;
+use crate::command::{Command, Outcome};
+use crate::engine::{metrics, seeded};
+use crate::proposer;
+
+/// Proposes a command as this node's own tasks do.
+pub async fn propose(node: &RaftNode, command: &Command, deadline: Duration) -> Option<Outcome> {
+    let running = node.running.get()?;
+    seeded(node.seed, proposer::propose(&running.shared, command, deadline)).await.ok()
+}
+
+/// Writes a snapshot of everything applied, and removes the entries before it from the log.
+pub async fn compact(node: &RaftNode) -> Option<()> {
+    let running = node.running.get()?;
+    let engine = &running.shared.engine;
+    let upto = metrics(engine).last_applied?.index;
+    engine.trigger().snapshot().await.ok()?;
+    let wait = engine.wait(Some(Duration::from_secs(5)));
+    wait.metrics(
+        |report| report.snapshot.is_some_and(|snapshot| snapshot.index >= upto),
+        "a snapshot",
+    )
+    .await
+    .ok()?;
+    engine.trigger().purge_log(upto).await.ok()?;
+    let wait = engine.wait(Some(Duration::from_secs(5)));
+    wait.metrics(|report| report.purged.is_some_and(|purged| purged.index >= upto), "a purge")
+        .await
+        .ok()?;
+    Some(())
+}
