@@ -261,3 +261,157 @@ fn parse_identity(root: &Path, bytes: &[u8]) -> Result<(NodeId, RaftId), DataDir
     }
     Ok((node, raft_id))
 }
+
+#[cfg(test)]
+mod tests {
+    use raftwire_environment::SimulatedDisk;
+
+    use super::*;
+
+    const ROOT: &str = "/data/node1";
+
+    fn node(name: &str) -> NodeId {
+        name.parse().unwrap()
+    }
+
+    fn open_as(disk: &SimulatedDisk, name: &str, fresh: u64) -> Result<DataDir, DataDirError> {
+        DataDir::open_on(
+            Arc::new(disk.attach()),
+            Path::new(ROOT),
+            &node(name),
+            RaftId::new(fresh),
+        )
+    }
+
+    fn identity() -> PathBuf {
+        Path::new(ROOT).join(IDENTITY)
+    }
+
+    #[test]
+    fn the_raft_id_stays_with_the_folder() {
+        let disk = SimulatedDisk::new(1);
+        assert_eq!(open_as(&disk, "node1", 0xAB).unwrap().raft_id().get(), 0xAB);
+        disk.crash();
+
+        assert_eq!(open_as(&disk, "node1", 0xCD).unwrap().raft_id().get(), 0xAB);
+    }
+
+    #[test]
+    fn the_identity_is_readable_and_has_the_form_of_the_first_version() {
+        let disk = SimulatedDisk::new(1);
+        open_as(&disk, "node1", 0xAB).unwrap();
+
+        let text = String::from_utf8(disk.read(&identity()).unwrap()).unwrap();
+
+        assert_eq!(
+            text,
+            "raftwire data folder, format 1\nnode node1\nraft_id 00000000000000ab\nchecksum f0fa0877\n"
+        );
+    }
+
+    #[test]
+    fn a_second_process_is_refused_and_told_which_folder() {
+        let disk = SimulatedDisk::new(1);
+        let first = open_as(&disk, "node1", 1).unwrap();
+
+        let error = open_as(&disk, "node1", 1).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "the data folder /data/node1 is used by another process"
+        );
+        drop(first);
+        open_as(&disk, "node1", 1).unwrap();
+    }
+
+    #[test]
+    fn another_nodes_folder_is_refused_and_both_names_are_said() {
+        let disk = SimulatedDisk::new(1);
+        drop(open_as(&disk, "node1", 1).unwrap());
+
+        let error = open_as(&disk, "node2", 1).unwrap_err();
+
+        assert_eq!(
+            error.to_string(),
+            "the data folder /data/node1 belongs to node `node1`, not to `node2`: give each node a folder of its own"
+        );
+    }
+
+    #[test]
+    fn a_damaged_identity_is_refused_wherever_it_is_damaged() {
+        let disk = SimulatedDisk::new(1);
+        drop(open_as(&disk, "node1", 1).unwrap());
+        let length = disk.read(&identity()).unwrap().len() as u64;
+        for offset in 0..length {
+            disk.damage(&identity(), offset).unwrap();
+
+            let error = open_as(&disk, "node1", 1).unwrap_err();
+
+            assert_eq!(error.to_string(), "/data/node1/identity is damaged");
+            disk.damage(&identity(), offset).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_folder_of_a_later_format_is_refused() {
+        let disk = SimulatedDisk::new(1);
+        drop(open_as(&disk, "node1", 1).unwrap());
+        let later = [&b"raftwire data folder, format 2\nanything"[..]];
+        file::write_whole(&disk, Path::new(ROOT), IDENTITY, &later).unwrap();
+
+        let error = open_as(&disk, "node1", 1).unwrap_err();
+
+        assert!(matches!(error, DataDirError::Format { format: 2, .. }));
+    }
+
+    #[test]
+    fn a_log_without_an_identity_and_an_identity_without_a_log_are_refused() {
+        let disk = SimulatedDisk::new(1);
+        let data_dir = open_as(&disk, "node1", 1).unwrap();
+        let (mut log, _) =
+            SegmentLog::open(Arc::new(disk.attach()), &data_dir.log_dir(), u64::MAX).unwrap();
+        let vote = crate::log::Vote {
+            term: 1,
+            candidate: 1,
+            granted: false,
+        };
+        log.commit(&[crate::log::Record::Vote(vote)]).unwrap();
+        let log_dir = data_dir.log_dir();
+        drop(data_dir);
+
+        disk.remove(&identity()).unwrap();
+        assert_eq!(
+            open_as(&disk, "node1", 1).unwrap_err().to_string(),
+            "/data/node1/identity is missing, though there is a Raft log beside it"
+        );
+
+        let text = identity_text(&node("node1"), RaftId::new(1));
+        file::write_whole(&disk, Path::new(ROOT), IDENTITY, &[text.as_bytes()]).unwrap();
+        for name in disk.list(&log_dir).unwrap() {
+            disk.remove(&log_dir.join(name)).unwrap();
+        }
+        open_as(&disk, "node1", 1).unwrap();
+        assert!(matches!(
+            SegmentLog::open(Arc::new(disk), &log_dir, u64::MAX),
+            Err(LogOpenError::NoSegment { .. })
+        ));
+    }
+
+    #[test]
+    fn a_crash_at_any_moment_of_the_founding_leaves_a_folder_that_can_be_founded() {
+        for seed in 0..50 {
+            for nth in 1..8 {
+                let disk = SimulatedDisk::new(seed);
+                disk.fail(raftwire_environment::Fault::SyncFails { nth });
+                let was_founded = open_as(&disk, "node1", 1).is_ok();
+                disk.heal();
+                disk.crash();
+
+                let raft_id = open_as(&disk, "node1", 2).unwrap().raft_id().get();
+
+                assert!(raft_id == 1 || !was_founded);
+                disk.crash();
+                assert_eq!(open_as(&disk, "node1", 3).unwrap().raft_id().get(), raft_id);
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The log against a model, on a disk that crashes and fails: what was answered for is there
 //! afterwards, and nothing is that was never written.
+#![allow(clippy::unwrap_used)] // clippy knows tests, not their helpers
 
 use std::{collections::BTreeMap, path::Path, sync::Arc};
 

@@ -1,4 +1,5 @@
 //! What the log refuses to open, and with which words; what it does after the disk has failed.
+#![allow(clippy::unwrap_used)] // clippy knows tests, not their helpers
 
 use std::{path::Path, sync::Arc};
 

@@ -1,4 +1,5 @@
 //! Segments come and go, and their bytes stay what they were.
+#![allow(clippy::unwrap_used)] // clippy knows tests, not their helpers
 
 use std::{path::Path, sync::Arc};
 

@@ -19,7 +19,8 @@
 //! unfinished: the last batch of the last segment. It is cut off; nobody was told that it is
 //! there. Everything else that does not fit (a checksum, a number, a missing file) is damage, and
 //! damage stops the node with the file and the place, because what cannot be read may be a vote.
-//! The exact rule stands in `segment.rs` at `is_torn`.
+//! The exact rule stands in `segment.rs` at `is_torn`. What no log can notice by itself is that it
+//! was replaced by an older copy, or that its last segment was taken away.
 //!
 //! A failed write or sync closes the log for good: every later call gives the same error. Trying
 //! again would prove nothing, as Linux forgets the pages that it could not write. For the same
@@ -42,6 +43,8 @@ mod store;
 mod tail;
 mod writer;
 
+#[cfg(test)]
+mod store_test;
 #[cfg(test)]
 mod suite_test;
 

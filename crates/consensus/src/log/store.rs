@@ -37,7 +37,7 @@ use crate::{
 
 /// How many bytes of entries are read at once to be sent to another node: three quarters of what
 /// a control packet holds leave room for their lengths.
-const READ_BYTES_MAX: usize = RPC_PAYLOAD_BYTES_MAX * 3 / 4;
+pub(super) const READ_BYTES_MAX: usize = RPC_PAYLOAD_BYTES_MAX * 3 / 4;
 
 const _: () = assert!(
     ENTRY_BYTES_MAX <= READ_BYTES_MAX,
@@ -75,7 +75,8 @@ impl Default for LogOptions {
 pub(crate) struct LogStore {
     shared: Arc<Shared>,
     queue: mpsc::Sender<Operation>,
-    options: LogOptions,
+    #[cfg(feature = "wrong-variants")]
+    forget_vote: bool,
 }
 
 /// The log, for those who read it.
@@ -187,7 +188,8 @@ impl LogStore {
         let store = LogStore {
             shared,
             queue,
-            options,
+            #[cfg(feature = "wrong-variants")]
+            forget_vote: options.forget_vote,
         };
         Ok((store, LogEnd { writer }))
     }
@@ -258,7 +260,7 @@ impl RaftLogStorage<TypeConfig> for LogStore {
             granted: vote.committed,
         });
         #[cfg(feature = "wrong-variants")]
-        if self.options.forget_vote {
+        if self.forget_vote {
             return Ok(self.shared.apply(&[record])?);
         }
         let (answer, answered) = oneshot::channel();

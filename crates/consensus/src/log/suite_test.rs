@@ -49,6 +49,7 @@ async fn stores(environment: &Environment, data_dir: DataDir) -> (LogStore, Mach
     let snapshots = SnapshotStore::open(environment, Arc::clone(&data_dir))
         .await
         .unwrap();
+    #[allow(clippy::needless_update)] // a feature adds a field
     let options = LogOptions {
         segment_bytes: SEGMENT_BYTES,
         ..LogOptions::default()
@@ -61,12 +62,12 @@ async fn stores(environment: &Environment, data_dir: DataDir) -> (LogStore, Mach
     (log, machine)
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_engines_storage_suite_passes_on_a_real_disk() {
     Suite::test_all(OnRealDisk).await.unwrap();
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn the_engines_storage_suite_passes_in_memory() {
     Suite::test_all(InMemory).await.unwrap();
 }
