@@ -32,6 +32,7 @@
 
 mod error;
 pub(crate) mod file;
+mod head;
 mod marks;
 mod memory_disk;
 mod record;

@@ -12,9 +12,10 @@ use raftwire_environment::{Disk, DiskFile};
 use super::{
     error::{LogError, LogOpenError},
     file::{self, DiskError},
+    head::{HEAD_BYTES, Head},
     marks::{Marks, index_of},
     record::Record,
-    segment::{self, HEAD_BYTES, Head, Segment},
+    segment::{self, Segment},
     tail::Tail,
 };
 
