@@ -41,7 +41,9 @@ const _: () = assert!(ENTRIES_BETWEEN_SNAPSHOTS + ENTRIES_KEPT < LAG_ENTRIES_MAX
 /// The engine's settings for these timings.
 fn config(cluster: &str, timings: &Timings) -> Config {
     let millis = |duration: std::time::Duration| {
-        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).max(1)
+        u64::try_from(duration.as_millis())
+            .unwrap_or(u64::MAX)
+            .max(1)
     };
     let election_max = millis(timings.election_max);
     Config {

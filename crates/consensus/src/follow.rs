@@ -23,7 +23,7 @@ pub(crate) async fn follow_engine(shared: &Shared) {
         publish_leadership(shared, &report, &mut wakefulness);
         publish(shared, &report);
         if metrics.changed().await.is_err() {
-            publish_end(shared, &report);
+            publish_end(shared, &report).await;
             return;
         }
     }
@@ -34,9 +34,14 @@ pub(crate) async fn follow_membership(shared: &Shared) {
     let mut states = shared.published.state.subscribe();
     loop {
         let state = states.borrow_and_update().clone();
-        let membership =
-            shared.own_row(&state).filter(|row| row.is_alive()).map(|row| row.membership());
-        shared.published.lease.belongs_to(membership.map(|membership| membership.incarnation));
+        let membership = shared
+            .own_row(&state)
+            .filter(|row| row.is_alive())
+            .map(|row| row.membership());
+        shared
+            .published
+            .lease
+            .belongs_to(membership.map(|membership| membership.incarnation));
         shared.published.membership.send_if_modified(|current| {
             let changed = *current != membership;
             *current = membership;
@@ -55,7 +60,10 @@ fn publish_leadership(shared: &Shared, report: &Metrics, wakefulness: &mut Wakef
     let (now, boot) = (shared.environment.now(), shared.now());
     let asleep_until = wakefulness.observe(now, boot);
     let until = quorum_acknowledged(shared, report).and_then(|acknowledged| {
-        let alone = report.membership_config.voter_ids().eq([shared.raft_id.get()]);
+        let alone = report
+            .membership_config
+            .voter_ids()
+            .eq([shared.raft_id.get()]);
         if alone {
             // The only voter has nobody to lose its leadership to.
             return Some(BootTime::new(Duration::MAX));
@@ -98,8 +106,14 @@ fn publish(shared: &Shared, report: &Metrics) {
     shared.published.status.send_if_modified(|status| {
         let new = RaftStatus {
             term: report.current_term,
-            role: if stopped.is_some() { Role::Stopped } else { role(report.state) },
-            leader: report.current_leader.and_then(|leader| name(report, leader)),
+            role: if stopped.is_some() {
+                Role::Stopped
+            } else {
+                role(report.state)
+            },
+            leader: report
+                .current_leader
+                .and_then(|leader| name(report, leader)),
             last_log_index: report.last_log_index.unwrap_or(0),
             applied_index: report.last_applied.map_or(0, |applied| applied.index),
             voters: report.membership_config.voter_ids().count(),
@@ -111,11 +125,12 @@ fn publish(shared: &Shared, report: &Metrics) {
     });
 }
 
-/// The engine's last report may not have been its end.
-fn publish_end(shared: &Shared, report: &Metrics) {
+/// The engine's last report need not have been its end: a panic leaves no report.
+async fn publish_end(shared: &Shared, report: &Metrics) {
     let mut last = report.clone();
     if last.running_state.is_ok() {
-        last.running_state = Err(Fatal::Stopped);
+        let end = shared.engine.with_raft_state(|_| ()).await;
+        last.running_state = Err(end.err().unwrap_or(Fatal::Stopped));
     }
     last.state = ServerState::Shutdown;
     last.current_leader = None;
@@ -123,12 +138,12 @@ fn publish_end(shared: &Shared, report: &Metrics) {
     publish(shared, &last);
 }
 
-fn fatal_problem(
-    shared: &Shared,
-    fatal: &Fatal<crate::type_config::TypeConfig>,
-) -> Option<String> {
-    let reason: MutexGuard<'_, Option<String>> =
-        shared.published.stop_reason.lock().unwrap_or_else(PoisonError::into_inner);
+fn fatal_problem(shared: &Shared, fatal: &Fatal<crate::type_config::TypeConfig>) -> Option<String> {
+    let reason: MutexGuard<'_, Option<String>> = shared
+        .published
+        .stop_reason
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
     match (reason.as_ref(), fatal) {
         (Some(reason), _) => Some(reason.clone()),
         // Somebody asked for it.
@@ -137,7 +152,7 @@ fn fatal_problem(
     }
 }
 
-fn role(state: ServerState) -> Role {
+pub(crate) fn role(state: ServerState) -> Role {
     match state {
         ServerState::Learner => Role::Learner,
         ServerState::Follower => Role::Follower,
@@ -149,7 +164,13 @@ fn role(state: ServerState) -> Role {
 
 /// The node behind a Raft id.
 fn name(report: &Metrics, raft_id: u64) -> Option<NodeId> {
-    report.membership_config.membership().get_node(&raft_id)?.node.parse().ok()
+    report
+        .membership_config
+        .membership()
+        .get_node(&raft_id)?
+        .node
+        .parse()
+        .ok()
 }
 
 #[cfg(test)]

@@ -11,14 +11,14 @@ use crate::status::Role;
 pub struct Inspection {
     /// The identity of the node's data.
     pub raft_id: RaftId,
-    /// The term of the vote on disk.
+    /// The term that the engine is in.
     pub term: u64,
-    /// For whom the node voted in that term, and whether that candidate is known to have won.
-    pub vote: Option<(RaftId, bool)>,
-    /// What the engine calls itself.
+    /// What the engine calls itself in that term.
     pub role: Role,
-    /// The leader that the node knows in [`Self::term`].
+    /// The leader that it knows in that term.
     pub leader: Option<RaftId>,
+    /// What its log says of its newest vote.
+    pub vote: Option<InspectedVote>,
     /// The last log entries: (index, term, a digest of the entry's bytes), in order.
     pub entries: Vec<(u64, u64, [u8; 32])>,
     /// The index up to which the node knows entries to be committed.
@@ -29,4 +29,15 @@ pub struct Inspection {
     pub state_hash: [u8; 32],
     /// The voters of the newest membership, committed or not.
     pub voters: Vec<(RaftId, Option<NodeId>)>,
+}
+
+/// A vote as it is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InspectedVote {
+    /// The term.
+    pub term: u64,
+    /// For whom.
+    pub candidate: RaftId,
+    /// Whether the candidate is known to have won.
+    pub won: bool,
 }

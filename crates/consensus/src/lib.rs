@@ -42,7 +42,7 @@ pub mod testing {
 
 pub use self::control_network::{CALL_BYTES_MAX, CallError, ControlNetwork};
 pub use self::data_dir::DataDirError;
-pub use self::inspection::Inspection;
+pub use self::inspection::{InspectedVote, Inspection};
 pub use self::lease::LeaseView;
 pub use self::node::{OpenError, RaftNode, StartError};
 pub use self::options::{RaftOptions, Storage, Timings};

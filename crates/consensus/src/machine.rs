@@ -52,7 +52,10 @@ impl Machine {
             last_applied: None,
             membership: StoredMembership::default(),
             published,
-            snapshots: Arc::new(Snapshots { newest: Mutex::default(), keeper }),
+            snapshots: Arc::new(Snapshots {
+                newest: Mutex::default(),
+                keeper,
+            }),
             stop_reason,
         }
     }
@@ -77,8 +80,9 @@ impl Machine {
             }
         };
         let state = Arc::make_mut(&mut self.state);
-        let outcome =
-            state.apply(log_id.leader_id.term, log_id.index, command).map_err(|unknown| {
+        let outcome = state
+            .apply(log_id.leader_id.term, log_id.index, command)
+            .map_err(|unknown| {
                 tracing::error!(index = unknown.index, "{unknown}");
                 *lock(&self.stop_reason) = Some(unknown.to_string());
                 io::Error::new(io::ErrorKind::Unsupported, unknown)
@@ -160,7 +164,10 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     async fn build_snapshot(&mut self) -> io::Result<StateSnapshot> {
         let snapshot = Bytes::from(encode_state(&self.state));
         self.snapshots.save(&self.meta, snapshot.clone()).await?;
-        Ok(Snapshot { meta: self.meta.clone(), snapshot })
+        Ok(Snapshot {
+            meta: self.meta.clone(),
+            snapshot,
+        })
     }
 }
 
@@ -181,5 +188,7 @@ fn damaged(error: crate::wire::WireError) -> io::Error {
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -38,14 +38,20 @@ pub(crate) async fn run(shared: &Shared) {
     let mut renewal = Renewal::default();
     loop {
         let state = shared.state();
-        let own = shared.own_row(&state).filter(|row| row.is_alive()).map(|row| row.incarnation);
+        let own = shared
+            .own_row(&state)
+            .filter(|row| row.is_alive())
+            .map(|row| row.incarnation);
         match own {
             Some(incarnation) if !renewal.must_join => {
                 shared.report(None);
                 renewal.round(shared, incarnation, state.lease).await;
             }
             own => {
-                let row = state.members.get(&shared.options.node).map(|row| row.incarnation);
+                let row = state
+                    .members
+                    .get(&shared.options.node)
+                    .map(|row| row.incarnation);
                 let expected = renewal.expected.take().unwrap_or(own.or(row));
                 match join(shared, expected).await {
                     Joining::Again { expected } => renewal.expected = expected,
@@ -84,16 +90,19 @@ async fn join(shared: &Shared, expected: Option<Incarnation>) -> Joining {
             let _ = timeout(APPLY, own.wait_for(|own| *own == Some(membership))).await;
             Joining::Joined
         }
-        Ok(Outcome::JoinRefused(JoinRefusal::Stale { current })) => {
-            Joining::Again { expected: Some(current) }
-        }
+        Ok(Outcome::JoinRefused(JoinRefusal::Stale { current })) => Joining::Again {
+            expected: Some(current),
+        },
         Ok(Outcome::JoinRefused(JoinRefusal::NotFounded)) => {
             sleep(PAUSE).await;
             Joining::Again { expected: None }
         }
         Ok(Outcome::JoinRefused(JoinRefusal::Left)) => Joining::Over,
         Ok(Outcome::JoinRefused(refusal)) => {
-            shared.report(Some(format!("cannot join as {}: {refusal}", shared.options.node)));
+            shared.report(Some(format!(
+                "cannot join as {}: {refusal}",
+                shared.options.node
+            )));
             sleep(TAKEN_PAUSE).await;
             Joining::Again { expected: None }
         }
@@ -140,7 +149,10 @@ impl Renewal {
         self.must_join = answer.join;
         if answer.granted {
             let lease = Duration::from_millis(answer.lease_ms);
-            shared.published.lease.extend(incarnation, sent + Timings::usable(lease));
+            shared
+                .published
+                .lease
+                .extend(incarnation, sent + Timings::usable(lease));
             sleep(lease / RENEWALS).await;
         } else if had_nonce || self.nonce.is_none() {
             sleep(PAUSE).await;
@@ -154,7 +166,11 @@ impl Renewal {
                 _ => None,
             };
         }
-        let leader = self.hint.take().or_else(|| shared.leader()).or_else(|| self.any(shared))?;
+        let leader = self
+            .hint
+            .take()
+            .or_else(|| shared.leader())
+            .or_else(|| self.any(shared))?;
         let request = RequestKind::Renew(renew).into_bytes();
         let deadline = (lease / RENEWALS).max(PAUSE);
         let answer = shared.network.call(&leader, request, deadline).await.ok()?;

@@ -42,7 +42,9 @@ pub(crate) async fn propose(
     command: &Command,
     deadline: Duration,
 ) -> Result<Outcome, ProposeError> {
-    timeout(deadline, propose_until_done(shared, command)).await.unwrap_or(Err(ProposeError::Deadline))
+    timeout(deadline, propose_until_done(shared, command))
+        .await
+        .unwrap_or(Err(ProposeError::Deadline))
 }
 
 async fn propose_until_done(shared: &Shared, command: &Command) -> Result<Outcome, ProposeError> {
@@ -92,7 +94,10 @@ async fn attempt_here(shared: &Shared, command: Command) -> Result<Outcome, Miss
 }
 
 fn named(forward: &ForwardToLeader<TypeConfig>) -> Option<NodeId> {
-    forward.leader_node.as_ref().and_then(|seat| seat.node.parse().ok())
+    forward
+        .leader_node
+        .as_ref()
+        .and_then(|seat| seat.node.parse().ok())
 }
 
 async fn attempt_there(
@@ -100,12 +105,18 @@ async fn attempt_there(
     node: &NodeId,
     command: &Command,
 ) -> Result<Outcome, Option<NodeId>> {
-    let request = RequestKind::Propose(Propose { command: encode_command(command) });
-    let answer = shared.network.call(node, request.into_bytes(), ATTEMPT).await;
+    let request = RequestKind::Propose(Propose {
+        command: encode_command(command),
+    });
+    let answer = shared
+        .network
+        .call(node, request.into_bytes(), ATTEMPT)
+        .await;
     match answer.map(ResponseKind::from_bytes) {
-        Ok(Ok(ResponseKind::Propose(proposed))) => {
-            proposed.outcome.and_then(|outcome| outcome.try_into().ok()).ok_or(None)
-        }
+        Ok(Ok(ResponseKind::Propose(proposed))) => proposed
+            .outcome
+            .and_then(|outcome| outcome.try_into().ok())
+            .ok_or(None),
         Ok(Ok(ResponseKind::Refused(refused))) => {
             Err(refused.leader.and_then(|leader| leader.parse().ok()))
         }

@@ -39,7 +39,9 @@ pub(crate) async fn read_index(shared: &Shared) -> Result<u64, NoQuorum> {
             }
         }
     };
-    tokio::time::timeout(DEADLINE, until_answered).await.map_err(|_| NoQuorum)
+    tokio::time::timeout(DEADLINE, until_answered)
+        .await
+        .map_err(|_| NoQuorum)
 }
 
 async fn here(shared: &Shared) -> Option<u64> {

@@ -108,7 +108,10 @@ impl Shared {
     pub(crate) fn peers(&self) -> Vec<NodeId> {
         let state = self.state();
         let metrics = engine::metrics(&self.engine);
-        let seats = metrics.membership_config.nodes().filter_map(|(_, seat)| seat.node.parse().ok());
+        let seats = metrics
+            .membership_config
+            .nodes()
+            .filter_map(|(_, seat)| seat.node.parse().ok());
         let all: BTreeSet<NodeId> = self
             .founding
             .iter()
@@ -117,7 +120,9 @@ impl Shared {
             .chain(state.members.keys().cloned())
             .chain(seats)
             .collect();
-        all.into_iter().filter(|node| *node != self.options.node).collect()
+        all.into_iter()
+            .filter(|node| *node != self.options.node)
+            .collect()
     }
 
     /// Says what keeps the node from being a member; `None` once nothing does.

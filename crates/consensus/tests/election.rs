@@ -14,8 +14,11 @@ use tokio::time::sleep;
 async fn one_node_alone_founds_and_leads_at_once() {
     let cluster = TestCluster::started(1, &["a"]).await;
 
-    let took =
-        cluster.until("leader", Duration::from_secs(1), || !cluster.leaders().is_empty()).await;
+    let took = cluster
+        .until("leader", Duration::from_secs(1), || {
+            !cluster.leaders().is_empty()
+        })
+        .await;
     cluster.settled().await;
 
     assert!(took <= Duration::from_millis(200), "{took:?}");
@@ -56,8 +59,9 @@ async fn a_killed_leader_is_replaced_within_two_seconds_every_time() {
         let old = cluster.leader().await;
 
         cluster.crash(old.as_str()).await;
-        let took =
-            cluster.until("new leader", Duration::from_secs(5), || cluster.leaders().len() == 1);
+        let took = cluster.until("new leader", Duration::from_secs(5), || {
+            cluster.leaders().len() == 1
+        });
         worst = worst.max(took.await);
     }
     println!("time to the new leader, the longest of 10: {worst:?}");
@@ -70,12 +74,17 @@ async fn a_leader_that_is_cut_off_is_none_before_there_is_another() {
         let cluster = TestCluster::started(seed, &["a", "b", "c"]).await;
         cluster.settled().await;
         let old = cluster.leader().await;
-        let others: Vec<NodeId> =
-            names(&["a", "b", "c"]).into_iter().filter(|node| *node != old).collect();
+        let others: Vec<NodeId> = names(&["a", "b", "c"])
+            .into_iter()
+            .filter(|node| *node != old)
+            .collect();
 
         cluster.network.cut(std::slice::from_ref(&old), &others);
         for _ in 0..1_000 {
-            assert!(cluster.leaders().len() <= 1, "two nodes call themselves the leader");
+            assert!(
+                cluster.leaders().len() <= 1,
+                "two nodes call themselves the leader"
+            );
             sleep(Duration::from_millis(5)).await;
         }
 
@@ -94,7 +103,11 @@ async fn a_leader_that_comes_back_follows_the_new_one() {
 
     cluster.network.heal();
     let a = cluster.node("a");
-    cluster.until("step down", Duration::from_secs(2), || role(&a) == Role::Follower).await;
+    cluster
+        .until("step down", Duration::from_secs(2), || {
+            role(&a) == Role::Follower
+        })
+        .await;
 
     assert_eq!(cluster.leaders(), [new.clone()]);
     assert_eq!(status(&a).leader, Some(new));
@@ -111,7 +124,11 @@ async fn a_node_that_was_cut_off_does_not_disturb_the_leader_when_it_returns() {
     cluster.network.heal();
     cluster.settled().await;
 
-    assert_eq!(status(&cluster.node("a")).term, term, "pre-vote keeps the term where it is");
+    assert_eq!(
+        status(&cluster.node("a")).term,
+        term,
+        "pre-vote keeps the term where it is"
+    );
     assert_eq!(cluster.leaders(), [name("a")]);
 }
 
@@ -148,14 +165,20 @@ async fn leaders_by_term(list: &[&str], seed: u64) -> BTreeMap<u64, Vec<RaftId>>
 async fn two_nodes_cut_in_the_middle_never_have_two_leaders_in_a_term() {
     let leaders = leaders_by_term(&["a", "b"], 5).await;
 
-    assert!(leaders.values().all(|of_term| of_term.len() == 1), "{leaders:?}");
+    assert!(
+        leaders.values().all(|of_term| of_term.len() == 1),
+        "{leaders:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn four_nodes_cut_in_the_middle_never_have_two_leaders_in_a_term() {
     let leaders = leaders_by_term(&["a", "b", "c", "d"], 6).await;
 
-    assert!(leaders.values().all(|of_term| of_term.len() == 1), "{leaders:?}");
+    assert!(
+        leaders.values().all(|of_term| of_term.len() == 1),
+        "{leaders:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -165,7 +188,13 @@ async fn messages_that_make_no_sense_are_answered_and_change_nothing() {
     let node = cluster.node("b");
     let before = status(&node).term;
 
-    for bytes in [&b""[..], b"\x01", b"\xff\xff\xff", b"\x01\x0a\xff", &[1; 4096]] {
+    for bytes in [
+        &b""[..],
+        b"\x01",
+        b"\xff\xff\xff",
+        b"\x01\x0a\xff",
+        &[1; 4096],
+    ] {
         let answer = node.handle(&name("a"), bytes.to_vec().into()).await;
         assert!(!answer.is_empty());
     }
@@ -189,5 +218,8 @@ async fn a_leader_that_stops_hands_over_without_an_election_timeout() {
     assert_ne!(new, old);
     assert!(stopped < Duration::from_millis(300), "{stopped:?}");
     let state = support::state(&cluster.node(new.as_str()));
-    assert!(state.alive(&old).is_none(), "the log says that it has stopped");
+    assert!(
+        state.alive(&old).is_none(),
+        "the log says that it has stopped"
+    );
 }

@@ -9,8 +9,10 @@ use support::{TestCluster, name, names, state, status};
 use tokio::time::sleep;
 
 fn cluster_ids(cluster: &TestCluster) -> Vec<Option<u128>> {
-    let mut ids: Vec<Option<u128>> =
-        cluster.running().map(|(_, node)| state(node).cluster_id).collect();
+    let mut ids: Vec<Option<u128>> = cluster
+        .running()
+        .map(|(_, node)| state(node).cluster_id)
+        .collect();
     ids.dedup();
     ids
 }
@@ -38,8 +40,13 @@ async fn lists_that_differ_are_refused_and_the_difference_is_shown() {
 
     sleep(Duration::from_secs(10)).await;
 
-    let problem = status(&cluster.node("a")).problem.expect("a problem is shown");
-    assert!(problem.contains("b has another list") && problem.contains("only here: c"), "{problem}");
+    let problem = status(&cluster.node("a"))
+        .problem
+        .expect("a problem is shown");
+    assert!(
+        problem.contains("b has another list") && problem.contains("only here: c"),
+        "{problem}"
+    );
     assert_eq!(cluster_ids(&cluster), [None]);
     assert!(cluster.leaders().is_empty());
 }
@@ -136,7 +143,9 @@ async fn voters_are_all_ephemeral_or_none() {
 
     sleep(Duration::from_secs(5)).await;
 
-    let problem = status(&cluster.node("a")).problem.expect("a problem is shown");
+    let problem = status(&cluster.node("a"))
+        .problem
+        .expect("a problem is shown");
     assert!(problem.contains("b is ephemeral and a is not"), "{problem}");
     assert_eq!(cluster_ids(&cluster), [None]);
 }
@@ -160,7 +169,11 @@ async fn an_ephemeral_voter_that_restarts_gets_its_vote_back() {
         cluster.settled().await;
         for _ in 0..100 {
             let inspection = raft.inspect().await.expect("it runs");
-            if inspection.voters.iter().any(|(voter, _)| voter.get() == own) {
+            if inspection
+                .voters
+                .iter()
+                .any(|(voter, _)| voter.get() == own)
+            {
                 break;
             }
             sleep(Duration::from_millis(100)).await;
@@ -170,6 +183,9 @@ async fn an_ephemeral_voter_that_restarts_gets_its_vote_back() {
     let voters = cluster.node("a").inspect().await.expect("it runs").voters;
     for node in list {
         let raft_id = cluster.node(node).raft_id();
-        assert!(voters.contains(&(raft_id, Some(name(node)))), "{node} votes again: {voters:?}");
+        assert!(
+            voters.contains(&(raft_id, Some(name(node)))),
+            "{node} votes again: {voters:?}"
+        );
     }
 }

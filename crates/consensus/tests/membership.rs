@@ -14,7 +14,10 @@ const LEASE: Duration = Duration::from_secs(5);
 
 fn is_dead(node: &RaftNode, whom: &str) -> bool {
     let state = state(node);
-    state.members.get(&name(whom)).is_some_and(|row| !row.is_alive())
+    state
+        .members
+        .get(&name(whom))
+        .is_some_and(|row| !row.is_alive())
 }
 
 fn drain(events: &mut tokio::sync::mpsc::Receiver<ClusterEvent>) -> Vec<ClusterEvent> {
@@ -31,7 +34,10 @@ async fn dies_without_its_lease(cluster: &TestCluster, whom: &str, limit: Durati
     let start = Instant::now();
     loop {
         let dead = cluster.running().any(|(_, node)| is_dead(node, whom));
-        assert!(!(dead && cluster.holds_lease(whom)), "{whom} is dead and holds its lease");
+        assert!(
+            !(dead && cluster.holds_lease(whom)),
+            "{whom} is dead and holds its lease"
+        );
         if dead {
             return start.elapsed();
         }
@@ -46,7 +52,11 @@ async fn every_node_holds_its_lease_and_keeps_it() {
     cluster.settled().await;
 
     for _ in 0..600 {
-        assert!(["a", "b", "c", "d"].iter().all(|node| cluster.holds_lease(node)));
+        assert!(
+            ["a", "b", "c", "d"]
+                .iter()
+                .all(|node| cluster.holds_lease(node))
+        );
         sleep(Duration::from_millis(100)).await;
     }
     assert_eq!(state(&cluster.node("a")).last_incarnation, 4);
@@ -57,8 +67,10 @@ async fn a_failover_costs_nobody_else_their_lease() {
     let mut cluster = TestCluster::started(2, &["a", "b", "c"]).await;
     cluster.settled().await;
     let leader = cluster.leader().await;
-    let others: Vec<NodeId> =
-        names(&["a", "b", "c"]).into_iter().filter(|node| *node != leader).collect();
+    let others: Vec<NodeId> = names(&["a", "b", "c"])
+        .into_iter()
+        .filter(|node| *node != leader)
+        .collect();
 
     cluster.crash(leader.as_str()).await;
 
@@ -74,8 +86,10 @@ async fn the_lease_of_a_node_that_is_cut_off_ends_before_its_death_is_committed(
     for (seed, victim) in [(3, "a"), (4, "b"), (5, "c")] {
         let cluster = TestCluster::started(seed, &["a", "b", "c"]).await;
         cluster.settled().await;
-        let others: Vec<NodeId> =
-            names(&["a", "b", "c"]).into_iter().filter(|node| *node != name(victim)).collect();
+        let others: Vec<NodeId> = names(&["a", "b", "c"])
+            .into_iter()
+            .filter(|node| *node != name(victim))
+            .collect();
 
         cluster.network.cut(&names(&[victim]), &others);
         let died = dies_without_its_lease(&cluster, victim, LEASE * 3).await;
@@ -118,7 +132,9 @@ async fn a_restart_supersedes_the_former_session_at_once() {
     cluster.crash("c").await;
     let c = cluster.start("c", &["a", "b", "c"]).await;
     let took = cluster
-        .until("rejoin", LEASE, || c.membership().borrow().is_some() && cluster.holds_lease("c"))
+        .until("rejoin", LEASE, || {
+            c.membership().borrow().is_some() && cluster.holds_lease("c")
+        })
         .await;
 
     assert!(took < Duration::from_secs(1), "{took:?}");
@@ -128,8 +144,17 @@ async fn a_restart_supersedes_the_former_session_at_once() {
     sleep(Duration::from_millis(500)).await;
     let events = drain(&mut events);
     let [
-        ClusterEvent::NodeDown { incarnation: down, reason: DownReason::Superseded, index: end, .. },
-        ClusterEvent::NodeUp { incarnation: up, index: begin, .. },
+        ClusterEvent::NodeDown {
+            incarnation: down,
+            reason: DownReason::Superseded,
+            index: end,
+            ..
+        },
+        ClusterEvent::NodeUp {
+            incarnation: up,
+            index: begin,
+            ..
+        },
     ] = &events[..]
     else {
         panic!("{events:?}")
@@ -168,7 +193,10 @@ async fn a_node_that_can_send_and_not_hear_does_not_live_for_ever() {
     let cluster = TestCluster::started(9, &["a", "b", "c"]).await;
     cluster.settled().await;
     let leader = cluster.leader().await;
-    let deaf = names(&["a", "b", "c"]).into_iter().find(|node| *node != leader).expect("three");
+    let deaf = names(&["a", "b", "c"])
+        .into_iter()
+        .find(|node| *node != leader)
+        .expect("three");
 
     cluster.network.cut_one_way(&leader, &deaf);
     let died = dies_without_its_lease(&cluster, deaf.as_str(), LEASE * 3).await;
@@ -182,8 +210,10 @@ async fn a_leader_that_hears_nobody_does_not_stay_for_ever() {
     let cluster = TestCluster::started(10, &["a", "b", "c"]).await;
     cluster.settled().await;
     let leader = cluster.leader().await;
-    let others: Vec<NodeId> =
-        names(&["a", "b", "c"]).into_iter().filter(|node| *node != leader).collect();
+    let others: Vec<NodeId> = names(&["a", "b", "c"])
+        .into_iter()
+        .filter(|node| *node != leader)
+        .collect();
 
     for other in &others {
         cluster.network.cut_one_way(other, &leader);
@@ -207,13 +237,20 @@ async fn without_a_quorum_leases_end_and_nobody_is_declared_dead() {
     cluster.network.cut(&names(&["a"]), &names(&["b", "c"]));
     cluster.network.cut(&names(&["b"]), &names(&["c"]));
     sleep(LEASE * 6).await;
-    assert!(["a", "b", "c"].iter().all(|node| !cluster.holds_lease(node)));
+    assert!(
+        ["a", "b", "c"]
+            .iter()
+            .all(|node| !cluster.holds_lease(node))
+    );
     assert!(cluster.leaders().is_empty());
     cluster.network.heal();
     cluster.settled().await;
 
     let state = state(&cluster.node("a"));
-    assert_eq!(state.last_incarnation, 3, "everyone is who they were: {state:?}");
+    assert_eq!(
+        state.last_incarnation, 3,
+        "everyone is who they were: {state:?}"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -226,9 +263,17 @@ async fn a_node_that_stops_leaves_and_keeps_its_seat() {
     c.stop().await;
     assert!(!cluster.holds_lease("c"));
     let a = cluster.node("a");
-    cluster.until("farewell", Duration::from_millis(500), || is_dead(&a, "c")).await;
+    cluster
+        .until("farewell", Duration::from_millis(500), || is_dead(&a, "c"))
+        .await;
     let row = state(&a).members[&name("c")].clone();
-    assert!(matches!(row.liveness, Liveness::Dead { reason: DownReason::Left, .. }));
+    assert!(matches!(
+        row.liveness,
+        Liveness::Dead {
+            reason: DownReason::Left,
+            ..
+        }
+    ));
     assert_eq!(status(&a).voters, 3);
 
     drop(c);
@@ -245,14 +290,20 @@ async fn stopping_ends_in_time_though_nobody_answers() {
     let cluster = TestCluster::started(13, &["a", "b", "c"]).await;
     cluster.settled().await;
     let leader = cluster.leader().await;
-    let others: Vec<NodeId> =
-        names(&["a", "b", "c"]).into_iter().filter(|node| *node != leader).collect();
+    let others: Vec<NodeId> = names(&["a", "b", "c"])
+        .into_iter()
+        .filter(|node| *node != leader)
+        .collect();
     cluster.network.cut(std::slice::from_ref(&leader), &others);
 
     for node in ["a", "b", "c"] {
         let start = Instant::now();
         cluster.node(node).stop().await;
-        assert!(start.elapsed() <= Duration::from_secs(3), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() <= Duration::from_secs(3),
+            "{:?}",
+            start.elapsed()
+        );
     }
 }
 

@@ -11,7 +11,10 @@ use tokio::time::sleep;
 
 /// Writes entries that change nothing.
 async fn write_entries(cluster: &TestCluster, node: &str, count: usize) {
-    let leave = Command::Leave { node: name("nobody"), incarnation: Incarnation::new(0) };
+    let leave = Command::Leave {
+        node: name("nobody"),
+        incarnation: Incarnation::new(0),
+    };
     for _ in 0..count {
         let outcome = propose(&cluster.node(node), &leave, Duration::from_secs(2)).await;
         assert_eq!(outcome, Some(Outcome::Unchanged));
@@ -22,13 +25,18 @@ async fn write_entries(cluster: &TestCluster, node: &str, count: usize) {
 async fn assert_same_state(cluster: &TestCluster) {
     cluster
         .until("the same index everywhere", Duration::from_secs(10), || {
-            let mut indexes: Vec<u64> =
-                cluster.running().map(|(_, node)| state(node).applied_index).collect();
+            let mut indexes: Vec<u64> = cluster
+                .running()
+                .map(|(_, node)| state(node).applied_index)
+                .collect();
             indexes.dedup();
             indexes.len() == 1
         })
         .await;
-    let mut hashes: Vec<[u8; 32]> = cluster.running().map(|(_, node)| state(node).hash()).collect();
+    let mut hashes: Vec<[u8; 32]> = cluster
+        .running()
+        .map(|(_, node)| state(node).hash())
+        .collect();
     hashes.dedup();
     assert_eq!(hashes.len(), 1);
 }
@@ -48,10 +56,16 @@ async fn a_node_that_restarts_keeps_its_term_its_vote_and_the_members() {
     let after = b.inspect().await.expect("it runs");
 
     assert!(before.term > 1, "there was an election");
-    assert_eq!((after.raft_id, after.term, after.vote), (before.raft_id, before.term, before.vote));
+    assert_eq!(
+        (after.raft_id, after.term, after.vote),
+        (before.raft_id, before.term, before.vote)
+    );
     let kept = before.committed_index.expect("something was committed");
     let of = |inspection: &raftwire_consensus::Inspection| {
-        let committed = inspection.entries.iter().filter(|(index, ..)| *index <= kept);
+        let committed = inspection
+            .entries
+            .iter()
+            .filter(|(index, ..)| *index <= kept);
         committed.copied().collect::<Vec<_>>()
     };
     assert_eq!(of(&after), of(&before));
@@ -122,7 +136,10 @@ async fn a_voter_whose_disk_was_lost_joins_and_votes_again_and_never_founds() {
         }
         let voters = node.inspect().await.expect("it runs").voters;
         assert_eq!(voters.len(), 3);
-        assert!(voters.contains(&(raft_id, Some(name(victim)))), "{voters:?}");
+        assert!(
+            voters.contains(&(raft_id, Some(name(victim)))),
+            "{voters:?}"
+        );
     }
 }
 
@@ -133,8 +150,12 @@ async fn a_node_that_was_away_for_long_gets_a_snapshot() {
     cluster.settled().await;
     cluster.network.cut(&names(&["c"]), &names(&["a", "b"]));
     write_entries(&cluster, "a", 200).await;
-    compact(&cluster.node("a")).await.expect("a snapshot is written");
-    compact(&cluster.node("b")).await.expect("a snapshot is written");
+    compact(&cluster.node("a"))
+        .await
+        .expect("a snapshot is written");
+    compact(&cluster.node("b"))
+        .await
+        .expect("a snapshot is written");
     write_entries(&cluster, "a", 20).await;
 
     cluster.network.heal();
@@ -142,7 +163,11 @@ async fn a_node_that_was_away_for_long_gets_a_snapshot() {
 
     assert_same_state(&cluster).await;
     let c = cluster.node("c").inspect().await.expect("it runs");
-    assert!(c.entries.first().is_some_and(|(index, ..)| *index > 100), "{:?}", c.entries.first());
+    assert!(
+        c.entries.first().is_some_and(|(index, ..)| *index > 100),
+        "{:?}",
+        c.entries.first()
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -152,7 +177,9 @@ async fn a_node_that_joins_late_gets_a_snapshot() {
     cluster.settled().await;
     write_entries(&cluster, "a", 200).await;
     for node in list {
-        compact(&cluster.node(node)).await.expect("a snapshot is written");
+        compact(&cluster.node(node))
+            .await
+            .expect("a snapshot is written");
     }
 
     cluster.start("d", &["a", "b", "c", "d"]).await;
@@ -167,14 +194,20 @@ async fn a_node_restarts_from_its_snapshot_and_the_entries_after_it() {
     let mut cluster = TestCluster::started(8, &list).await;
     cluster.settled().await;
     write_entries(&cluster, "a", 100).await;
-    compact(&cluster.node("c")).await.expect("a snapshot is written");
+    compact(&cluster.node("c"))
+        .await
+        .expect("a snapshot is written");
     write_entries(&cluster, "a", 10).await;
     let applied = state(&cluster.node("c")).applied_index;
 
     cluster.crash("c").await;
     let c = cluster.start("c", &list).await;
 
-    assert!(state(&c).applied_index + 20 >= applied, "{} of {applied}", state(&c).applied_index);
+    assert!(
+        state(&c).applied_index + 20 >= applied,
+        "{} of {applied}",
+        state(&c).applied_index
+    );
     assert_eq!(state(&c).members.len(), 3);
     cluster.settled().await;
     assert_same_state(&cluster).await;

@@ -47,19 +47,29 @@ pub(super) fn decide(me: &Heard, heard: &[Heard]) -> Decision {
         return Decision::Join { founded_with };
     }
     if let Some(problem) = disagreement(me, heard) {
-        return Decision::Wait { problem: Some(problem) };
+        return Decision::Wait {
+            problem: Some(problem),
+        };
     }
     if me.founding.first() != Some(&me.node) || !me.blank {
         return Decision::Wait { problem: None };
     }
-    let voters = me.founding.get(..voter_count(me.founding.len())).unwrap_or(&me.founding);
+    let voters = me
+        .founding
+        .get(..voter_count(me.founding.len()))
+        .unwrap_or(&me.founding);
     let mut seats = Vec::with_capacity(voters.len());
     for voter in voters {
-        let Some(known) = std::iter::once(me).chain(heard).find(|known| known.node == *voter) else {
+        let Some(known) = std::iter::once(me)
+            .chain(heard)
+            .find(|known| known.node == *voter)
+        else {
             return Decision::Wait { problem: None };
         };
         if !known.blank {
-            return Decision::Wait { problem: Some(interrupted(&known.node)) };
+            return Decision::Wait {
+                problem: Some(interrupted(&known.node)),
+            };
         }
         seats.push((known.raft_id, known.node.clone()));
     }
@@ -77,10 +87,15 @@ fn disagreement(me: &Heard, heard: &[Heard]) -> Option<String> {
         }
     }
     // The lists are the same from here on, and so are the voters.
-    let voters = me.founding.get(..voter_count(me.founding.len())).unwrap_or(&me.founding);
+    let voters = me
+        .founding
+        .get(..voter_count(me.founding.len()))
+        .unwrap_or(&me.founding);
     let votes = |node: &Heard| voters.contains(&node.node);
-    let voting: Vec<&Heard> =
-        std::iter::once(me).chain(heard).filter(|node| votes(node)).collect();
+    let voting: Vec<&Heard> = std::iter::once(me)
+        .chain(heard)
+        .filter(|node| votes(node))
+        .collect();
     let ephemeral = voting.iter().find(|node| node.ephemeral)?;
     let durable = voting.iter().find(|node| !node.ephemeral)?;
     Some(format!(
@@ -99,8 +114,11 @@ fn interrupted(node: &NodeId) -> String {
 /// How `theirs` differs from `ours`, in words; none if it does not.
 pub(super) fn list_difference(ours: &[NodeId], theirs: &[NodeId]) -> Option<String> {
     let names = |list: &[NodeId], other: &[NodeId]| {
-        let only: Vec<&str> =
-            list.iter().filter(|node| !other.contains(node)).map(NodeId::as_str).collect();
+        let only: Vec<&str> = list
+            .iter()
+            .filter(|node| !other.contains(node))
+            .map(NodeId::as_str)
+            .collect();
         only.join(", ")
     };
     let (only_ours, only_theirs) = (names(ours, theirs), names(theirs, ours));
@@ -124,7 +142,9 @@ mod tests {
     use super::*;
 
     fn names(list: &[&str]) -> Vec<NodeId> {
-        list.iter().map(|name| name.parse().expect("valid")).collect()
+        list.iter()
+            .map(|name| name.parse().expect("valid"))
+            .collect()
     }
 
     fn blank(name: &str, raft_id: u64, list: &[&str]) -> Heard {
@@ -140,7 +160,9 @@ mod tests {
 
     fn problem(decision: Decision) -> String {
         match decision {
-            Decision::Wait { problem: Some(problem) } => problem,
+            Decision::Wait {
+                problem: Some(problem),
+            } => problem,
             other => panic!("expected a problem, not {other:?}"),
         }
     }
@@ -149,17 +171,32 @@ mod tests {
     fn one_node_alone_founds() {
         let me = blank("a", 1, &["a"]);
 
-        assert_eq!(decide(&me, &[]), Decision::Found(vec![(1, me.node.clone())]));
+        assert_eq!(
+            decide(&me, &[]),
+            Decision::Found(vec![(1, me.node.clone())])
+        );
     }
 
     #[test]
     fn the_smallest_name_founds_once_all_voters_are_heard() {
         let list = ["a", "b", "c"];
-        let (a, b, c) = (blank("a", 1, &list), blank("b", 2, &list), blank("c", 3, &list));
+        let (a, b, c) = (
+            blank("a", 1, &list),
+            blank("b", 2, &list),
+            blank("c", 3, &list),
+        );
 
-        assert_eq!(decide(&a, std::slice::from_ref(&b)), Decision::Wait { problem: None });
-        assert_eq!(decide(&b, &[a.clone(), c.clone()]), Decision::Wait { problem: None });
-        let Decision::Found(seats) = decide(&a, &[b, c]) else { panic!("founds") };
+        assert_eq!(
+            decide(&a, std::slice::from_ref(&b)),
+            Decision::Wait { problem: None }
+        );
+        assert_eq!(
+            decide(&b, &[a.clone(), c.clone()]),
+            Decision::Wait { problem: None }
+        );
+        let Decision::Found(seats) = decide(&a, &[b, c]) else {
+            panic!("founds")
+        };
         assert_eq!(seats.len(), 3);
     }
 
@@ -190,7 +227,9 @@ mod tests {
 
         assert_eq!(
             decide(&blank("a", 1, &list), &[b]),
-            Decision::Join { founded_with: names(&list) }
+            Decision::Join {
+                founded_with: names(&list)
+            }
         );
     }
 
@@ -222,7 +261,10 @@ mod tests {
         d.ephemeral = true;
         let heard = [blank("b", 2, &list), blank("c", 3, &list), d];
 
-        assert!(matches!(decide(&blank("a", 1, &list), &heard), Decision::Found(_)));
+        assert!(matches!(
+            decide(&blank("a", 1, &list), &heard),
+            Decision::Found(_)
+        ));
     }
 
     #[test]

@@ -99,14 +99,19 @@ fn own_greeting(shared: &Shared) -> Heard {
 }
 
 async fn greet_all(shared: &Shared) -> Vec<Heard> {
-    let peers = shared.founding.iter().filter(|node| **node != shared.options.node);
+    let peers = shared
+        .founding
+        .iter()
+        .filter(|node| **node != shared.options.node);
     let answers = join_all(peers.map(|peer| greet(shared, peer))).await;
     answers.into_iter().flatten().collect()
 }
 
 /// A peer's greeting; nothing if it cannot be heard or speaks under another name.
 async fn greet(shared: &Shared, peer: &NodeId) -> Option<Heard> {
-    let ResponseKind::Greet(greeting) = answer(shared) else { return None };
+    let ResponseKind::Greet(greeting) = answer(shared) else {
+        return None;
+    };
     let request = RequestKind::Greet(greeting).into_bytes();
     let answer = shared.network.call(peer, request, GREETING).await.ok()?;
     let ResponseKind::Greet(greeting) = ResponseKind::from_bytes(answer).ok()? else {
@@ -140,7 +145,14 @@ fn parse(greeting: Greeting) -> Option<Heard> {
 async fn found(shared: &Shared, voters: Vec<(u64, NodeId)>) {
     let seats: std::collections::BTreeMap<u64, Seat> = voters
         .into_iter()
-        .map(|(raft_id, node)| (raft_id, Seat { node: node.as_str().to_owned() }))
+        .map(|(raft_id, node)| {
+            (
+                raft_id,
+                Seat {
+                    node: node.as_str().to_owned(),
+                },
+            )
+        })
         .collect();
     let names: Vec<&str> = seats.values().map(|seat| seat.node.as_str()).collect();
     tracing::info!(node = %shared.options.node, voters = ?names, "founding a cluster");

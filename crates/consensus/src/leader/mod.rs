@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use openraft::{Instant as _, ServerState};
 use openraft::async_runtime::watch::WatchReceiver as _;
+use openraft::{Instant as _, ServerState};
 use raftwire_environment::BootTime;
 use raftwire_protocol::NodeId;
 use tokio::time::{sleep, timeout};
@@ -67,7 +67,11 @@ pub(crate) fn quorum_acknowledged(shared: &Shared, report: &Metrics) -> Option<B
         return None;
     }
     let now = shared.now();
-    if report.membership_config.voter_ids().eq([shared.raft_id.get()]) {
+    if report
+        .membership_config
+        .voter_ids()
+        .eq([shared.raft_id.get()])
+    {
         return Some(now);
     }
     // The age is read after the time, so the result is rather too early than too late.
@@ -154,8 +158,12 @@ struct DeadSince {
 
 impl DeadSince {
     fn observe(&mut self, state: &crate::state::ClusterState, now: BootTime) {
-        let is_dead =
-            |node: &NodeId| state.members.get(node).is_some_and(|member| !member.is_alive());
+        let is_dead = |node: &NodeId| {
+            state
+                .members
+                .get(node)
+                .is_some_and(|member| !member.is_alive())
+        };
         self.since.retain(|node, _| is_dead(node));
         for node in state.members.keys().filter(|node| is_dead(node)) {
             self.since.entry(node.clone()).or_insert(now);

@@ -60,7 +60,11 @@ fn finish_joint(standing: &Standing<'_>) -> Option<SeatChange> {
 fn seat_member(standing: &Standing<'_>) -> Option<SeatChange> {
     let free = standing.membership.nodes().count() < SEATS_MAX;
     let (node, member) = standing.state.members.iter().find(|(_, member)| {
-        member.is_alive() && standing.membership.get_node(&member.raft_id.get()).is_none()
+        member.is_alive()
+            && standing
+                .membership
+                .get_node(&member.raft_id.get())
+                .is_none()
     })?;
     free.then(|| SeatChange::AddLearner(member.raft_id.get(), seat(node)))
 }
@@ -82,14 +86,21 @@ fn replace_voter(standing: &Standing<'_>) -> Option<SeatChange> {
     let mut new_voters = voters;
     new_voters.remove(&former);
     new_voters.insert(successor);
-    Some(SeatChange::Change { members: ChangeMembers::ReplaceAllVoters(new_voters), retain: false })
+    Some(SeatChange::Change {
+        members: ChangeMembers::ReplaceAllVoters(new_voters),
+        retain: false,
+    })
 }
 
 /// Learners that nobody stands behind any more, or not for long.
 fn remove_learner(standing: &Standing<'_>) -> Option<SeatChange> {
     let gone = standing.membership.learner_ids().find(|learner| {
-        let Some(seat) = standing.membership.get_node(learner) else { return false };
-        let Ok(node) = seat.node.parse::<NodeId>() else { return true };
+        let Some(seat) = standing.membership.get_node(learner) else {
+            return false;
+        };
+        let Ok(node) = seat.node.parse::<NodeId>() else {
+            return true;
+        };
         let current = standing.state.members.get(&node);
         current.is_none_or(|member| member.raft_id.get() != *learner)
             || standing.forgotten.contains(&node)
@@ -117,7 +128,9 @@ fn has_caught_up(standing: &Standing<'_>, raft_id: u64) -> bool {
 }
 
 fn seat(node: &NodeId) -> Seat {
-    Seat { node: node.as_str().to_owned() }
+    Seat {
+        node: node.as_str().to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -159,9 +172,15 @@ mod tests {
 
     /// Seats as (Raft id, node number); the first `voters` of them vote.
     fn membership(seats: &[(u64, u64)], voters: usize) -> Membership {
-        let voting: BTreeSet<u64> = seats.iter().take(voters).map(|(raft_id, _)| *raft_id).collect();
-        let seats: BTreeMap<u64, Seat> =
-            seats.iter().map(|(raft_id, number)| (*raft_id, seat(&node(*number)))).collect();
+        let voting: BTreeSet<u64> = seats
+            .iter()
+            .take(voters)
+            .map(|(raft_id, _)| *raft_id)
+            .collect();
+        let seats: BTreeMap<u64, Seat> = seats
+            .iter()
+            .map(|(raft_id, number)| (*raft_id, seat(&node(*number))))
+            .collect();
         Membership::new(vec![voting], seats).expect("every voter has a seat")
     }
 
@@ -171,9 +190,14 @@ mod tests {
         matching: &[(u64, u64)],
         forgotten: Vec<NodeId>,
     ) -> Option<SeatChange> {
-        let log_id = |index| LogId { leader_id: CommittedLeaderId::new(1), index };
-        let replication: BTreeMap<u64, Option<LogId>> =
-            matching.iter().map(|(raft_id, index)| (*raft_id, Some(log_id(*index)))).collect();
+        let log_id = |index| LogId {
+            leader_id: CommittedLeaderId::new(1),
+            index,
+        };
+        let replication: BTreeMap<u64, Option<LogId>> = matching
+            .iter()
+            .map(|(raft_id, index)| (*raft_id, Some(log_id(*index))))
+            .collect();
         next_change(&Standing {
             state,
             membership,
@@ -209,8 +233,14 @@ mod tests {
         assert_eq!(step(&state, &membership, &[(22, 10)], Vec::new()), None);
 
         let members = ChangeMembers::ReplaceAllVoters(BTreeSet::from([11, 13, 22]));
-        let replaced = SeatChange::Change { members, retain: false };
-        assert_eq!(step(&state, &membership, &[(22, 950)], Vec::new()), Some(replaced));
+        let replaced = SeatChange::Change {
+            members,
+            retain: false,
+        };
+        assert_eq!(
+            step(&state, &membership, &[(22, 950)], Vec::new()),
+            Some(replaced)
+        );
     }
 
     #[test]
@@ -227,7 +257,10 @@ mod tests {
         let membership = membership(&[(11, 1), (12, 2), (22, 2)], 1);
 
         let members = ChangeMembers::RemoveNodes(BTreeSet::from([12]));
-        let removed = SeatChange::Change { members, retain: false };
+        let removed = SeatChange::Change {
+            members,
+            retain: false,
+        };
         assert_eq!(step(&state, &membership, &[], Vec::new()), Some(removed));
     }
 
@@ -237,7 +270,10 @@ mod tests {
         let membership = membership(&[(11, 1), (12, 2)], 1);
 
         let members = ChangeMembers::RemoveNodes(BTreeSet::from([12]));
-        let removed = SeatChange::Change { members, retain: false };
+        let removed = SeatChange::Change {
+            members,
+            retain: false,
+        };
         assert_eq!(step(&state, &membership, &[], vec![node(2)]), Some(removed));
         assert_eq!(step(&state, &membership, &[], vec![node(1)]), None);
     }

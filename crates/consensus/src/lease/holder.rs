@@ -46,8 +46,16 @@ pub(crate) struct LeaseHolder {
 impl LeaseHolder {
     /// No lease. `always` is for the variant that does wrong on purpose.
     pub(crate) fn new(always: bool) -> LeaseHolder {
-        let shared = Shared { ends: AtomicU64::new(0), always };
-        LeaseHolder { view: LeaseView { shared: Arc::new(shared) }, incarnation: Mutex::new(None) }
+        let shared = Shared {
+            ends: AtomicU64::new(0),
+            always,
+        };
+        LeaseHolder {
+            view: LeaseView {
+                shared: Arc::new(shared),
+            },
+            incarnation: Mutex::new(None),
+        }
     }
 
     pub(crate) fn view(&self) -> LeaseView {
@@ -67,12 +75,17 @@ impl LeaseHolder {
     pub(crate) fn extend(&self, incarnation: Incarnation, ends: BootTime) {
         let current = self.lock();
         if *current == Some(incarnation) {
-            self.view.shared.ends.fetch_max(nanos(ends), Ordering::AcqRel);
+            self.view
+                .shared
+                .ends
+                .fetch_max(nanos(ends), Ordering::AcqRel);
         }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Incarnation>> {
-        self.incarnation.lock().unwrap_or_else(PoisonError::into_inner)
+        self.incarnation
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -85,7 +85,7 @@ mod holder;
 mod rounds;
 mod table;
 
-pub use self::holder::LeaseView;
 pub(crate) use self::holder::LeaseHolder;
+pub use self::holder::LeaseView;
 pub(crate) use self::rounds::QuorumRounds;
 pub(crate) use self::table::{Expired, LeaseTable};

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use openraft::raft::ReadPolicy;
 use openraft::Raft;
+use openraft::raft::ReadPolicy;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::machine::Machine;

@@ -44,7 +44,11 @@ impl LeaseTable {
     /// This node leads in `term` since, at the latest, `now`; or it leads no more.
     pub(crate) fn lead(&mut self, term: Option<u64>, now: BootTime) {
         if self.term != term {
-            *self = LeaseTable { term, rows: BTreeMap::new(), confirmed: now };
+            *self = LeaseTable {
+                term,
+                rows: BTreeMap::new(),
+                confirmed: now,
+            };
         }
     }
 
@@ -56,7 +60,8 @@ impl LeaseTable {
     /// Takes in what the log says by now: new incarnations get a whole lease, ended ones lose
     /// their row.
     pub(crate) fn observe(&mut self, state: &ClusterState, now: BootTime) {
-        self.rows.retain(|node, row| state.is_alive(node, row.incarnation));
+        self.rows
+            .retain(|node, row| state.is_alive(node, row.incarnation));
         for (node, member) in &state.members {
             if member.is_alive() {
                 self.rows.entry(node.clone()).or_insert_with(|| Row {
@@ -136,7 +141,9 @@ impl LeaseTable {
         again: Duration,
         now: BootTime,
     ) -> Vec<Expired> {
-        let Some(term) = self.term else { return Vec::new() };
+        let Some(term) = self.term else {
+            return Vec::new();
+        };
         if lease.is_zero() || now.duration_since(self.confirmed) > lease / 4 {
             return Vec::new();
         }
@@ -148,14 +155,20 @@ impl LeaseTable {
             };
             if due {
                 row.doomed = Some(now);
-                expired.push(Expired { node: node.clone(), incarnation: row.incarnation, term });
+                expired.push(Expired {
+                    node: node.clone(),
+                    incarnation: row.incarnation,
+                    term,
+                });
             }
         }
         expired
     }
 
     fn row(&self, node: &NodeId, incarnation: Incarnation) -> Option<&Row> {
-        self.rows.get(node).filter(|row| row.incarnation == incarnation)
+        self.rows
+            .get(node)
+            .filter(|row| row.incarnation == incarnation)
     }
 }
 
@@ -253,7 +266,11 @@ mod tests {
         }
 
         table.confirm(LEASE, at(6_000));
-        let expired = Expired { node: node(), incarnation, term: 3 };
+        let expired = Expired {
+            node: node(),
+            incarnation,
+            term: 3,
+        };
         assert_eq!(table.expired(LEASE, AGAIN, at(6_000)), [expired]);
     }
 

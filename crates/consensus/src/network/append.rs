@@ -58,13 +58,15 @@ pub(super) fn from_call(append: &Append) -> Result<AppendEntriesRequest<TypeConf
 pub(super) fn to_answer(response: &AppendEntriesResponse<TypeConfig>) -> Appended {
     let result = match response {
         AppendEntriesResponse::Success => AppendResult::Success(true),
-        AppendEntriesResponse::PartialSuccess(matching) => {
-            AppendResult::Partial(PartialAppend { matching: matching.as_ref().map(Into::into) })
-        }
+        AppendEntriesResponse::PartialSuccess(matching) => AppendResult::Partial(PartialAppend {
+            matching: matching.as_ref().map(Into::into),
+        }),
         AppendEntriesResponse::Conflict => AppendResult::Conflict(true),
         AppendEntriesResponse::HigherVote(vote) => AppendResult::HigherVote(vote.into()),
     };
-    Appended { result: Some(result) }
+    Appended {
+        result: Some(result),
+    }
 }
 
 /// The answer behind a message. `cut` is the last entry that was sent, if not all of them were:
@@ -73,17 +75,19 @@ pub(super) fn from_answer(
     answer: Appended,
     cut: Option<LogId>,
 ) -> Result<AppendEntriesResponse<TypeConfig>, WireError> {
-    Ok(match answer.result.ok_or(WireError::Field("append result"))? {
-        AppendResult::Success(_) => match cut {
-            None => AppendEntriesResponse::Success,
-            Some(last) => AppendEntriesResponse::PartialSuccess(Some(last)),
+    Ok(
+        match answer.result.ok_or(WireError::Field("append result"))? {
+            AppendResult::Success(_) => match cut {
+                None => AppendEntriesResponse::Success,
+                Some(last) => AppendEntriesResponse::PartialSuccess(Some(last)),
+            },
+            AppendResult::Partial(partial) => {
+                AppendEntriesResponse::PartialSuccess(partial.matching.map(LogId::from))
+            }
+            AppendResult::Conflict(_) => AppendEntriesResponse::Conflict,
+            AppendResult::HigherVote(vote) => AppendEntriesResponse::HigherVote(Vote::from(vote)),
         },
-        AppendResult::Partial(partial) => {
-            AppendEntriesResponse::PartialSuccess(partial.matching.map(LogId::from))
-        }
-        AppendResult::Conflict(_) => AppendEntriesResponse::Conflict,
-        AppendResult::HigherVote(vote) => AppendEntriesResponse::HigherVote(Vote::from(vote)),
-    })
+    )
 }
 
 #[cfg(test)]
@@ -95,12 +99,17 @@ mod tests {
     use crate::type_config::{CommittedLeaderId, Entry};
 
     fn request(entries: u64, bytes: usize) -> AppendEntriesRequest<TypeConfig> {
-        let log_id = |index| LogId { leader_id: CommittedLeaderId::new(1), index };
+        let log_id = |index| LogId {
+            leader_id: CommittedLeaderId::new(1),
+            index,
+        };
         let command = || Command::Unknown(vec![0xff; bytes].into());
         AppendEntriesRequest {
             vote: Vote::new_committed(1, 7),
             prev_log_id: None,
-            entries: (0..entries).map(|at| Entry::new_normal(log_id(at), command())).collect(),
+            entries: (0..entries)
+                .map(|at| Entry::new_normal(log_id(at), command()))
+                .collect(),
             leader_commit: None,
         }
     }

@@ -47,9 +47,8 @@ impl Assembly {
         if chunk.total > SNAPSHOT_BYTES_MAX {
             return Err(AssemblyError::TooLarge { total: chunk.total });
         }
-        let same = self.meta == chunk.meta
-            && self.digest == chunk.digest
-            && self.total == chunk.total;
+        let same =
+            self.meta == chunk.meta && self.digest == chunk.digest && self.total == chunk.total;
         if !same {
             *self = Assembly {
                 meta: chunk.meta.clone(),
@@ -64,11 +63,16 @@ impl Assembly {
         if self.missing() > 0 {
             return Ok(Progress::Received(self.received()));
         }
-        let Assembly { meta, digest, data, .. } = std::mem::take(self);
+        let Assembly {
+            meta, digest, data, ..
+        } = std::mem::take(self);
         if Sha256::digest(&data)[..] != digest[..] {
             return Err(AssemblyError::Digest);
         }
-        Ok(Progress::Complete { meta, data: data.freeze() })
+        Ok(Progress::Complete {
+            meta,
+            data: data.freeze(),
+        })
     }
 
     fn received(&self) -> u64 {
@@ -102,7 +106,10 @@ mod tests {
     fn pieces_in_order_make_the_whole() {
         let mut assembly = Assembly::default();
 
-        assert_eq!(assembly.take(&chunk(b"abcdef", 0, 4)), Ok(Progress::Received(4)));
+        assert_eq!(
+            assembly.take(&chunk(b"abcdef", 0, 4)),
+            Ok(Progress::Received(4))
+        );
         assert_eq!(
             assembly.take(&chunk(b"abcdef", 4, 4)),
             Ok(Progress::Complete {
@@ -116,9 +123,18 @@ mod tests {
     fn repeated_and_premature_pieces_change_nothing() {
         let mut assembly = Assembly::default();
 
-        assert_eq!(assembly.take(&chunk(b"abcdef", 4, 2)), Ok(Progress::Received(0)));
-        assert_eq!(assembly.take(&chunk(b"abcdef", 0, 2)), Ok(Progress::Received(2)));
-        assert_eq!(assembly.take(&chunk(b"abcdef", 0, 2)), Ok(Progress::Received(2)));
+        assert_eq!(
+            assembly.take(&chunk(b"abcdef", 4, 2)),
+            Ok(Progress::Received(0))
+        );
+        assert_eq!(
+            assembly.take(&chunk(b"abcdef", 0, 2)),
+            Ok(Progress::Received(2))
+        );
+        assert_eq!(
+            assembly.take(&chunk(b"abcdef", 0, 2)),
+            Ok(Progress::Received(2))
+        );
     }
 
     #[test]
@@ -126,7 +142,10 @@ mod tests {
         let mut assembly = Assembly::default();
         let _ = assembly.take(&chunk(b"abcdef", 0, 4));
 
-        assert_eq!(assembly.take(&chunk(b"uvwxyz", 0, 2)), Ok(Progress::Received(2)));
+        assert_eq!(
+            assembly.take(&chunk(b"uvwxyz", 0, 2)),
+            Ok(Progress::Received(2))
+        );
     }
 
     #[test]
@@ -144,7 +163,10 @@ mod tests {
         let mut huge = chunk(b"abcdef", 0, 6);
         huge.total = u64::MAX;
 
-        assert_eq!(assembly.take(&huge), Err(AssemblyError::TooLarge { total: u64::MAX }));
+        assert_eq!(
+            assembly.take(&huge),
+            Err(AssemblyError::TooLarge { total: u64::MAX })
+        );
     }
 
     #[test]

@@ -78,7 +78,11 @@ impl Peer {
         let Some(node) = &self.node else {
             return Err(unreachable("the membership names no valid node"));
         };
-        match self.network.call(node, request.into_bytes(), deadline).await {
+        match self
+            .network
+            .call(node, request.into_bytes(), deadline)
+            .await
+        {
             Ok(answer) => ResponseKind::from_bytes(answer).map_err(garbled),
             Err(CallError::Deadline) => Err(RPCError::Timeout(Timeout {
                 action,
@@ -104,10 +108,19 @@ impl Peer {
             last: request.last_log_id.as_ref().map(Into::into),
             leadership_transfer: request.leadership_transfer,
         };
-        match self.call(RPCTypes::Vote, make(ballot), option.soft_ttl()).await? {
-            ResponseKind::Vote(Voted { vote, granted, last }) => {
-                Ok(VoteResponse::new(Vote::from(vote), last.map(LogId::from), granted))
-            }
+        match self
+            .call(RPCTypes::Vote, make(ballot), option.soft_ttl())
+            .await?
+        {
+            ResponseKind::Vote(Voted {
+                vote,
+                granted,
+                last,
+            }) => Ok(VoteResponse::new(
+                Vote::from(vote),
+                last.map(LogId::from),
+                granted,
+            )),
             other => Err(unexpected(other)),
         }
     }
@@ -136,7 +149,10 @@ impl Peer {
                 data: data.slice(offset..end),
             };
             let request = RequestKind::Snapshot(chunk);
-            match self.call(RPCTypes::InstallSnapshot, request, deadline).await {
+            match self
+                .call(RPCTypes::InstallSnapshot, request, deadline)
+                .await
+            {
                 Ok(ResponseKind::Snapshot(progress)) => {
                     if let Some(done) = progress.done {
                         return Ok(SnapshotResponse::new(Vote::from(done)));
@@ -166,7 +182,10 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     ) -> Result<AppendEntriesResponse<TypeConfig>, RpcError> {
         let (append, cut) = append::to_call(self.raft_id, &request);
         let request = RequestKind::Append(append);
-        match self.call(RPCTypes::AppendEntries, request, option.soft_ttl()).await? {
+        match self
+            .call(RPCTypes::AppendEntries, request, option.soft_ttl())
+            .await?
+        {
             ResponseKind::Append(answer) => append::from_answer(answer, cut).map_err(garbled),
             other => Err(unexpected(other)),
         }
@@ -215,7 +234,10 @@ impl RaftNetworkV2<TypeConfig> for Peer {
             last: request.last_log_id().map(Into::into),
         };
         let call = RequestKind::Transfer(transfer);
-        match self.call(RPCTypes::TransferLeader, call, option.soft_ttl()).await? {
+        match self
+            .call(RPCTypes::TransferLeader, call, option.soft_ttl())
+            .await?
+        {
             ResponseKind::Transfer(Transferred { accepted: true, .. }) => Ok(Ok(())),
             // Why makes no difference to the engine: it logs it.
             ResponseKind::Transfer(Transferred { reason, .. }) => Err(unreachable(&reason)),

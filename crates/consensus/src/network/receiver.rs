@@ -5,8 +5,8 @@ use openraft::raft::{TransferLeaderRequest, VoteRequest, VoteResponse};
 
 use openraft::{Raft, Snapshot};
 
-use super::assembly::{Assembly, Progress};
 use super::append;
+use super::assembly::{Assembly, Progress};
 use crate::machine::Machine;
 use crate::type_config::{LogId, TypeConfig, Vote};
 use crate::wire::decode_snapshot_meta;
@@ -41,12 +41,16 @@ pub(crate) async fn receive(
     }
     let answer = match request {
         RequestKind::Append(call) => append_entries(engine, &call).await,
-        RequestKind::Vote(ballot) => {
-            engine.vote(vote_request(ballot)).await.map(voted).map_err(stopped)
-        }
-        RequestKind::PreVote(ballot) => {
-            engine.pre_vote(vote_request(ballot)).await.map(voted).map_err(stopped)
-        }
+        RequestKind::Vote(ballot) => engine
+            .vote(vote_request(ballot))
+            .await
+            .map(voted)
+            .map_err(stopped),
+        RequestKind::PreVote(ballot) => engine
+            .pre_vote(vote_request(ballot))
+            .await
+            .map(voted)
+            .map_err(stopped),
         RequestKind::Snapshot(chunk) => snapshot(engine, assembly, &chunk).await,
         RequestKind::Transfer(call) => transfer(engine, call).await,
         other => return Err(other),
@@ -67,16 +71,25 @@ async fn snapshot(
 ) -> Result<ResponseKind, ResponseKind> {
     let progress = assembly.lock().await.take(chunk).map_err(malformed)?;
     let progress = match progress {
-        Progress::Received(received) => SnapshotProgress { received, done: None },
+        Progress::Received(received) => SnapshotProgress {
+            received,
+            done: None,
+        },
         Progress::Complete { meta, data } => {
             let meta = decode_snapshot_meta(&meta).map_err(malformed)?;
             let received = data.len() as u64;
-            let snapshot = Snapshot { meta, snapshot: data };
+            let snapshot = Snapshot {
+                meta,
+                snapshot: data,
+            };
             let response = engine
                 .install_full_snapshot(chunk.vote.into(), snapshot)
                 .await
                 .map_err(|fatal| refused(RefusalCode::Stopped, fatal.to_string()))?;
-            SnapshotProgress { received, done: Some((&response.vote).into()) }
+            SnapshotProgress {
+                received,
+                done: Some((&response.vote).into()),
+            }
         }
     };
     Ok(ResponseKind::Snapshot(progress))
@@ -93,8 +106,14 @@ async fn transfer(engine: &Engine, call: Transfer) -> Result<ResponseKind, Respo
         .await
         .map_err(|fatal| refused(RefusalCode::Stopped, fatal.to_string()))?;
     let transferred = match response {
-        Ok(()) => Transferred { accepted: true, reason: String::new() },
-        Err(error) => Transferred { accepted: false, reason: error.to_string() },
+        Ok(()) => Transferred {
+            accepted: true,
+            reason: String::new(),
+        },
+        Err(error) => Transferred {
+            accepted: false,
+            reason: error.to_string(),
+        },
     };
     Ok(ResponseKind::Transfer(transferred))
 }

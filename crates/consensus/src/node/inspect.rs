@@ -5,7 +5,8 @@ use sha2::{Digest as _, Sha256};
 
 use super::RaftNode;
 use crate::engine;
-use crate::inspection::Inspection;
+use crate::follow::role;
+use crate::inspection::{InspectedVote, Inspection};
 use crate::wire::encode_entry;
 
 /// How many of the last entries an inspection shows.
@@ -20,16 +21,21 @@ impl RaftNode {
         let mut log = running.log.clone();
         let vote = log.read_vote().await.ok().flatten();
         let end = report.last_log_index.map_or(0, |last| last + 1);
-        let entries =
-            log.try_get_log_entries(end.saturating_sub(ENTRIES_SHOWN)..).await.unwrap_or_default();
+        let entries = log
+            .try_get_log_entries(end.saturating_sub(ENTRIES_SHOWN)..)
+            .await
+            .unwrap_or_default();
         let state = running.shared.state();
-        let status = self.published.status.borrow().clone();
         Some(Inspection {
             raft_id: self.raft_id,
-            term: vote.map_or(0, |vote| vote.leader_id.term),
-            vote: vote.map(|vote| (RaftId::new(vote.leader_id.voted_for), vote.committed)),
-            role: status.role,
+            term: report.current_term,
+            role: role(report.state),
             leader: report.current_leader.map(RaftId::new),
+            vote: vote.map(|vote| InspectedVote {
+                term: vote.leader_id.term,
+                candidate: RaftId::new(vote.leader_id.voted_for),
+                won: vote.committed,
+            }),
             entries: entries
                 .iter()
                 .map(|entry| {
@@ -45,7 +51,10 @@ impl RaftNode {
                 .voter_ids()
                 .map(|voter| {
                     let seat = report.membership_config.membership().get_node(&voter);
-                    (RaftId::new(voter), seat.and_then(|seat| seat.node.parse().ok()))
+                    (
+                        RaftId::new(voter),
+                        seat.and_then(|seat| seat.node.parse().ok()),
+                    )
                 })
                 .collect(),
         })

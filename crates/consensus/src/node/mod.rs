@@ -10,19 +10,19 @@ use raftwire_environment::{Environment, Executor};
 use raftwire_protocol::{NodeId, RaftId};
 use tokio::sync::{mpsc, watch};
 
-pub use self::start::{OpenError, StartError};
 use self::start::Opened;
+pub use self::start::{OpenError, StartError};
 use crate::control_network::ControlNetwork;
 use crate::engine::seeded;
 use crate::lease::{LeaseHolder, LeaseView};
 use crate::log::{LogEnd, LogReader};
 use crate::options::RaftOptions;
+use crate::read_index::{self, NoQuorum};
 use crate::shared::{Leadership, Published, Shared};
 use crate::state::{ClusterEvent, ClusterState, Membership};
 use crate::status::RaftStatus;
 use crate::wire::request::RequestKind;
 use crate::wire::response::{RefusalCode, Refused, ResponseKind};
-use crate::read_index::{self, NoQuorum};
 use crate::{founding, leader, network, proposer};
 
 /// One node's part in consensus: it founds or joins the cluster, votes if it is a voter, renews its
@@ -93,11 +93,20 @@ impl RaftNode {
     ///
     /// When it was started before, or the engine does not start.
     pub async fn start(&self, network: Arc<dyn ControlNetwork>) -> Result<(), StartError> {
-        let opened = lock(&self.opened).take().ok_or(StartError::AlreadyStarted)?;
-        let (running, events) =
-            start::start(opened, &self.environment, Arc::clone(&self.published), network).await?;
+        let opened = lock(&self.opened)
+            .take()
+            .ok_or(StartError::AlreadyStarted)?;
+        let (running, events) = start::start(
+            opened,
+            &self.environment,
+            Arc::clone(&self.published),
+            network,
+        )
+        .await?;
         *lock(&self.events) = Some(events);
-        self.running.set(running).map_err(|_| StartError::AlreadyStarted)
+        self.running
+            .set(running)
+            .map_err(|_| StartError::AlreadyStarted)
     }
 
     /// Answers a peer's [`ControlNetwork::call`]. `from` is the peer as it proved itself.
@@ -141,7 +150,9 @@ impl RaftNode {
     /// other node has been elected since (but for clocks that run very differently). An atomic
     /// read.
     pub fn is_leader(&self) -> bool {
-        self.published.leadership.holds(self.environment.boot_time())
+        self.published
+            .leadership
+            .holds(self.environment.boot_time())
     }
 
     /// The index that a state must have reached to contain everything that was committed before

@@ -86,7 +86,13 @@ pub(super) async fn open(
         LogStore::open(environment, Arc::clone(&data_dir), &snapshots, log_options)
             .await
             .map_err(DataDirError::from)?;
-    Ok(Opened { options, raft_id: data_dir.raft_id(), log, log_end, snapshots })
+    Ok(Opened {
+        options,
+        raft_id: data_dir.raft_id(),
+        log,
+        log_end,
+        snapshots,
+    })
 }
 
 pub(super) async fn start(
@@ -95,7 +101,13 @@ pub(super) async fn start(
     published: Arc<Published>,
     network: Arc<dyn ControlNetwork>,
 ) -> Result<(Running, mpsc::Receiver<ClusterEvent>), StartError> {
-    let Opened { options, raft_id, mut log, log_end, snapshots } = opened;
+    let Opened {
+        options,
+        raft_id,
+        mut log,
+        log_end,
+        snapshots,
+    } = opened;
     let executor = environment.executor("consensus");
     let log_reader = log.get_log_reader().await;
     let peers = Peers::new(raft_id.get(), Arc::clone(&network));
@@ -132,19 +144,38 @@ pub(super) async fn start(
         rounds,
     ));
     let (events, receiver) = mpsc::channel(event_feed::EVENTS_MAX);
-    let mut tasks = Tasks { executor: &executor, environment, handles: Vec::new() };
+    let mut tasks = Tasks {
+        executor: &executor,
+        environment,
+        handles: Vec::new(),
+    };
     tasks.spawn("consensus-rounds", rounds_task);
-    tasks.run("consensus-status", &shared, |it| async move { follow::follow_engine(&it).await });
+    tasks.run("consensus-status", &shared, |it| async move {
+        follow::follow_engine(&it).await
+    });
     tasks.run("consensus-membership", &shared, |it| async move {
         follow::follow_membership(&it).await;
     });
-    tasks.run("consensus-events", &shared, |it| async move { event_feed::run(&it, events).await });
-    tasks.run("consensus-founding", &shared, |it| async move { founding::run(&it).await });
-    tasks.run("consensus-leader", &shared, |it| async move { leader::run(&it).await });
-    tasks.run("consensus-member", &shared, |it| async move { member::run(&it).await });
+    tasks.run("consensus-events", &shared, |it| async move {
+        event_feed::run(&it, events).await
+    });
+    tasks.run("consensus-founding", &shared, |it| async move {
+        founding::run(&it).await
+    });
+    tasks.run("consensus-leader", &shared, |it| async move {
+        leader::run(&it).await
+    });
+    tasks.run("consensus-member", &shared, |it| async move {
+        member::run(&it).await
+    });
     let tasks = Mutex::new(tasks.handles);
-    let running =
-        Running { shared, log: log_reader, log_end: Mutex::new(Some(log_end)), tasks, _executor: executor };
+    let running = Running {
+        shared,
+        log: log_reader,
+        log_end: Mutex::new(Some(log_end)),
+        tasks,
+        _executor: executor,
+    };
     Ok((running, receiver))
 }
 
@@ -166,6 +197,7 @@ impl Tasks<'_> {
 
     fn spawn(&mut self, name: &'static str, task: impl Future<Output = ()> + Send + 'static) {
         let seed = self.environment.random_u64();
-        self.handles.push(self.executor.spawn(name, seeded(seed, task)).abort_handle());
+        self.handles
+            .push(self.executor.spawn(name, seeded(seed, task)).abort_handle());
     }
 }

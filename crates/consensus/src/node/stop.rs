@@ -34,7 +34,9 @@ impl RaftNode {
     ///
     /// Not safe: some of these steps may not have been taken.
     pub async fn stop(&self) {
-        let Some(running) = self.running.get() else { return };
+        let Some(running) = self.running.get() else {
+            return;
+        };
         // From here on nothing renews, joins, founds or declares anybody dead.
         for task in lock(&running.tasks).drain(..) {
             task.abort();
@@ -46,7 +48,10 @@ impl RaftNode {
 
 async fn leave(shared: &Shared) {
     let state = shared.state();
-    let own = shared.own_row(&state).filter(|row| row.is_alive()).map(|row| row.incarnation);
+    let own = shared
+        .own_row(&state)
+        .filter(|row| row.is_alive())
+        .map(|row| row.incarnation);
     shared.published.lease.belongs_to(None);
     shared.published.leadership.set(None);
     if leader::leads(shared) {
@@ -54,7 +59,10 @@ async fn leave(shared: &Shared) {
         let _ = timeout(HANDOVER, hand_over(shared)).await;
     }
     if let Some(incarnation) = own {
-        let leave = Command::Leave { node: shared.options.node.clone(), incarnation };
+        let leave = Command::Leave {
+            node: shared.options.node.clone(),
+            incarnation,
+        };
         if let Err(error) = propose(shared, &leave, LEAVE).await {
             tracing::info!(node = %shared.options.node, %error, "stopped without a farewell");
         }
@@ -65,8 +73,16 @@ async fn leave(shared: &Shared) {
 async fn hand_over(shared: &Shared) {
     let mut metrics = shared.engine.metrics();
     let own = shared.raft_id.get();
-    let Some(successor) = successor(shared, &engine::metrics(&shared.engine)) else { return };
-    if shared.engine.trigger().transfer_leader(successor.get()).await.is_err() {
+    let Some(successor) = successor(shared, &engine::metrics(&shared.engine)) else {
+        return;
+    };
+    if shared
+        .engine
+        .trigger()
+        .transfer_leader(successor.get())
+        .await
+        .is_err()
+    {
         return;
     }
     loop {
@@ -87,7 +103,10 @@ fn successor(shared: &Shared, report: &Metrics) -> Option<RaftId> {
         .voter_ids()
         .filter(|voter| *voter != shared.raft_id.get())
         .filter(|voter| {
-            state.members.values().any(|row| row.raft_id.get() == *voter && row.is_alive())
+            state
+                .members
+                .values()
+                .any(|row| row.raft_id.get() == *voter && row.is_alive())
         })
         .filter_map(|voter| {
             let behind = last.saturating_sub((*replication.get(&voter)?)?.index);

@@ -10,7 +10,12 @@ use crate::proposer;
 /// Proposes a command as this node's own tasks do.
 pub async fn propose(node: &RaftNode, command: &Command, deadline: Duration) -> Option<Outcome> {
     let running = node.running.get()?;
-    seeded(node.seed, proposer::propose(&running.shared, command, deadline)).await.ok()
+    seeded(
+        node.seed,
+        proposer::propose(&running.shared, command, deadline),
+    )
+    .await
+    .ok()
 }
 
 /// Writes a snapshot of everything applied, and removes the entries before it from the log.
@@ -21,15 +26,22 @@ pub async fn compact(node: &RaftNode) -> Option<()> {
     engine.trigger().snapshot().await.ok()?;
     let wait = engine.wait(Some(Duration::from_secs(5)));
     wait.metrics(
-        |report| report.snapshot.is_some_and(|snapshot| snapshot.index >= upto),
+        |report| {
+            report
+                .snapshot
+                .is_some_and(|snapshot| snapshot.index >= upto)
+        },
         "a snapshot",
     )
     .await
     .ok()?;
     engine.trigger().purge_log(upto).await.ok()?;
     let wait = engine.wait(Some(Duration::from_secs(5)));
-    wait.metrics(|report| report.purged.is_some_and(|purged| purged.index >= upto), "a purge")
-        .await
-        .ok()?;
+    wait.metrics(
+        |report| report.purged.is_some_and(|purged| purged.index >= upto),
+        "a purge",
+    )
+    .await
+    .ok()?;
     Some(())
 }

@@ -162,6 +162,8 @@ impl RequestKind {
     }
 
     pub(crate) fn from_bytes(bytes: Bytes) -> Result<RequestKind, WireError> {
-        super::decode_bytes::<Request>(bytes)?.kind.ok_or(WireError::Field("request kind"))
+        super::decode_bytes::<Request>(bytes)?
+            .kind
+            .ok_or(WireError::Field("request kind"))
     }
 }

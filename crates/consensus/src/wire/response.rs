@@ -182,7 +182,11 @@ impl Refused {
             RefusalCode::NotLeader => 3,
             RefusalCode::Stopped => 4,
         };
-        Refused { code, text: text.into(), leader: None }
+        Refused {
+            code,
+            text: text.into(),
+            leader: None,
+        }
     }
 
     pub(crate) fn not_leader(leader: Option<NodeId>) -> Refused {
@@ -198,13 +202,17 @@ impl ResponseKind {
     }
 
     pub(crate) fn from_bytes(bytes: Bytes) -> Result<ResponseKind, WireError> {
-        super::decode_bytes::<Response>(bytes)?.kind.ok_or(WireError::Field("response kind"))
+        super::decode_bytes::<Response>(bytes)?
+            .kind
+            .ok_or(WireError::Field("response kind"))
     }
 }
 
 impl From<&Outcome> for Proposed {
     fn from(outcome: &Outcome) -> Self {
-        Proposed { outcome: Some(outcome.into()) }
+        Proposed {
+            outcome: Some(outcome.into()),
+        }
     }
 }
 
@@ -232,9 +240,7 @@ impl TryFrom<OutcomeRecord> for Outcome {
             OutcomeRecord::Changed(_) => Outcome::Changed,
             OutcomeRecord::Joined(joined) => Outcome::Joined(Membership {
                 incarnation: Incarnation::new(joined.incarnation),
-                slot: Slot::new(
-                    u16::try_from(joined.slot).map_err(|_| WireError::Field("slot"))?,
-                ),
+                slot: Slot::new(u16::try_from(joined.slot).map_err(|_| WireError::Field("slot"))?),
                 boot: Boot::new(joined.boot).ok_or(WireError::Field("boot"))?,
             }),
             OutcomeRecord::JoinRefused(refused) => Outcome::JoinRefused(refused.try_into()?),
@@ -262,8 +268,12 @@ impl TryFrom<JoinRefusedRecord> for JoinRefusal {
     fn try_from(record: JoinRefusedRecord) -> Result<Self, WireError> {
         Ok(match (record.code, record.detail) {
             (1, _) => JoinRefusal::NotFounded,
-            (2, Some(holder)) => JoinRefusal::Duplicate { holder: RaftId::new(holder) },
-            (3, current) => JoinRefusal::Stale { current: current.map(Incarnation::new) },
+            (2, Some(holder)) => JoinRefusal::Duplicate {
+                holder: RaftId::new(holder),
+            },
+            (3, current) => JoinRefusal::Stale {
+                current: current.map(Incarnation::new),
+            },
             (4, _) => JoinRefusal::Left,
             (5, _) => JoinRefusal::NoSlot,
             (6, _) => JoinRefusal::AddressTooLong,

@@ -19,9 +19,14 @@ use tokio::time::{Instant, sleep};
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// How long a healed cluster may take until everybody is a member again.
+const SETTLE: Duration = Duration::from_secs(20);
+
 pub struct TestCluster {
     pub network: Arc<TestNetwork>,
     pub machines: BTreeMap<NodeId, Machine>,
+    /// By how many millionths a node's boot clock runs too fast.
+    pub drift: BTreeMap<NodeId, i32>,
     seed: u64,
 }
 
@@ -44,7 +49,12 @@ pub fn names(list: &[&str]) -> Vec<NodeId> {
 
 impl TestCluster {
     pub fn new(seed: u64) -> TestCluster {
-        TestCluster { network: TestNetwork::new(), machines: BTreeMap::new(), seed }
+        TestCluster {
+            network: TestNetwork::new(),
+            machines: BTreeMap::new(),
+            drift: BTreeMap::new(),
+            seed,
+        }
     }
 
     /// Nodes of these names, each with the same list, started.
@@ -63,11 +73,20 @@ impl TestCluster {
             let seed = seed.wrapping_mul(1_000).wrapping_add(count);
             let disk = SimulatedDisk::new(seed);
             let environment = Environment::simulated(seed, disk.clone());
-            Machine { disk, environment, node: None, starts: 0, seed }
+            Machine {
+                disk,
+                environment,
+                node: None,
+                starts: 0,
+                seed,
+            }
         });
         machine.starts += 1;
-        machine.environment =
-            Environment::simulated(machine.seed.wrapping_add(machine.starts << 32), machine.disk.clone());
+        machine.environment = Environment::simulated_with_drift(
+            machine.seed.wrapping_add(machine.starts << 32),
+            machine.disk.clone(),
+            self.drift.get(&name(node)).copied().unwrap_or(0),
+        );
         let session = u128::from(machine.environment.random_u64());
         RaftOptions {
             cluster: "test".to_owned(),
@@ -91,10 +110,15 @@ impl TestCluster {
 
     pub async fn start_with(&mut self, options: RaftOptions) -> Result<Arc<RaftNode>, OpenError> {
         let node = options.node.clone();
-        let machine = self.machines.get_mut(&node).expect("options() was called for it");
+        let machine = self
+            .machines
+            .get_mut(&node)
+            .expect("options() was called for it");
         let raft = Arc::new(RaftNode::open(options, machine.environment.clone()).await?);
         self.network.register(&node, &raft);
-        raft.start(self.network.endpoint(&node)).await.expect("consensus starts");
+        raft.start(self.network.endpoint(&node))
+            .await
+            .expect("consensus starts");
         machine.node = Some(Arc::clone(&raft));
         Ok(raft)
     }
@@ -117,40 +141,66 @@ impl TestCluster {
     }
 
     pub fn node(&self, node: &str) -> Arc<RaftNode> {
-        self.machines[&name(node)].node.clone().expect("the node runs")
+        self.machines[&name(node)]
+            .node
+            .clone()
+            .expect("the node runs")
     }
 
     pub fn running(&self) -> impl Iterator<Item = (&NodeId, &Arc<RaftNode>)> {
-        self.machines.iter().filter_map(|(name, machine)| Some((name, machine.node.as_ref()?)))
+        self.machines
+            .iter()
+            .filter_map(|(name, machine)| Some((name, machine.node.as_ref()?)))
     }
 
     /// Who says of itself, by its lease, that it leads.
     pub fn leaders(&self) -> Vec<NodeId> {
-        self.running().filter(|(_, node)| node.is_leader()).map(|(name, _)| name.clone()).collect()
+        self.running()
+            .filter(|(_, node)| node.is_leader())
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     pub async fn leader(&self) -> NodeId {
-        self.until("a leader", Duration::from_secs(10), || self.leaders().len() == 1).await;
+        self.until("a leader", Duration::from_secs(10), || {
+            self.leaders().len() == 1
+        })
+        .await;
         self.leaders().remove(0)
     }
 
     /// Waits until every running node holds its lease and agrees with the others.
     pub async fn settled(&self) {
-        self.until("every node a member", Duration::from_secs(20), || {
-            self.running().all(|(name, node)| {
-                let machine = &self.machines[name];
-                node.lease().holds(machine.environment.boot_time())
-                    && self.running().all(|(other, _)| state(node).alive(other).is_some())
-            })
+        self.until("every node a member", SETTLE, || self.is_settled())
+            .await;
+    }
+
+    /// Like `settled`, for those who expect that it may not come to that.
+    pub async fn settles(&self) -> bool {
+        let start = Instant::now();
+        while !self.is_settled() && start.elapsed() < SETTLE {
+            sleep(LOOK).await;
+        }
+        self.is_settled()
+    }
+
+    fn is_settled(&self) -> bool {
+        self.running().all(|(name, node)| {
+            let machine = &self.machines[name];
+            node.lease().holds(machine.environment.boot_time())
+                && role(node) != Role::Stopped
+                && self
+                    .running()
+                    .all(|(other, _)| state(node).alive(other).is_some())
         })
-        .await;
     }
 
     pub fn holds_lease(&self, node: &str) -> bool {
         let machine = &self.machines[&name(node)];
-        machine.node.as_ref().is_some_and(|raft| {
-            raft.lease().holds(machine.environment.boot_time())
-        })
+        machine
+            .node
+            .as_ref()
+            .is_some_and(|raft| raft.lease().holds(machine.environment.boot_time()))
     }
 
     /// Waits for a condition; how long it took.

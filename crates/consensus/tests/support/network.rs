@@ -35,8 +35,13 @@ struct Endpoint {
 
 impl TestNetwork {
     pub fn new() -> Arc<TestNetwork> {
-        let inner = Inner { delay: Duration::from_millis(1), ..Inner::default() };
-        Arc::new(TestNetwork { inner: Mutex::new(inner) })
+        let inner = Inner {
+            delay: Duration::from_millis(1),
+            ..Inner::default()
+        };
+        Arc::new(TestNetwork {
+            inner: Mutex::new(inner),
+        })
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Inner> {
@@ -44,7 +49,10 @@ impl TestNetwork {
     }
 
     pub fn endpoint(self: &Arc<Self>, from: &NodeId) -> Arc<dyn ControlNetwork> {
-        Arc::new(Endpoint { from: from.clone(), network: Arc::clone(self) })
+        Arc::new(Endpoint {
+            from: from.clone(),
+            network: Arc::clone(self),
+        })
     }
 
     pub fn register(&self, name: &NodeId, node: &Arc<RaftNode>) {
@@ -107,7 +115,11 @@ impl ControlNetwork for Endpoint {
         request: Bytes,
         deadline: Duration,
     ) -> Result<Bytes, CallError> {
-        assert!(request.len() <= CALL_BYTES_MAX, "a request of {} bytes", request.len());
+        assert!(
+            request.len() <= CALL_BYTES_MAX,
+            "a request of {} bytes",
+            request.len()
+        );
         {
             let mut inner = self.network.lock();
             inner.calls += 1;
@@ -123,6 +135,8 @@ impl ControlNetwork for Endpoint {
                 sleep(RESEND).await;
             }
         };
-        timeout(deadline, answer).await.map_err(|_| CallError::Deadline)
+        timeout(deadline, answer)
+            .await
+            .map_err(|_| CallError::Deadline)
     }
 }
