@@ -1,0 +1,53 @@
+use std::sync::{Arc, Mutex, PoisonError};
+
+use raftwire_transport::ChannelSecurity;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use crate::{AcceptUpgradedError, PeerRequest, WsClusterTransport};
+
+/// Hands streams that the application's own web server has upgraded to the transport.
+///
+/// It exists before the transport does: the application gets it from
+/// [`WsClusterTransportFactory::acceptor`](crate::WsClusterTransportFactory::acceptor), builds its
+/// web server around it, and passes the factory on. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct WsAcceptor {
+    /// The transport that the factory made last.
+    transport: Arc<Mutex<Option<WsClusterTransport>>>,
+}
+
+impl WsAcceptor {
+    pub(crate) fn set(&self, transport: WsClusterTransport) {
+        *self.slot() = Some(transport);
+    }
+
+    fn slot(&self) -> std::sync::MutexGuard<'_, Option<WsClusterTransport>> {
+        self.transport
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a stream over as the server's end of a WebSocket connection; the response to the
+    /// upgrade request ([`upgrade_response`](crate::upgrade_response)) has been sent. The
+    /// connection's task runs on the runtime of the caller.
+    ///
+    /// `security` is what the application knows about the way to the peer; a stream that a proxy
+    /// on this machine passed on is [`ChannelSecurity::Untrusted`].
+    ///
+    /// # Errors
+    ///
+    /// See [`AcceptUpgradedError`]; the stream is closed then.
+    pub fn accept_upgraded<IO>(
+        &self,
+        io: IO,
+        request: PeerRequest,
+        security: ChannelSecurity,
+    ) -> Result<(), AcceptUpgradedError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let transport = self.slot().clone();
+        let transport = transport.ok_or(AcceptUpgradedError::NotRunning)?;
+        transport.accept_upgraded(io, request, security)
+    }
+}

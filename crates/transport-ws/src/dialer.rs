@@ -1,0 +1,197 @@
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use http::Uri;
+use raftwire_protocol::{Endpoint, Lane, NodeId};
+use raftwire_transport::Initiator;
+
+use crate::PeerRequest;
+use crate::back_off::BackOff;
+use crate::channel_task::{ChannelEnd, NewChannel, run, security_of};
+use crate::context::Context;
+use crate::socket::{ClientError, Socket};
+use crate::watched_io::WatchedIo;
+
+/// A channel that lived for as long was a success, and the next pause is a short one again.
+const STEADY_AFTER: Duration = Duration::from_secs(5);
+
+/// Keeps one lane to one peer connected: dials, runs the channel, and dials again, for ever.
+pub(crate) struct Dialer {
+    context: Context,
+    peer: NodeId,
+    endpoint: Endpoint,
+    lane: Lane,
+    back_off: BackOff,
+    /// What was logged last, so that it is logged once.
+    outlook: Outlook,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outlook {
+    Unknown,
+    Good,
+    Bad,
+}
+
+impl Dialer {
+    pub(crate) fn new(context: Context, peer: NodeId, endpoint: Endpoint, lane: Lane) -> Self {
+        let options = context.options();
+        let back_off = BackOff::new(options.back_off_min, options.back_off_max);
+        Self {
+            context,
+            peer,
+            endpoint,
+            lane,
+            back_off,
+            outlook: Outlook::Unknown,
+        }
+    }
+
+    /// Runs until the transport stops.
+    pub(crate) async fn run(mut self) {
+        let context = self.context.clone();
+        loop {
+            let dialled = tokio::select! {
+                biased;
+                () = context.ends() => return,
+                dialled = self.dial_when_wanted() => dialled,
+            };
+            match dialled {
+                Ok(channel) => {
+                    // It sees for itself when the transport stops, and closes in words.
+                    let end = run(&context, channel).await;
+                    self.judge(&end);
+                }
+                Err(error) => {
+                    self.back_off.failed();
+                    self.log_failure(&error, error.advice());
+                }
+            }
+            let pause = self.back_off.pause(context.environment());
+            tokio::select! {
+                biased;
+                () = context.ends() => return,
+                () = tokio::time::sleep(pause) => {}
+            }
+        }
+    }
+
+    async fn dial_when_wanted(&self) -> Result<NewChannel, DialError> {
+        self.context.until_wanted(&self.peer, self.lane).await;
+        let dial_timeout = self.context.options().dial_timeout;
+        match tokio::time::timeout(dial_timeout, self.dial()).await {
+            Ok(dialled) => dialled,
+            Err(_) => Err(DialError::Timeout(dial_timeout)),
+        }
+    }
+
+    async fn dial(&self) -> Result<NewChannel, DialError> {
+        let Endpoint { host, port, .. } = &self.endpoint;
+        let environment = self.context.environment();
+        let io = environment.connect(host, *port).await;
+        let io = io.map_err(DialError::Connect)?;
+        let security = security_of(&io);
+        let io = WatchedIo::new(Box::new(io), environment.clone());
+        let progress = io.progress();
+        let uri = self.url().parse::<Uri>();
+        let uri = uri.map_err(|error| DialError::Upgrade(error.to_string()))?;
+        let socket = Socket::client(io, uri, self.lane).await?;
+        Ok(NewChannel {
+            socket,
+            progress,
+            peer: self.peer.clone(),
+            lane: self.lane,
+            initiator: Initiator::Local,
+            security,
+            place: None,
+        })
+    }
+
+    fn url(&self) -> String {
+        let request = PeerRequest {
+            node: self.context.shared.node.clone(),
+            lane: self.lane,
+        };
+        let path = &self.context.options().channel_name;
+        format!("{}{path}?{}", self.endpoint, request.to_query())
+    }
+
+    /// Learns from the end of a channel that this end opened.
+    fn judge(&mut self, end: &ChannelEnd) {
+        let registry = self.context.shared.registry();
+        let superseded = registry.has_adopted(&self.peer, self.lane);
+        drop(registry);
+        if superseded {
+            // Both dialled, and the other one was kept: nothing is wrong.
+            self.back_off.reset();
+            return;
+        }
+        if end.adopted {
+            self.outlook = Outlook::Good;
+        }
+        if end.adopted && end.lived >= STEADY_AFTER {
+            self.back_off.reset();
+            return;
+        }
+        self.back_off.failed();
+        if !end.adopted {
+            let advice = "the other node's log may say why";
+            self.log_failure(&format_args!("no hello: {}", end.reason), advice);
+        }
+    }
+
+    fn log_failure(&mut self, error: &dyn fmt::Display, advice: &str) {
+        let (peer, lane, url) = (&self.peer, self.lane, self.url());
+        if self.outlook == Outlook::Bad {
+            tracing::debug!(%peer, %lane, url, %error, "still no cluster channel");
+            return;
+        }
+        tracing::warn!(
+            %peer, %lane, url, %error,
+            "no cluster channel, and none until it works is tried for: {advice}"
+        );
+        self.outlook = Outlook::Bad;
+    }
+}
+
+/// Why dialling failed.
+#[derive(Debug, thiserror::Error)]
+enum DialError {
+    #[error("cannot connect: {0}")]
+    Connect(io::Error),
+    #[error("no answer within {0:?}")]
+    Timeout(Duration),
+    #[error("the peer {0}")]
+    Refused(String),
+    #[error("no WebSocket connection: {0}")]
+    Upgrade(String),
+    #[error("the peer answered 404: {0}")]
+    WrongPath(String),
+}
+
+impl From<ClientError> for DialError {
+    fn from(error: ClientError) -> Self {
+        match error {
+            ClientError::Refused { status: 404, text } => Self::WrongPath(text),
+            ClientError::Refused { .. } => Self::Refused(error.to_string()),
+            ClientError::Failed(text) => Self::Upgrade(text),
+        }
+    }
+}
+
+impl DialError {
+    /// What a person can do about it.
+    fn advice(&self) -> &'static str {
+        match self {
+            Self::Connect(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                "is the node running, and are host and port right?"
+            }
+            Self::Connect(_) => "can this machine resolve and reach the host?",
+            Self::Timeout(_) => "is the host up, and is no firewall in between?",
+            Self::Refused(_) => "the answer says what is wrong",
+            Self::WrongPath(_) => "is channel_name the same on both nodes?",
+            Self::Upgrade(_) => "is it a node of this cluster that listens there?",
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The transport over turmoil's TCP, with cuts: time is simulated, so that how long things take
+//! can be said exactly.
+#![allow(clippy::unwrap_used)] // also in what tests share
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use common::{PORT, WsHarness, node};
+use raftwire_environment::{Environment, SimulatedDisk};
+use raftwire_protocol::{Endpoint, Lane, NodeAddress, Scheme};
+use raftwire_transport::{ClusterTransport, TransportEvent, TransportSetup, conformance};
+use raftwire_transport_ws::{WsClusterTransport, WsOptions};
+
+fn simulation(seconds: u64) -> turmoil::Sim<'static> {
+    turmoil::Builder::new()
+        .simulation_duration(Duration::from_secs(seconds))
+        .tcp_capacity(1_024)
+        .rng_seed(1)
+        .build()
+}
+
+fn environment() -> Environment {
+    Environment::simulated(1, SimulatedDisk::new(1))
+}
+
+#[test]
+fn conformance_suite_passes_over_simulated_sockets() {
+    let mut simulation = simulation(3_600);
+    simulation.client("host", async {
+        conformance::run_all(&WsHarness::simulated(environment())).await;
+        conformance::run_all_strangers(&WsHarness::simulated(environment())).await;
+        Ok(())
+    });
+    simulation.run().unwrap();
+}
+
+/// What happened at a node: when, and what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Note {
+    Up(Lane),
+    Down(Lane, String),
+}
+
+type Notes = Arc<Mutex<Vec<(Duration, Note)>>>;
+
+/// A node that adopts whatever comes up and notes what happens.
+fn host(simulation: &mut turmoil::Sim<'_>, id: &'static str, peer: &'static str) -> Notes {
+    let notes = Notes::default();
+    let its_notes = Arc::clone(&notes);
+    simulation.host(id, move || {
+        let notes = Arc::clone(&its_notes);
+        async move {
+            let setup = TransportSetup {
+                environment: environment(),
+                cluster: "test".to_owned(),
+                node: node(id),
+                peers: vec![NodeAddress {
+                    node: node(peer),
+                    endpoint: Some(Endpoint::new(Scheme::Ws, peer, PORT)?),
+                }],
+            };
+            let options = WsOptions {
+                listen: Some(("0.0.0.0".to_owned(), PORT)),
+                ..WsOptions::default()
+            };
+            let transport = WsClusterTransport::new(setup, options)?;
+            let mut events = transport.start().await?;
+            while let Some(event) = events.recv().await {
+                let note = match event {
+                    TransportEvent::PeerUp { channel, .. } => {
+                        // As the hello would: of two that both dialled, what "a" dialled is kept,
+                        // and here only "a" dials.
+                        transport.adopt(&channel);
+                        Note::Up(channel.lane)
+                    }
+                    TransportEvent::PeerDown { channel, reason } => {
+                        Note::Down(channel.lane, reason)
+                    }
+                    TransportEvent::Received { .. } => continue,
+                };
+                let at = turmoil::sim_elapsed().unwrap_or_default();
+                notes.lock().unwrap().push((at, note));
+            }
+            Ok(())
+        }
+    });
+    notes
+}
+
+fn run_for(simulation: &mut turmoil::Sim<'_>, duration: Duration) {
+    let until = simulation.elapsed() + duration;
+    while simulation.elapsed() < until {
+        simulation.step().unwrap();
+    }
+}
+
+fn is_up(notes: &Notes) -> bool {
+    let notes = notes.lock().unwrap();
+    Lane::ALL.into_iter().all(|lane| {
+        let of_lane = notes.iter().rev().find(|(_, note)| match note {
+            Note::Up(of) | Note::Down(of, _) => *of == lane,
+        });
+        matches!(of_lane, Some((_, Note::Up(_))))
+    })
+}
+
+#[test]
+fn half_open_connection_is_detected_within_three_intervals_and_dialled_again_when_healed() {
+    let mut simulation = simulation(600);
+    let at_a = host(&mut simulation, "a", "b");
+    let at_b = host(&mut simulation, "b", "nobody");
+    run_for(&mut simulation, Duration::from_secs(10));
+    assert!(is_up(&at_a) && is_up(&at_b), "{at_a:?} {at_b:?}");
+    at_a.lock().unwrap().clear();
+    at_b.lock().unwrap().clear();
+
+    for _ in 0..3 {
+        let cut = simulation.elapsed();
+        simulation.partition("a", "b");
+        run_for(&mut simulation, Duration::from_secs(20));
+        for notes in [&at_a, &at_b] {
+            let mut notes = notes.lock().unwrap();
+            let [(first, down), (second, _)] = &notes[..] else {
+                panic!("{notes:?}");
+            };
+            assert!(
+                matches!(down, Note::Down(_, reason) if reason == "not a byte came for 3s"),
+                "{notes:?}"
+            );
+            // Bytes that were on the way at the cut may still come, for 100 ms in this network.
+            let limit = cut + Duration::from_millis(3_100);
+            assert!(
+                *first <= limit && *second <= limit,
+                "cut at {cut:?}: {notes:?}"
+            );
+            notes.clear();
+        }
+
+        simulation.repair("a", "b");
+        // The longest pause, a dial, and the way there and back.
+        run_for(&mut simulation, Duration::from_secs(10));
+        assert!(is_up(&at_a) && is_up(&at_b), "{at_a:?} {at_b:?}");
+        at_a.lock().unwrap().clear();
+        at_b.lock().unwrap().clear();
+    }
+}
+
+#[test]
+fn black_holed_peer_delays_no_other() {
+    let mut simulation = simulation(600);
+    let at_b = host(&mut simulation, "b", "nobody");
+    let _at_c = host(&mut simulation, "c", "nobody");
+    simulation.client("a", async move {
+        let peer = |id: &str| NodeAddress {
+            node: node(id),
+            endpoint: Some(Endpoint::new(Scheme::Ws, id, PORT).unwrap()),
+        };
+        turmoil::partition("a", "c");
+        let setup = TransportSetup {
+            environment: environment(),
+            cluster: "test".to_owned(),
+            node: node("a"),
+            peers: vec![peer("c"), peer("b")],
+        };
+        let transport = WsClusterTransport::new(setup, WsOptions::default())?;
+        let begun = turmoil::elapsed();
+        let mut events = transport.start().await?;
+        for _ in Lane::ALL {
+            let event = events.recv().await;
+            assert!(
+                matches!(&event, Some(TransportEvent::PeerUp { channel, .. })
+                    if channel.peer == node("b")),
+                "{event:?}"
+            );
+        }
+        let took = turmoil::elapsed() - begun;
+        assert!(took < Duration::from_secs(1), "{took:?}");
+        transport.stop().await;
+        Ok(())
+    });
+    simulation.run().unwrap();
+    assert!(!at_b.lock().unwrap().is_empty());
+}
