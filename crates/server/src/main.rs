@@ -1,3 +1,7 @@
-//! The `raftwire` binary.
+//! The `raftwire` binary: everything it does is in the library beside it.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    raftwire_server::cli::main()
+}

@@ -1,0 +1,108 @@
+//! What can be asked for.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::ServeFlags;
+use crate::demo::DemoOptions;
+
+/// A WebSocket cluster: from any node to any client, and a true word of what became of it.
+#[derive(Debug, Parser)]
+#[command(name = "raftwire", version, max_term_width = 100)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a node.
+    ///
+    /// Everything can be set in a TOML file, by an environment variable, or by a flag, each
+    /// stronger than the one before. `http.token` is the key `token` in the table `[http]`, the
+    /// variable RAFTWIRE_HTTP_TOKEN. `secret` and `http.token` are taken from the first two only.
+    Serve(Box<ServeArguments>),
+    /// Watch a cluster at work: three nodes, hundreds of clients, and the leader killed.
+    Demo(DemoArguments),
+    /// Ask a node for the state of its cluster.
+    Status(StatusArguments),
+    /// Send text to a connection.
+    ///
+    /// Exits with 0 when it was delivered, with 1 when it was not, and with 3 when nobody knows.
+    Send(SendArguments),
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ServeArguments {
+    /// The TOML file; none is looked for where none is named.
+    #[arg(long, short, env = "RAFTWIRE_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Stop when standard input, a pipe, ends.
+    #[arg(long, hide = true)]
+    pub(super) exit_with_stdin: bool,
+    #[command(flatten)]
+    pub(super) flags: ServeFlags,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct DemoArguments {
+    /// Keep the cluster running afterwards, with the addresses to try, until Ctrl-C.
+    #[arg(long)]
+    stay: bool,
+    /// How many clients.
+    #[arg(long, value_name = "COUNT", default_value_t = 300, value_parser = clap::value_parser!(u32).range(6..=5_000))]
+    clients: u32,
+}
+
+impl DemoArguments {
+    pub(super) fn options(&self) -> DemoOptions {
+        DemoOptions {
+            stay: self.stay,
+            clients: self.clients as usize,
+        }
+    }
+}
+
+/// Which node is asked.
+#[derive(Args, Debug)]
+pub(super) struct NodeArguments {
+    /// The node to ask.
+    #[arg(long, env = "RAFTWIRE_URL", default_value = "http://127.0.0.1:5000")]
+    pub(super) url: String,
+    /// The token of its API. Better set by the variable: every user of the machine can read
+    /// arguments.
+    #[arg(long, env = "RAFTWIRE_HTTP_TOKEN", hide_env_values = true)]
+    pub(super) token: Option<String>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct StatusArguments {
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+    /// Print the node's answer as it is.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct SendArguments {
+    /// The connection's id, as in its welcome: ~ and 22 characters.
+    pub(super) connection: String,
+    /// What to send.
+    pub(super) text: String,
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+}

@@ -1,0 +1,111 @@
+//! The command line.
+
+mod arguments;
+mod output;
+mod send;
+mod serve;
+mod status;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+use raftwire_environment::Environment;
+
+use arguments::{Arguments, Command};
+pub(crate) use output::{Output, Style};
+
+/// It did what it was asked to.
+const SUCCESS: u8 = 0;
+/// It did not, and says why.
+const FAILURE: u8 = 1;
+/// It was asked for something that cannot be: the arguments or the configuration are wrong.
+const USAGE: u8 = 2;
+/// Nobody knows whether it did: `raftwire send` with an outcome that is unknown.
+const UNKNOWN: u8 = 3;
+
+/// A command that did not succeed.
+#[derive(Debug)]
+struct Failure {
+    /// For standard error; empty where everything has been said.
+    message: String,
+    code: u8,
+}
+
+impl Failure {
+    fn new(error: impl ToString) -> Failure {
+        Failure {
+            message: error.to_string(),
+            code: FAILURE,
+        }
+    }
+
+    fn usage(error: impl ToString) -> Failure {
+        Failure {
+            message: error.to_string(),
+            code: USAGE,
+        }
+    }
+
+    fn silent(code: u8) -> Failure {
+        Failure {
+            message: String::new(),
+            code,
+        }
+    }
+}
+
+/// Does what the process's arguments say. Returns what the process exits with: 0 when it was
+/// done, 1 when it failed, 2 when arguments or configuration are wrong, 3 when the outcome of a
+/// message is unknown.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors.
+            let is_asked_for = matches!(
+                error.kind(),
+                ErrorKind::DisplayHelp | ErrorKind::DisplayVersion
+            );
+            // Nowhere to print to: nothing else to do either.
+            drop(error.print());
+            return ExitCode::from(if is_asked_for { SUCCESS } else { USAGE });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&Failure::new(format!("no runtime: {error}"))),
+    };
+    let done = runtime.block_on(run(arguments.command));
+    // Whatever has not ended within its own deadlines is not waited for.
+    runtime.shutdown_background();
+    match done {
+        Ok(()) => ExitCode::from(SUCCESS),
+        Err(failure) => fail(&failure),
+    }
+}
+
+async fn run(command: Command) -> Result<(), Failure> {
+    let environment = Environment::real();
+    match command {
+        Command::Serve(arguments) => serve::run(*arguments, environment).await,
+        Command::Demo(arguments) => {
+            let output = Output::stdout();
+            crate::demo::run(arguments.options(), environment, output)
+                .await
+                .map_err(Failure::new)
+        }
+        Command::Status(arguments) => status::run(arguments, environment).await,
+        Command::Send(arguments) => send::run(arguments, environment).await,
+    }
+}
+
+fn fail(failure: &Failure) -> ExitCode {
+    if !failure.message.is_empty() {
+        Output::stderr().line(&format!("raftwire: {}", failure.message));
+    }
+    ExitCode::from(failure.code)
+}

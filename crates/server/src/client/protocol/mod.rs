@@ -1,0 +1,17 @@
+//! `raftwire.v1`, as written down in `docs/protocol.md`: what a client and its node say.
+//!
+//! Text messages are JSON objects with a `type`. A payload of bytes travels in a binary message
+//! behind the header of [`binary`].
+
+pub mod binary;
+mod from_client;
+mod to_client;
+
+pub use from_client::{FromClient, Malformed, SendRequest};
+pub use to_client::{ErrorCode, Outcome, ToClient};
+
+/// The name in `Sec-WebSocket-Protocol`.
+pub const SUBPROTOCOL: &str = "raftwire.v1";
+
+/// The largest request id: JavaScript's numbers are exact up to here.
+pub const REQUEST_ID_MAX: u64 = (1 << 53) - 1;

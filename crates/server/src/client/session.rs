@@ -1,0 +1,327 @@
+//! The one task that a client's connection has.
+
+use std::future::poll_fn;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use raftwire::{ClusterRouter, Outbox, OutboxClosed, RouteOptions};
+use raftwire_environment::Environment;
+use raftwire_protocol::{CloseCode, ConnectionId, Frame, NodeId};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::Instant;
+use tracing::{debug, trace};
+
+use super::protocol::{ErrorCode, FromClient, Malformed, Outcome, SendRequest, ToClient};
+use super::sends::Answered;
+use super::{Outgoing, Sends, Writer};
+use crate::config::ClientOptions;
+use crate::websocket_engine::{EngineError, Received, Traffic, WebSocket};
+
+/// How long the closing handshake may take; a client that does not answer is cut off.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Bytes that are read and thrown away while a connection closes, so that the close arrives.
+const CLOSE_DISCARDED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Messages that are read before what is buffered is flushed, however much more could be read.
+const RECEIVED_BETWEEN_FLUSHES_MAX: u32 = 64;
+
+/// What all sessions of a node share.
+#[derive(Debug)]
+pub(crate) struct SessionContext {
+    pub(crate) environment: Environment,
+    pub(crate) router: ClusterRouter,
+    pub(crate) node: NodeId,
+    pub(crate) options: ClientOptions,
+}
+
+/// One client: reads what it asks, writes what it is sent.
+#[derive(Debug)]
+pub(crate) struct Session<IO> {
+    context: Arc<SessionContext>,
+    connection: ConnectionId,
+    socket: WebSocket<IO>,
+    outbox: Outbox,
+    writer: Writer,
+    sends: Sends,
+    /// Frames of the outbox on their way into the writer; kept for its capacity.
+    batch: Vec<Frame>,
+    received_since_flush: u32,
+    vitals: Vitals,
+}
+
+/// What the last ping found.
+#[derive(Debug, Default)]
+struct Vitals {
+    traffic: Traffic,
+    silent_intervals: u32,
+    stuck_intervals: u32,
+}
+
+/// What can happen next.
+enum Step {
+    Received(Option<Result<Received, EngineError>>),
+    Flushed(Result<(), EngineError>),
+    Answered(Answered),
+}
+
+/// Why a session goes on no further.
+enum End {
+    /// The client is to be told.
+    Close(CloseCode),
+    /// Both sides have said their close.
+    Closed,
+    /// Nobody is there to be told.
+    Gone,
+}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
+    pub(crate) fn new(
+        context: Arc<SessionContext>,
+        connection: ConnectionId,
+        outbox: Outbox,
+        socket: WebSocket<IO>,
+    ) -> Session<IO> {
+        let sends = Sends::new(context.router.clone(), context.options.sends_in_flight_max);
+        Session {
+            context,
+            connection,
+            socket,
+            outbox,
+            writer: Writer::default(),
+            sends,
+            batch: Vec::new(),
+            received_since_flush: 0,
+            vitals: Vitals::default(),
+        }
+    }
+
+    /// Serves the client until one side ends it.
+    pub(crate) async fn run(mut self) {
+        self.welcome();
+        let end = self.serve().await;
+        match end {
+            End::Gone => trace!(connection = %self.connection, "client is gone"),
+            End::Closed => self.finish().await,
+            End::Close(code) => {
+                debug!(connection = %self.connection, %code, "closing a client");
+                self.writer.push(Outgoing::Close(code));
+                self.finish().await;
+            }
+        }
+    }
+
+    fn welcome(&mut self) {
+        let options = &self.context.options;
+        self.writer.say(&ToClient::Welcome {
+            connection: self.connection.to_string(),
+            node: self.context.node.to_string(),
+            resume: None,
+            may_send: options.allow_send,
+            message_bytes_max: options.message_bytes_max,
+            ping_interval_ms: options
+                .ping_interval
+                .as_millis()
+                .try_into()
+                .unwrap_or(u64::MAX),
+        });
+    }
+
+    async fn serve(&mut self) -> End {
+        let interval = self.context.options.ping_interval;
+        // Spread: ten thousand clients that came in one second are not pinged in one second.
+        let first = self
+            .context
+            .environment
+            .random_range(0..interval.as_millis() as u64);
+        let first = self.context.environment.now() + Duration::from_millis(first);
+        let timer = tokio::time::sleep_until(Instant::from_std(first));
+        tokio::pin!(timer);
+        loop {
+            let is_idle = self.writer.is_idle();
+            let ended = tokio::select! {
+                biased;
+                () = &mut timer => {
+                    timer.as_mut().reset(Instant::from_std(self.context.environment.now() + interval));
+                    self.check_vitals()
+                }
+                // The batch before was handed to the socket: asking again says so.
+                batch = self.outbox.next_batch(&mut self.batch), if is_idle => self.take_batch(batch),
+                step = poll_fn(|context| Self::poll_step(
+                    &mut self.socket,
+                    &mut self.writer,
+                    &mut self.sends,
+                    &mut self.received_since_flush,
+                    context,
+                )) => self.handle(step).await,
+            };
+            if let Err(end) = ended {
+                return end;
+            }
+        }
+    }
+
+    /// Fills the socket's buffer, then reads; flushes when there is nothing to read, so that the
+    /// answers to a burst of requests leave together.
+    fn poll_step(
+        socket: &mut WebSocket<IO>,
+        writer: &mut Writer,
+        sends: &mut Sends,
+        received_since_flush: &mut u32,
+        context: &mut Context<'_>,
+    ) -> Poll<Step> {
+        if let Poll::Ready(answered) = sends.poll_answered(context) {
+            return Poll::Ready(Step::Answered(answered));
+        }
+        if let Poll::Ready(Err(error)) = writer.poll_fill(socket, context) {
+            return Poll::Ready(Step::Flushed(Err(error)));
+        }
+        let may_read = !sends.is_full() && writer.takes_replies();
+        if may_read
+            && *received_since_flush < RECEIVED_BETWEEN_FLUSHES_MAX
+            && let Poll::Ready(received) = socket.poll_receive(context)
+        {
+            *received_since_flush += 1;
+            return Poll::Ready(Step::Received(received));
+        }
+        if writer.is_idle() && *received_since_flush < RECEIVED_BETWEEN_FLUSHES_MAX {
+            return Poll::Pending;
+        }
+        writer.poll_flush(socket, context).map(|flushed| {
+            *received_since_flush = 0;
+            Step::Flushed(flushed)
+        })
+    }
+
+    async fn handle(&mut self, step: Step) -> Result<(), End> {
+        match step {
+            Step::Answered((id, outcome)) => {
+                self.writer.say(&ToClient::Result {
+                    id,
+                    outcome: Outcome::from(&outcome),
+                });
+                Ok(())
+            }
+            Step::Flushed(Ok(())) | Step::Received(Some(Ok(Received::Heartbeat))) => Ok(()),
+            Step::Received(Some(Ok(Received::Message(frame)))) => {
+                self.obey(&frame).await;
+                Ok(())
+            }
+            Step::Received(Some(Ok(Received::Close(_))) | None) => Err(End::Closed),
+            Step::Flushed(Err(error)) | Step::Received(Some(Err(error))) => {
+                debug!(connection = %self.connection, %error, "the client's socket ended");
+                Err(error.close_code().map_or(End::Gone, End::Close))
+            }
+        }
+    }
+
+    async fn obey(&mut self, frame: &Frame) {
+        match FromClient::decode(frame) {
+            Ok(FromClient::Ping { id }) => self.writer.say(&ToClient::Pong { id }),
+            Ok(FromClient::Send(request)) => self.send(request).await,
+            Err(Malformed { code, message, id }) => {
+                self.writer.say(&ToClient::Error { code, message, id });
+            }
+        }
+    }
+
+    async fn send(&mut self, request: SendRequest) {
+        let SendRequest {
+            id,
+            to,
+            frame,
+            deadline,
+        } = request;
+        if !self.context.options.allow_send {
+            let outcome = Outcome::refused("clients may not send here: client.allow_send is false");
+            return self.writer.say(&ToClient::Result { id, outcome });
+        }
+        let to: ConnectionId = match to.parse() {
+            Ok(to) => to,
+            Err(error) => {
+                let code = ErrorCode::InvalidTarget;
+                let message = format!("{to:?} is no connection id: {error}");
+                return self.writer.say(&ToClient::Error {
+                    code,
+                    message,
+                    id: Some(id),
+                });
+            }
+        };
+        let options = match deadline {
+            None => RouteOptions::default(),
+            Some(deadline) => RouteOptions::default().deadline(deadline),
+        };
+        if let Some((id, outcome)) = self.sends.start(id, to, frame, options).await {
+            self.writer.say(&ToClient::Result {
+                id,
+                outcome: Outcome::from(&outcome),
+            });
+        }
+    }
+
+    fn take_batch(&mut self, batch: Result<(), OutboxClosed>) -> Result<(), End> {
+        for frame in self.batch.drain(..) {
+            self.writer.push(Outgoing::Deliver(frame));
+        }
+        self.batch.shrink_to(0);
+        batch.map_err(|closed| End::Close(closed.code))
+    }
+
+    /// Once an interval: a client that took nothing of what waits for it is too slow, one that
+    /// said nothing for two intervals is gone, any other is pinged.
+    fn check_vitals(&mut self) -> Result<(), End> {
+        let (before, now) = (self.vitals.traffic, self.socket.traffic());
+        let is_stuck = !self.writer.is_idle() && before.written == now.written;
+        // While its sends fill the window nothing is read, so silence means nothing.
+        let is_silent =
+            self.writer.is_idle() && !self.sends.is_full() && before.received == now.received;
+        let vitals = &mut self.vitals;
+        vitals.traffic = now;
+        vitals.stuck_intervals = if is_stuck {
+            vitals.stuck_intervals + 1
+        } else {
+            0
+        };
+        vitals.silent_intervals = if is_silent {
+            vitals.silent_intervals + 1
+        } else {
+            0
+        };
+        if vitals.stuck_intervals >= 2 {
+            debug!(connection = %self.connection, "the client takes nothing; cutting it off");
+            return Err(End::Gone);
+        }
+        // The first interval is short, and the ping that asks for a sign of life goes at its end.
+        if vitals.silent_intervals > 2 {
+            return Err(End::Close(CloseCode::STALE));
+        }
+        if self.writer.is_idle() {
+            self.writer.push(Outgoing::Ping);
+        }
+        Ok(())
+    }
+
+    /// The closing handshake, within its time.
+    async fn finish(self) {
+        let Session {
+            mut socket,
+            mut writer,
+            outbox,
+            sends,
+            ..
+        } = self;
+        // Not registered any more: nothing is said to be delivered that nobody will write.
+        drop((outbox, sends));
+        let closing = async {
+            if poll_fn(|context| writer.poll_flush(&mut socket, context))
+                .await
+                .is_ok()
+            {
+                while let Some(Ok(_)) = socket.receive().await {}
+                socket.linger(CLOSE_DISCARDED_BYTES_MAX).await;
+            }
+        };
+        // Whoever has not closed by then is cut off: dropping the socket does it.
+        drop(tokio::time::timeout(CLOSE_TIMEOUT, closing).await);
+    }
+}

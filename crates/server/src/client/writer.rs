@@ -1,0 +1,98 @@
+//! What goes to a client, in order, coalesced.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, ready};
+
+use raftwire_protocol::{CloseCode, Frame};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::protocol::ToClient;
+use crate::websocket_engine::{EngineError, WebSocket};
+
+/// Replies that may wait to be written before nothing more is read from the client: who does
+/// not take the answers may not ask more.
+const REPLIES_MAX: usize = 64;
+
+/// Something that goes to the client.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    /// A frame that was routed to the connection. It gets its sequence number when it is written.
+    Deliver(Frame),
+    /// The node's own words.
+    Say(Frame),
+    Ping,
+    Close(CloseCode),
+}
+
+/// The queue to the socket. It is bounded by who fills it: one batch of the outbox at a time,
+/// the sends in flight, and [`REPLIES_MAX`].
+#[derive(Debug, Default)]
+pub(crate) struct Writer {
+    queue: VecDeque<Outgoing>,
+    /// The sequence number of the message written last.
+    sequence: u64,
+    /// Something was buffered and not flushed.
+    buffered: bool,
+}
+
+impl Writer {
+    pub(crate) fn push(&mut self, outgoing: Outgoing) {
+        self.queue.push_back(outgoing);
+    }
+
+    pub(crate) fn say(&mut self, message: &ToClient<'_>) {
+        self.push(Outgoing::Say(message.encode()));
+    }
+
+    /// Whether everything was handed to the operating system.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.queue.is_empty() && !self.buffered
+    }
+
+    /// Whether the client may ask for more.
+    pub(crate) fn takes_replies(&self) -> bool {
+        self.queue.len() < REPLIES_MAX
+    }
+
+    /// Encodes into the socket's buffer as much as it takes.
+    pub(crate) fn poll_fill<IO: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut WebSocket<IO>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), EngineError>> {
+        while !self.queue.is_empty() {
+            ready!(socket.poll_writable(context))?;
+            self.buffered = true;
+            match self.queue.pop_front() {
+                Some(Outgoing::Deliver(frame)) => {
+                    self.sequence += 1;
+                    socket.write(ToClient::message(self.sequence, &frame))?;
+                }
+                Some(Outgoing::Say(frame)) => socket.write(frame)?,
+                Some(Outgoing::Ping) => socket.write_ping()?,
+                Some(Outgoing::Close(code)) => {
+                    self.queue.clear();
+                    socket.write_close(code)?;
+                }
+                None => {}
+            }
+        }
+        // The capacity of a burst is not kept for the days of silence after it.
+        self.queue.shrink_to(REPLIES_MAX);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Ready when everything was handed to the operating system.
+    pub(crate) fn poll_flush<IO: AsyncRead + AsyncWrite + Unpin>(
+        &mut self,
+        socket: &mut WebSocket<IO>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<(), EngineError>> {
+        ready!(self.poll_fill(socket, context))?;
+        if self.buffered {
+            ready!(socket.poll_flush(context))?;
+            self.buffered = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,402 @@
+//! The list of everything that can be set.
+
+use std::time::Duration;
+
+use raftwire::MESSAGE_BYTES_MAX_CEILING;
+use raftwire::OutboxPolicy;
+
+use super::key::Key;
+use super::value::{Unfit, Value};
+
+/// The longest that a duration may be set to: beyond it somebody has mistaken the unit.
+const DURATION_MAX: Duration = Duration::from_secs(600);
+/// The shortest interval at which thousands of clients may be pinged.
+const PING_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// The least that a client must be able to send: an envelope and a few words.
+const CLIENT_MESSAGE_BYTES_MIN: usize = 1024;
+/// The most that an outbox may be set to hold.
+const OUTBOX_BYTES_CEILING: usize = 1 << 30;
+/// More than one process can hold.
+const CONNECTIONS_CEILING: usize = 10_000_000;
+/// Each costs the memory of a waiting message.
+const SENDS_IN_FLIGHT_CEILING: usize = 65_536;
+
+/// A key that nothing is known of beyond its name.
+const PLAIN: Key = Key {
+    name: "",
+    allowed: "",
+    default: None,
+    help: "",
+    placeholder: "TEXT",
+    confidential: false,
+    apply: |_, _| Ok(()),
+};
+
+/// Everything that can be set, in the order of the help.
+pub static KEYS: &[Key] = &[
+    Key {
+        name: "node_id",
+        allowed: "1 to 64 of A-Z a-z 0-9 . _ -",
+        help: "This node's name, unique in the cluster. Default: generated, and kept in the data folder",
+        placeholder: "NAME",
+        apply: |options, value| put(&mut options.cluster.node_id, value.parse().map(Some)),
+        ..PLAIN
+    },
+    Key {
+        name: "node_address",
+        allowed: "a host name or an address without its port",
+        default: Some("127.0.0.1"),
+        help: "The address at which other nodes reach this one, and where it listens unless \
+               listen_address says otherwise",
+        placeholder: "HOST",
+        apply: |options, value| put(&mut options.cluster.node_address, host(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "node_port",
+        allowed: "a port, 1 to 65535",
+        default: Some("5000"),
+        help: "The one port: cluster channel, clients, HTTP API",
+        placeholder: "PORT",
+        apply: |options, value| put(&mut options.cluster.node_port, value.integer(1..=u16::MAX)),
+        ..PLAIN
+    },
+    Key {
+        name: "listen_address",
+        allowed: "an address of this machine, such as 0.0.0.0 or ::",
+        help: "The address to listen on. Default: node_address",
+        placeholder: "HOST",
+        apply: |options, value| put(&mut options.listen_address, host(value).map(Some)),
+        ..PLAIN
+    },
+    Key {
+        name: "nodes",
+        allowed: "node addresses: ws://host:port/nodeId, nodeId@host:port or nodeId",
+        help: "The founding members. Listing this node, duplicates and the order make no \
+               difference. Default: none, a cluster of one",
+        placeholder: "ADDRESS,…",
+        apply: |options, value| {
+            let addresses = value.list()?.into_iter().map(|item| {
+                item.parse()
+                    .map_err(|error| Unfit::because(format_args!("{item:?}: {error}")))
+            });
+            put(&mut options.cluster.nodes, addresses.collect())
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "cluster_name",
+        allowed: "1 to 64 of A-Z a-z 0-9 . _ -",
+        default: Some("raftwire"),
+        help: "The cluster's name; nodes of another name are refused",
+        placeholder: "NAME",
+        apply: |options, value| put(&mut options.cluster.cluster_name, owned(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "secret",
+        allowed: "text that every node of the cluster has, and nobody else",
+        help: "What nodes prove to each other to know. Default: none, allowed only while every \
+               address is loopback",
+        confidential: true,
+        apply: |options, value| put(&mut options.cluster.secret, value.parse().map(Some)),
+        ..PLAIN
+    },
+    Key {
+        name: "transport_type",
+        allowed: "\"ws\"",
+        default: Some("ws"),
+        help: "What carries the traffic between nodes",
+        apply: |options, value| match value.text()? {
+            "ws" => put(&mut options.cluster.transport_type, owned(value)),
+            _ => Err(Unfit::default()),
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "channel_name",
+        allowed: "a path that begins with \"/\"",
+        default: Some("/cluster"),
+        help: "The path of the cluster channel",
+        placeholder: "PATH",
+        apply: |options, value| put(&mut options.cluster.channel_name, path(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "data_dir",
+        allowed: "a folder that this node may write to",
+        help: "Where the log and the identity are kept. Default: ./raftwire-data/<node id>",
+        placeholder: "FOLDER",
+        apply: |options, value| {
+            put(
+                &mut options.cluster.data_dir,
+                value.text().map(|text| Some(text.into())),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "ephemeral",
+        allowed: "true or false",
+        default: Some("false"),
+        help: "Keep nothing on disk: the cluster forgets itself when a majority stops",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.cluster.ephemeral, value.boolean()),
+        ..PLAIN
+    },
+    Key {
+        name: "route_deadline",
+        allowed: "a duration from 1ms to 10m",
+        default: Some("5s"),
+        help: "How long a message may take to be delivered or answered for",
+        placeholder: "DURATION",
+        apply: |options, value| {
+            let range = Duration::from_millis(1)..=DURATION_MAX;
+            put(&mut options.cluster.route_deadline, value.duration(range))
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "message_bytes_max",
+        allowed: "a size from 1 B to 64 MiB",
+        default: Some("1 MiB"),
+        help: "The largest payload that is routed",
+        placeholder: "SIZE",
+        apply: |options, value| {
+            let range = 1..=MESSAGE_BYTES_MAX_CEILING;
+            put(&mut options.cluster.message_bytes_max, value.bytes(range))
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "outbox_bytes_max",
+        allowed: "a size from 1 B to 1 GiB",
+        default: Some("1 MiB"),
+        help: "What may wait for one client before it is too slow",
+        placeholder: "SIZE",
+        apply: |options, value| {
+            let range = 1..=OUTBOX_BYTES_CEILING;
+            put(&mut options.cluster.outbox_bytes_max, value.bytes(range))
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "outbox_policy",
+        allowed: "\"close\", \"refuse\" or \"drop_oldest\"",
+        default: Some("close"),
+        help: "What happens when a client is too slow: close it, refuse the message, or drop the \
+               oldest fire-and-forget messages",
+        apply: |options, value| {
+            let policy = match value.text()? {
+                "close" => Ok(OutboxPolicy::Close),
+                "refuse" => Ok(OutboxPolicy::Refuse),
+                "drop_oldest" => Ok(OutboxPolicy::DropOldest),
+                _ => Err(Unfit::default()),
+            };
+            put(&mut options.cluster.outbox_policy, policy)
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "shutdown_deadline",
+        allowed: "a duration from 1s to 10m",
+        default: Some("10s"),
+        help: "How long a stop may take in all",
+        placeholder: "DURATION",
+        apply: |options, value| {
+            let range = Duration::from_secs(1)..=DURATION_MAX;
+            put(&mut options.shutdown_deadline, value.duration(range))
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "log",
+        allowed: "a level (error, warn, info, debug, trace), or levels by module",
+        default: Some("info"),
+        help: "What is logged to standard error",
+        placeholder: "LEVEL",
+        apply: |options, value| put(&mut options.log, log_filter(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "http.token",
+        allowed: "at least 16 printable characters without blanks",
+        help: "The bearer token of the HTTP API. Default: none, and the API is open on loopback only",
+        confidential: true,
+        apply: |options, value| put(&mut options.http.token, token(value).map(Some)),
+        ..PLAIN
+    },
+    Key {
+        name: "http.handshake_timeout",
+        allowed: "a duration from 100ms to 10m",
+        default: Some("10s"),
+        help: "How long the head of a request may take, or a socket be idle before it",
+        placeholder: "DURATION",
+        apply: |options, value| {
+            let range = Duration::from_millis(100)..=DURATION_MAX;
+            put(&mut options.http.handshake_timeout, value.duration(range))
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "http.connections_max",
+        allowed: "a number from 1 to 10000000",
+        default: Some("100000"),
+        help: "How many sockets are held at once, further ones wait. The limit of open files is a \
+               limit too",
+        placeholder: "COUNT",
+        apply: |options, value| {
+            put(
+                &mut options.http.connections_max,
+                value.integer(1..=CONNECTIONS_CEILING),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "client.path",
+        allowed: "a path that begins with \"/\"",
+        default: Some("/ws"),
+        help: "The path of the endpoint of WebSocket clients",
+        placeholder: "PATH",
+        apply: |options, value| put(&mut options.client.path, path(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "client.allow_send",
+        allowed: "true or false",
+        default: Some("false"),
+        help: "Whether a client may send to connections",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.client.allow_send, value.boolean()),
+        ..PLAIN
+    },
+    Key {
+        name: "client.message_bytes_max",
+        allowed: "a size from 1 KiB to 64 MiB",
+        default: Some("1 MiB"),
+        help: "The largest WebSocket message that a client may send, envelope included",
+        placeholder: "SIZE",
+        apply: |options, value| {
+            let range = CLIENT_MESSAGE_BYTES_MIN..=MESSAGE_BYTES_MAX_CEILING;
+            put(&mut options.client.message_bytes_max, value.bytes(range))
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "client.sends_in_flight_max",
+        allowed: "a number from 1 to 65536",
+        default: Some("64"),
+        help: "How many of one client's sends may wait for their outcome; it is read no further \
+               until one has it",
+        placeholder: "COUNT",
+        apply: |options, value| {
+            let range = 1..=SENDS_IN_FLIGHT_CEILING;
+            put(
+                &mut options.client.sends_in_flight_max,
+                value.integer(range),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "client.ping_interval",
+        allowed: "a duration from 1s to 10m",
+        default: Some("25s"),
+        help: "How often a client is pinged; two intervals of silence end the connection",
+        placeholder: "DURATION",
+        apply: |options, value| {
+            let range = PING_INTERVAL_MIN..=DURATION_MAX;
+            put(&mut options.client.ping_interval, value.duration(range))
+        },
+        ..PLAIN
+    },
+];
+
+fn put<T>(place: &mut T, value: Result<T, Unfit>) -> Result<(), Unfit> {
+    *place = value?;
+    Ok(())
+}
+
+fn owned(value: &Value) -> Result<String, Unfit> {
+    value.text().map(str::to_owned)
+}
+
+fn host(value: &Value) -> Result<String, Unfit> {
+    let host = value.text()?;
+    let is_address = host.parse::<std::net::IpAddr>().is_ok();
+    let in_brackets = host.starts_with('[') && host.ends_with(']');
+    if host.is_empty()
+        || host.contains(|c: char| c.is_whitespace() || c == '/')
+        || (host.contains(':') && !is_address && !in_brackets)
+    {
+        return Err(Unfit::default());
+    }
+    Ok(host.to_owned())
+}
+
+fn path(value: &Value) -> Result<String, Unfit> {
+    let path = value.text()?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
+    if path.len() > 1 && path.starts_with('/') && path.chars().all(is_plain) {
+        return Ok(path.to_owned());
+    }
+    Err(Unfit::default())
+}
+
+fn token(value: &Value) -> Result<String, Unfit> {
+    let token = value.text()?;
+    if token.len() >= 16 && token.chars().all(|c| c.is_ascii_graphic()) {
+        return Ok(token.to_owned());
+    }
+    Err(Unfit::default())
+}
+
+fn log_filter(value: &Value) -> Result<String, Unfit> {
+    let text = value.text()?;
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(Unfit::because(error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::ServerOptions;
+
+    #[test]
+    fn documented_defaults_are_the_defaults() {
+        for key in KEYS {
+            let Some(default) = key.default else { continue };
+            let mut options = ServerOptions::default();
+            (key.apply)(&mut options, &Value::Bare(default.to_owned())).expect(key.name);
+
+            let (set, untouched) = (
+                format!("{options:?}"),
+                format!("{:?}", ServerOptions::default()),
+            );
+            assert_eq!(set, untouched, "{}", key.name);
+        }
+    }
+
+    #[test]
+    fn names_are_distinct_in_every_source() {
+        let spellings: [fn(&Key) -> String; 3] =
+            [|key| key.name.to_owned(), Key::variable, Key::flag];
+        for spelling in spellings {
+            let distinct: std::collections::BTreeSet<_> = KEYS.iter().map(spelling).collect();
+            assert_eq!(distinct.len(), KEYS.len());
+        }
+    }
+
+    #[test]
+    fn a_host_has_no_port() {
+        for good in ["localhost", "10.0.0.1", "::1", "[::1]", "node1.example"] {
+            assert!(host(&Value::Bare(good.to_owned())).is_ok(), "{good}");
+        }
+        for bad in ["", "localhost:5000", "ws://localhost", "a b"] {
+            assert!(host(&Value::Bare(bad.to_owned())).is_err(), "{bad}");
+        }
+    }
+}

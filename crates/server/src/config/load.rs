@@ -1,0 +1,106 @@
+//! Puts the three sources together.
+
+use std::path::{Path, PathBuf};
+
+use raftwire::InvalidOptions;
+use raftwire_environment::Disk;
+
+use super::value::Value;
+use super::{ConfigError, Key, Origin, ServeFlags, ServerOptions, toml_file, variables};
+
+/// Bytes of the largest configuration file that is read: a hundred times what the keys need.
+const FILE_BYTES_MAX: usize = 1024 * 1024;
+
+/// One key that one source sets.
+#[derive(Debug)]
+pub(super) struct Setting {
+    pub(super) key: &'static Key,
+    pub(super) origin: Origin,
+    pub(super) value: Value,
+}
+
+/// The three sources, each stronger than the one before.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The TOML file; none is looked for where none is named.
+    pub file: Option<PathBuf>,
+    /// The process's environment.
+    pub variables: Vec<(String, String)>,
+    /// The flags.
+    pub flags: ServeFlags,
+}
+
+/// Reads all sources and merges them, key by key.
+///
+/// # Errors
+/// The first thing that is wrong, with the place to mend.
+pub fn load(sources: &Sources, disk: &dyn Disk) -> Result<ServerOptions, ConfigError> {
+    let mut settings = match &sources.file {
+        Some(path) => toml_file::parse(path, &read(path, disk)?)?,
+        None => Vec::new(),
+    };
+    settings.extend(variables::parse(&sources.variables)?);
+    settings.extend(sources.flags.settings()?);
+
+    let mut options = ServerOptions::default();
+    for setting in &settings {
+        setting.apply(&mut options)?;
+    }
+    check(&options, &settings)?;
+    Ok(options)
+}
+
+impl Setting {
+    fn apply(&self, options: &mut ServerOptions) -> Result<(), ConfigError> {
+        let Setting { key, origin, value } = self;
+        (key.apply)(options, value).map_err(|unfit| ConfigError::Unfit {
+            origin: origin.clone(),
+            key: key.name,
+            value: if key.confidential {
+                "…".to_owned()
+            } else {
+                value.to_string()
+            },
+            allowed: key.allowed,
+            reason: if key.confidential {
+                String::new()
+            } else {
+                unfit.reason
+            },
+        })
+    }
+}
+
+fn read(path: &Path, disk: &dyn Disk) -> Result<String, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let bytes = disk.read(path).map_err(unreadable)?;
+    if bytes.len() > FILE_BYTES_MAX {
+        return Err(ConfigError::TooLarge {
+            path: path.to_owned(),
+            bytes: bytes.len(),
+            limit: FILE_BYTES_MAX,
+        });
+    }
+    String::from_utf8(bytes)
+        .map_err(|error| unreadable(std::io::Error::new(std::io::ErrorKind::InvalidData, error)))
+}
+
+/// The library checks what single values cannot show; the place is that of the key it names.
+fn check(options: &ServerOptions, settings: &[Setting]) -> Result<(), ConfigError> {
+    options.cluster.validate().map_err(|source| {
+        let name = match &source {
+            InvalidOptions::OutOfRange { key, .. } | InvalidOptions::Malformed { key, .. } => key,
+            InvalidOptions::TwoAddresses { .. } => "nodes",
+            _ => "node_id",
+        };
+        let strongest = settings
+            .iter()
+            .rev()
+            .find(|setting| setting.key.name == name);
+        let origin = strongest.map_or(Origin::Default, |setting| setting.origin.clone());
+        ConfigError::Invalid { origin, source }
+    })
+}

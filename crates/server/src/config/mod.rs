@@ -1,0 +1,26 @@
+//! What a node is told, from three sources: a TOML file, `RAFTWIRE_*` variables, flags.
+//!
+//! [`KEYS`] is the one list of what can be set. The file's keys, the variables' names, the flags
+//! and their help are all made from it, so that nothing can be set in one way only. Each source
+//! is stronger than the one before, key by key; a key that nobody knows is refused by name.
+
+mod error;
+mod exposure;
+mod flags;
+mod key;
+mod keys;
+mod load;
+mod options;
+mod origin;
+mod toml_file;
+mod value;
+mod variables;
+
+pub use error::ConfigError;
+pub use exposure::{NotClosed, is_loopback};
+pub use flags::ServeFlags;
+pub use key::Key;
+pub use keys::KEYS;
+pub use load::{Sources, load};
+pub use options::{ClientOptions, HttpOptions, ServerOptions};
+pub use origin::Origin;

@@ -1,0 +1,95 @@
+//! What a node is told, in types.
+
+use std::time::Duration;
+
+use raftwire::ClusterOptions;
+
+/// Everything that `raftwire serve` can be told.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerOptions {
+    /// What the library is told.
+    pub cluster: ClusterOptions,
+    /// The address to listen on where it is not `node_address`, which other nodes are told.
+    pub listen_address: Option<String>,
+    /// What is logged, as `tracing_subscriber::EnvFilter` reads it.
+    pub log: String,
+    /// How long a stop may take in all.
+    pub shutdown_deadline: Duration,
+    /// The HTTP side of the port.
+    pub http: HttpOptions,
+    /// The endpoint of WebSocket clients.
+    pub client: ClientOptions,
+}
+
+/// The HTTP side of the port.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HttpOptions {
+    /// What a caller of the API proves to know.
+    pub token: Option<String>,
+    /// How long a request line with its headers may take.
+    pub handshake_timeout: Duration,
+    /// How many sockets of clients are held at once.
+    pub connections_max: usize,
+}
+
+/// The endpoint of WebSocket clients.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// Its path.
+    pub path: String,
+    /// Whether a client may send to connections.
+    pub allow_send: bool,
+    /// The largest WebSocket message that a client may send.
+    pub message_bytes_max: usize,
+    /// How many of one client's sends may wait for their outcome at once.
+    pub sends_in_flight_max: usize,
+    /// How often a client is pinged; silence of two intervals ends the connection.
+    pub ping_interval: Duration,
+}
+
+impl Default for ServerOptions {
+    fn default() -> ServerOptions {
+        ServerOptions {
+            cluster: ClusterOptions::default(),
+            listen_address: None,
+            log: "info".to_owned(),
+            shutdown_deadline: Duration::from_secs(10),
+            http: HttpOptions::default(),
+            client: ClientOptions::default(),
+        }
+    }
+}
+
+impl Default for HttpOptions {
+    fn default() -> HttpOptions {
+        HttpOptions {
+            token: None,
+            handshake_timeout: Duration::from_secs(10),
+            connections_max: 100_000,
+        }
+    }
+}
+
+impl Default for ClientOptions {
+    fn default() -> ClientOptions {
+        ClientOptions {
+            path: "/ws".to_owned(),
+            allow_send: false,
+            message_bytes_max: 1024 * 1024,
+            sends_in_flight_max: 64,
+            ping_interval: Duration::from_secs(25),
+        }
+    }
+}
+
+impl ServerOptions {
+    /// The address to listen on.
+    pub fn listen_host(&self) -> &str {
+        self.listen_address
+            .as_deref()
+            .unwrap_or(&self.cluster.node_address)
+    }
+}

@@ -1,0 +1,36 @@
+//! The second source: environment variables.
+
+use super::error::nearest;
+use super::key::{Key, VARIABLE_PREFIX};
+use super::load::Setting;
+use super::value::Value;
+use super::{ConfigError, KEYS, Origin};
+
+/// Variables with our prefix that are no keys: the command line reads them.
+const OTHER_VARIABLES: [&str; 2] = ["RAFTWIRE_CONFIG", "RAFTWIRE_URL"];
+
+/// Reads every setting of an environment; variables without our prefix are not ours.
+pub(super) fn parse<'a>(
+    variables: impl IntoIterator<Item = &'a (String, String)>,
+) -> Result<Vec<Setting>, ConfigError> {
+    let ours = variables.into_iter().filter(|(name, _)| {
+        name.starts_with(VARIABLE_PREFIX) && !OTHER_VARIABLES.contains(&name.as_str())
+    });
+    ours.map(|(name, value)| {
+        let origin = Origin::Variable(name.clone());
+        match KEYS.iter().find(|key| key.variable() == *name) {
+            Some(key) => Ok(Setting {
+                key,
+                origin,
+                value: Value::Bare(value.clone()),
+            }),
+            None => Err(ConfigError::UnknownKey {
+                origin,
+                what: "variable",
+                name: name.clone(),
+                nearest: nearest(name, KEYS.iter().map(Key::variable)),
+            }),
+        }
+    })
+    .collect()
+}

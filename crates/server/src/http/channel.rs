@@ -1,0 +1,41 @@
+//! Opens the WebSocket of another node, and hands it to the transport.
+
+use std::sync::Arc;
+
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use raftwire_transport_ws::PeerRequest;
+
+use super::Upgrade;
+use super::answer::{Answer, ApiError};
+use crate::listener::Peer;
+use crate::node::Node;
+use crate::websocket_engine::ServerHandshake;
+
+/// Another node whose WebSocket is about to open. Who it is, its hello has to prove.
+#[derive(Debug)]
+pub(crate) struct ChannelUpgrade {
+    pub(crate) on_upgrade: OnUpgrade,
+    pub(crate) request: PeerRequest,
+}
+
+pub(super) fn open(
+    node: &Arc<Node>,
+    request: Request<Incoming>,
+    peer: &Peer,
+) -> Result<Answer, ApiError> {
+    let handshake = ServerHandshake::check(request.method(), request.headers())?;
+    if node.is_stopping() {
+        return Err(ApiError::not_ready("this node is stopping"));
+    }
+    let asked = PeerRequest::from_uri(request.uri()).map_err(|error| {
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_peer", error.to_string())
+    })?;
+    let on_upgrade = hyper::upgrade::on(request);
+    peer.upgrade_to(Upgrade::Channel(ChannelUpgrade {
+        on_upgrade,
+        request: asked,
+    }));
+    Ok(handshake.response(None))
+}

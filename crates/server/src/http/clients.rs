@@ -1,0 +1,72 @@
+//! Opens the WebSocket of a client.
+
+use std::sync::Arc;
+
+use http::header::UPGRADE;
+use http::{Request, StatusCode};
+use hyper::body::Incoming;
+use hyper::upgrade::OnUpgrade;
+use raftwire::{AcceptError, ConnectionId, ConnectionInfo, Outbox};
+
+use super::answer::{Answer, ApiError};
+use super::{Upgrade, health};
+use crate::client::protocol::SUBPROTOCOL;
+use crate::listener::Peer;
+use crate::node::Node;
+use crate::websocket_engine::{HandshakeError, ServerHandshake};
+
+/// A client whose WebSocket is about to open.
+#[derive(Debug)]
+pub(crate) struct ClientUpgrade {
+    pub(crate) on_upgrade: OnUpgrade,
+    pub(crate) connection: ConnectionId,
+    pub(crate) outbox: Outbox,
+}
+
+pub(super) fn open(
+    node: &Arc<Node>,
+    request: Request<Incoming>,
+    peer: &Peer,
+) -> Result<Answer, ApiError> {
+    let handshake = ServerHandshake::check(request.method(), request.headers())?;
+    if !handshake.offers(SUBPROTOCOL) {
+        let message = format!(
+            "this endpoint speaks {SUBPROTOCOL}; offer it: `Sec-WebSocket-Protocol: {SUBPROTOCOL}`, \
+             in a browser `new WebSocket(url, \"{SUBPROTOCOL}\")`"
+        );
+        return Err(ApiError::new(
+            StatusCode::BAD_REQUEST,
+            "subprotocol_required",
+            message,
+        ));
+    }
+    let info = ConnectionInfo::from_remote(peer.address);
+    let (connection, outbox) = node
+        .manager
+        .accept(request.uri().path(), info)
+        .map_err(|error| refused(node, &error))?;
+    let on_upgrade = hyper::upgrade::on(request);
+    peer.upgrade_to(Upgrade::Client(ClientUpgrade {
+        on_upgrade,
+        connection,
+        outbox,
+    }));
+    Ok(handshake.response(Some(SUBPROTOCOL)))
+}
+
+fn refused(node: &Node, error: &AcceptError) -> ApiError {
+    match error {
+        AcceptError::NotReady => ApiError::not_ready(health::why_not(node)),
+        error => ApiError::not_ready(error.to_string()),
+    }
+}
+
+impl From<HandshakeError> for ApiError {
+    fn from(error: HandshakeError) -> ApiError {
+        let error_in_words = ApiError::new(error.status(), "not_a_websocket", error.to_string());
+        match error.status() {
+            StatusCode::UPGRADE_REQUIRED => error_in_words.with_header(UPGRADE, "websocket"),
+            _ => error_in_words,
+        }
+    }
+}

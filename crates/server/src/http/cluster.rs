@@ -1,0 +1,114 @@
+//! The cluster as this node knows it.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use http::StatusCode;
+use raftwire::NodeView;
+use serde::{Deserialize, Serialize};
+
+use super::answer::{Answer, ApiError, json};
+use crate::node::Node;
+
+/// The answer of `GET /api/v1/cluster`.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct ClusterReport {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The node that answers.
+    pub node: String,
+    /// Whether that node holds its lease.
+    pub ready: bool,
+    /// The leader that it knows of.
+    pub leader: Option<String>,
+    /// The Raft term that it is in.
+    pub term: u64,
+    /// The last entry of its log.
+    pub last_log_index: u64,
+    /// The last entry that it has applied.
+    pub applied_index: u64,
+    /// Client connections.
+    pub connections: ConnectionCounts,
+    /// Every member, living or dead, by name.
+    pub nodes: Vec<NodeReport>,
+}
+
+/// How many client connections there are.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct ConnectionCounts {
+    /// At the node that answers.
+    pub local: u64,
+    /// At all living nodes that answered it; at that node alone where no other was asked.
+    pub cluster: u64,
+    /// The living nodes that did not, and are missing in `cluster`.
+    pub unknown: Vec<String>,
+}
+
+/// One member.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+pub struct NodeReport {
+    /// Its name.
+    pub node: String,
+    /// Where other nodes reach it.
+    pub address: Option<String>,
+    /// Whether the cluster holds it alive.
+    pub alive: bool,
+    /// Whether it leads.
+    pub leader: bool,
+    /// Its newest incarnation.
+    pub incarnation: u64,
+    /// Its client connections; `null` if it is dead, was not asked or did not answer.
+    pub connections: Option<u64>,
+}
+
+pub(super) async fn report(node: &Arc<Node>, query: &str) -> Result<Answer, ApiError> {
+    let manager = &node.manager;
+    let counts = match query {
+        "" => manager.connections_by_node().await,
+        "connections=local" => {
+            let local = Some(manager.local_connections() as u64);
+            BTreeMap::from([(manager.node_id().clone(), local)])
+        }
+        _ => {
+            let message = "the only parameter is connections=local, which asks no other node";
+            return Err(ApiError::new(
+                StatusCode::BAD_REQUEST,
+                "invalid_query",
+                message,
+            ));
+        }
+    };
+    let status = manager.status().borrow().clone();
+    let unknown = counts.iter().filter(|(_, count)| count.is_none());
+    let report = ClusterReport {
+        cluster: node.options.cluster.cluster_name.clone(),
+        node: manager.node_id().to_string(),
+        ready: manager.is_ready(),
+        leader: status.leader.map(|leader| leader.to_string()),
+        term: status.term,
+        last_log_index: status.last_log_index,
+        applied_index: status.applied_index,
+        connections: ConnectionCounts {
+            local: manager.local_connections() as u64,
+            cluster: counts.values().flatten().sum(),
+            unknown: unknown.map(|(node, _)| node.to_string()).collect(),
+        },
+        nodes: manager
+            .nodes()
+            .into_iter()
+            .map(|view| of_node(view, &counts))
+            .collect(),
+    };
+    Ok(json(StatusCode::OK, &report))
+}
+
+fn of_node(view: NodeView, counts: &BTreeMap<raftwire::NodeId, Option<u64>>) -> NodeReport {
+    NodeReport {
+        connections: counts.get(&view.node).copied().flatten(),
+        node: view.node.to_string(),
+        address: view.address,
+        alive: view.is_alive,
+        leader: view.is_leader,
+        incarnation: view.incarnation.get(),
+    }
+}

@@ -1,0 +1,60 @@
+//! What the port answers to HTTP requests.
+//!
+//! Six routes, told apart in [`Route`]; every error is a JSON body of one form. The two that
+//! open a WebSocket answer 101 and leave the rest in the connection's [`Upgrade`] slot.
+
+mod access;
+mod answer;
+mod channel;
+mod clients;
+mod cluster;
+mod health;
+mod messages;
+mod route;
+
+use std::sync::Arc;
+
+use http::Request;
+use hyper::body::Incoming;
+
+pub(crate) use access::Access;
+pub(crate) use answer::{Answer, ApiError};
+pub(crate) use channel::ChannelUpgrade;
+pub(crate) use clients::ClientUpgrade;
+pub use cluster::{ClusterReport, ConnectionCounts, NodeReport};
+use route::Route;
+
+use crate::listener::Peer;
+use crate::node::Node;
+
+/// What a connection becomes once its 101 has been sent.
+#[derive(Debug)]
+pub(crate) enum Upgrade {
+    /// A client of `raftwire.v1`.
+    Client(ClientUpgrade),
+    /// Another node.
+    Channel(ChannelUpgrade),
+}
+
+/// Answers one request of `peer`.
+pub(crate) async fn answer(node: &Arc<Node>, request: Request<Incoming>, peer: &Peer) -> Answer {
+    let route = match Route::find(request.method(), request.uri().path(), &node.options) {
+        Ok(route) => route,
+        Err(error) => return error.into_answer(),
+    };
+    let answered = match route {
+        Route::Alive => Ok(health::alive()),
+        Route::Ready => health::ready(node),
+        Route::Cluster => match node.access.check(request.headers()) {
+            Ok(()) => cluster::report(node, request.uri().query().unwrap_or_default()).await,
+            Err(refused) => Err(refused),
+        },
+        Route::Messages(connection) => match node.access.check(request.headers()) {
+            Ok(()) => messages::send(node, &connection, request).await,
+            Err(refused) => Err(refused),
+        },
+        Route::Client => clients::open(node, request, peer),
+        Route::Channel => channel::open(node, request, peer),
+    };
+    answered.unwrap_or_else(ApiError::into_answer)
+}

@@ -1,0 +1,108 @@
+//! Which request goes where.
+
+use http::header::ALLOW;
+use http::{Method, StatusCode};
+
+use super::ApiError;
+use crate::config::ServerOptions;
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Route {
+    /// `GET /healthz`
+    Alive,
+    /// `GET /readyz`
+    Ready,
+    /// `GET /api/v1/cluster`
+    Cluster,
+    /// `POST /api/v1/connections/{id}/messages`
+    Messages(String),
+    /// The WebSocket endpoint of clients.
+    Client,
+    /// The WebSocket endpoint of other nodes.
+    Channel,
+}
+
+impl Route {
+    pub(super) fn find(
+        method: &Method,
+        path: &str,
+        options: &ServerOptions,
+    ) -> Result<Route, ApiError> {
+        let (route, allowed) = match path {
+            "/healthz" => (Route::Alive, "GET, HEAD"),
+            "/readyz" => (Route::Ready, "GET, HEAD"),
+            "/api/v1/cluster" => (Route::Cluster, "GET, HEAD"),
+            path if path == options.client.path => (Route::Client, "GET"),
+            path if path == options.cluster.channel_name => (Route::Channel, "GET"),
+            path => match connection_of(path) {
+                Some(id) => (Route::Messages(id.to_owned()), "POST"),
+                None => {
+                    let message = format!("nothing is served at {path}");
+                    return Err(ApiError::new(
+                        StatusCode::NOT_FOUND,
+                        "no_such_path",
+                        message,
+                    ));
+                }
+            },
+        };
+        if allowed.split(", ").any(|name| name == method.as_str()) {
+            return Ok(route);
+        }
+        let message = format!("{path} is asked with {allowed}");
+        let error = ApiError::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method_not_allowed",
+            message,
+        );
+        Err(error.with_header(ALLOW, allowed))
+    }
+}
+
+fn connection_of(path: &str) -> Option<&str> {
+    let id = path
+        .strip_prefix("/api/v1/connections/")?
+        .strip_suffix("/messages")?;
+    (!id.is_empty() && !id.contains('/')).then_some(id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn find(method: Method, path: &str) -> Result<Route, (StatusCode, &'static str)> {
+        Route::find(&method, path, &ServerOptions::default())
+            .map_err(|error| (error.status, error.code))
+    }
+
+    #[test]
+    fn each_path_has_its_route() {
+        assert_eq!(find(Method::GET, "/healthz"), Ok(Route::Alive));
+        assert_eq!(find(Method::HEAD, "/readyz"), Ok(Route::Ready));
+        assert_eq!(find(Method::GET, "/ws"), Ok(Route::Client));
+        assert_eq!(find(Method::GET, "/cluster"), Ok(Route::Channel));
+        assert_eq!(
+            find(Method::POST, "/api/v1/connections/~x/messages"),
+            Ok(Route::Messages("~x".to_owned()))
+        );
+    }
+
+    #[test]
+    fn other_paths_and_methods_are_told_apart() {
+        let no_such_path = Err((StatusCode::NOT_FOUND, "no_such_path"));
+        for path in [
+            "/",
+            "/api/v1/connections//messages",
+            "/api/v1/connections/a/b/messages",
+        ] {
+            assert_eq!(find(Method::POST, path), no_such_path, "{path}");
+        }
+        let not_allowed = Err((StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"));
+        assert_eq!(find(Method::POST, "/api/v1/cluster"), not_allowed);
+        assert_eq!(
+            find(Method::GET, "/api/v1/connections/~x/messages"),
+            not_allowed
+        );
+    }
+}

@@ -1,0 +1,265 @@
+//! What the command line asks a node with: one request, one answer.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
+use http::uri::{Authority, Scheme};
+use http::{Method, Request, Response, StatusCode, Uri};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper_util::rt::TokioIo;
+use raftwire_environment::Environment;
+use serde::Deserialize;
+
+/// How long one request may take in all: twice the default deadline of a route.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes of the largest answer that is read: a report of ten thousand nodes.
+const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The port where the URL names none.
+const PORT_DEFAULT: u16 = 80;
+
+/// A node's HTTP API, at one address.
+#[derive(Clone, Debug)]
+pub struct HttpClient {
+    environment: Environment,
+    authority: Authority,
+    token: Option<String>,
+}
+
+/// A request that was not answered as hoped.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The URL is none that can be asked.
+    #[error("\"{url}\" is not the address of a node: write http://host:port")]
+    Url {
+        /// The URL.
+        url: String,
+    },
+    /// Nobody listens there.
+    #[error(
+        "cannot reach http://{address}: {source}. Is a node running there? `raftwire serve` starts \
+         one; --url names another"
+    )]
+    Unreachable {
+        /// Host and port.
+        address: String,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The answer did not come.
+    #[error("http://{address} did not answer within {} s", REQUEST_TIMEOUT.as_secs())]
+    Timeout {
+        /// Host and port.
+        address: String,
+    },
+    /// The answer is no HTTP, or no JSON of the expected form: no node of ours.
+    #[error("http://{address} does not answer like a node: {reason}")]
+    Unintelligible {
+        /// Host and port.
+        address: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The node says why it does not.
+    #[error("the node answered {status}: {message}")]
+    Refused {
+        /// The status.
+        status: StatusCode,
+        /// For programs.
+        code: String,
+        /// For people.
+        message: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct ErrorBody {
+    error: ErrorFields,
+}
+
+#[derive(Deserialize)]
+struct ErrorFields {
+    code: String,
+    message: String,
+}
+
+impl HttpClient {
+    /// A client of the node at `url`, which looks like `http://127.0.0.1:5000`.
+    ///
+    /// # Errors
+    /// [`RequestError::Url`].
+    pub fn new(
+        environment: Environment,
+        url: &str,
+        token: Option<String>,
+    ) -> Result<HttpClient, RequestError> {
+        let wrong = || RequestError::Url {
+            url: url.to_owned(),
+        };
+        let uri: Uri = url.parse().map_err(|_| wrong())?;
+        if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP) {
+            return Err(wrong());
+        }
+        let has_path = !matches!(uri.path(), "" | "/");
+        let authority = uri
+            .authority()
+            .filter(|_| !has_path)
+            .ok_or_else(wrong)?
+            .clone();
+        Ok(HttpClient {
+            environment,
+            authority,
+            token,
+        })
+    }
+
+    /// Asks for `path`, and reads the answer as `T`.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn get<T: for<'a> Deserialize<'a>>(&self, path: &str) -> Result<T, RequestError> {
+        let answer = self.ask(Method::GET, path, None).await?;
+        if !answer.status().is_success() {
+            return Err(self.refusal(&answer));
+        }
+        self.read(answer.body())
+    }
+
+    /// Sends a body of this content type. An answer that is an error of the API is an error; any
+    /// other is read as `T`, whatever its status.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn post<T: for<'a> Deserialize<'a>>(
+        &self,
+        path: &str,
+        content_type: &'static str,
+        body: Bytes,
+    ) -> Result<T, RequestError> {
+        let answer = self
+            .ask(Method::POST, path, Some((content_type, body)))
+            .await?;
+        match serde_json::from_slice::<ErrorBody>(answer.body()) {
+            Ok(_) => Err(self.refusal(&answer)),
+            Err(_) => self.read(answer.body()),
+        }
+    }
+
+    async fn ask(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<(&'static str, Bytes)>,
+    ) -> Result<Response<Bytes>, RequestError> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, self.authority.as_str());
+        if let Some(token) = &self.token {
+            request = request.header(AUTHORIZATION, format!("Bearer {token}"));
+        }
+        if let Some((content_type, _)) = &body {
+            request = request.header(CONTENT_TYPE, *content_type);
+        }
+        let body = Full::new(body.map(|(_, bytes)| bytes).unwrap_or_default());
+        let request = request
+            .body(body)
+            .map_err(|error| self.unintelligible(error))?;
+        match tokio::time::timeout(REQUEST_TIMEOUT, self.exchange(request)).await {
+            Ok(answer) => answer,
+            Err(_) => Err(RequestError::Timeout {
+                address: self.authority.to_string(),
+            }),
+        }
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Bytes>, RequestError> {
+        let port = self.authority.port_u16().unwrap_or(PORT_DEFAULT);
+        let stream = self
+            .environment
+            .connect(self.authority.host(), port)
+            .await
+            .map_err(|source| RequestError::Unreachable {
+                address: self.authority.to_string(),
+                source,
+            })?;
+        let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+            .await
+            .map_err(|error| self.unintelligible(error))?;
+        let exchange = async {
+            let answer = sender
+                .send_request(request)
+                .await
+                .map_err(|error| self.unintelligible(error))?;
+            let (head, body) = answer.into_parts();
+            let body = Limited::new(body, ANSWER_BYTES_MAX)
+                .collect()
+                .await
+                .map_err(|error| self.unintelligible(error))?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        };
+        // The connection's own errors are those of the exchange.
+        let connection = async {
+            drop(connection.await);
+            std::future::pending().await
+        };
+        tokio::select! {
+            answer = exchange => answer,
+            () = connection => Err(self.unintelligible("the connection ended")),
+        }
+    }
+
+    fn read<T: for<'a> Deserialize<'a>>(&self, body: &[u8]) -> Result<T, RequestError> {
+        serde_json::from_slice(body).map_err(|error| self.unintelligible(error))
+    }
+
+    fn refusal(&self, answer: &Response<Bytes>) -> RequestError {
+        match serde_json::from_slice(answer.body()) {
+            Ok(ErrorBody {
+                error: ErrorFields { code, message },
+            }) => RequestError::Refused {
+                status: answer.status(),
+                code,
+                message,
+            },
+            Err(_) => self.unintelligible(answer.status()),
+        }
+    }
+
+    fn unintelligible(&self, reason: impl ToString) -> RequestError {
+        RequestError::Unintelligible {
+            address: self.authority.to_string(),
+            reason: reason.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn urls_that_cannot_be_asked_are_refused() {
+        let client = |url: &str| HttpClient::new(Environment::real(), url, None);
+        for url in [
+            "http://127.0.0.1:5000",
+            "http://[::1]:5000/",
+            "localhost:5000",
+        ] {
+            assert!(client(url).is_ok(), "{url}");
+        }
+        for url in [
+            "https://localhost",
+            "ws://localhost",
+            "/path",
+            "",
+            "http://localhost/path",
+        ] {
+            assert!(client(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! One accepted socket: HTTP first, then, perhaps, a WebSocket. One task for both.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use raftwire::MESSAGE_BYTES_MAX_CEILING;
+use raftwire_environment::TcpStream;
+use tracing::debug;
+
+use super::Peer;
+use crate::client::Session;
+use crate::http::{self, ChannelUpgrade, ClientUpgrade, Upgrade};
+use crate::node::Node;
+use crate::websocket_engine::{EngineLimits, WebSocket};
+
+/// Bytes of the largest head of a request: what browsers with many cookies send, and no more.
+const HEAD_BYTES_MAX: usize = 16 * 1024;
+/// The most headers of a request: twice what a browser sends.
+const HEADERS_MAX: usize = 64;
+/// The largest message that a client is sent: JSON writes a control character in six bytes, and
+/// the envelope fits in the rest.
+const WRITTEN_BYTES_MAX: usize = 6 * MESSAGE_BYTES_MAX_CEILING + 1024;
+
+pub(super) async fn serve(stream: TcpStream, address: SocketAddr, node: Arc<Node>) {
+    let peer = Peer::new(address);
+    // In a box: a WebSocket outlives it by hours, and should not carry its size along.
+    Box::pin(speak_http(stream, &peer, &node)).await;
+    match peer.take_upgrade() {
+        None => {}
+        Some(Upgrade::Client(client)) => Box::pin(serve_client(client, node)).await,
+        Some(Upgrade::Channel(channel)) => hand_over(channel, &peer, &node).await,
+    }
+}
+
+/// Answers requests until the peer goes, is too slow, or asks for a WebSocket.
+async fn speak_http(stream: TcpStream, peer: &Peer, node: &Arc<Node>) {
+    let service = service_fn(|request: hyper::Request<Incoming>| async {
+        Ok::<_, Infallible>(http::answer(node, request, peer).await)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(node.options.http.handshake_timeout)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    tokio::pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = node.stopping.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        debug!(peer = %peer.address, %error, "HTTP connection ended");
+    }
+}
+
+async fn serve_client(client: ClientUpgrade, node: Arc<Node>) {
+    let ClientUpgrade {
+        on_upgrade,
+        connection,
+        outbox,
+    } = client;
+    let Some(upgraded) = upgraded(on_upgrade).await else {
+        return;
+    };
+    let limits = EngineLimits {
+        received_bytes_max: node.options.client.message_bytes_max,
+        written_bytes_max: WRITTEN_BYTES_MAX,
+    };
+    // The socket itself, without the layers that HTTP needed.
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => {
+            let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, limits).await;
+            let session = Session::new(Arc::clone(&node.sessions), connection, outbox, socket);
+            drop(node);
+            session.run().await;
+        }
+        Err(_) => debug!(%connection, "an upgraded stream is not the accepted one"),
+    }
+}
+
+async fn hand_over(channel: ChannelUpgrade, peer: &Peer, node: &Node) {
+    let ChannelUpgrade {
+        on_upgrade,
+        request,
+    } = channel;
+    if let Some(upgraded) = upgraded(on_upgrade).await {
+        let stream = TokioIo::new(upgraded);
+        if let Err(error) = node
+            .acceptor
+            .accept_upgraded(stream, request, peer.security())
+            .await
+        {
+            debug!(peer = %peer.address, %error, "a channel was not taken");
+        }
+    }
+}
+
+async fn upgraded(on_upgrade: OnUpgrade) -> Option<Upgraded> {
+    match on_upgrade.await {
+        Ok(upgraded) => Some(upgraded),
+        Err(error) => {
+            debug!(%error, "a WebSocket did not open");
+            None
+        }
+    }
+}

@@ -1,0 +1,55 @@
+//! What one running node consists of.
+
+use std::sync::Arc;
+
+use raftwire::ClusterManager;
+use raftwire_environment::Environment;
+use raftwire_transport_ws::WsAcceptor;
+use tokio_util::sync::CancellationToken;
+
+use crate::client::SessionContext;
+use crate::config::ServerOptions;
+use crate::http::Access;
+
+/// One running node: what requests and sessions need.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) environment: Environment,
+    pub(crate) options: ServerOptions,
+    pub(crate) access: Access,
+    pub(crate) manager: ClusterManager,
+    pub(crate) acceptor: WsAcceptor,
+    pub(crate) sessions: Arc<SessionContext>,
+    /// Cancelled when the node begins to stop.
+    pub(crate) stopping: CancellationToken,
+}
+
+impl Node {
+    pub(crate) fn new(
+        environment: Environment,
+        options: ServerOptions,
+        manager: ClusterManager,
+        acceptor: WsAcceptor,
+    ) -> Node {
+        let sessions = Arc::new(SessionContext {
+            environment: environment.clone(),
+            router: manager.router().clone(),
+            node: manager.node_id().clone(),
+            options: options.client.clone(),
+        });
+        Node {
+            environment,
+            access: Access::of(&options),
+            options,
+            manager,
+            acceptor,
+            sessions,
+            stopping: CancellationToken::new(),
+        }
+    }
+
+    /// Whether the node has begun to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.is_cancelled()
+    }
+}

@@ -1,0 +1,117 @@
+//! Runs one node until it is told to stop.
+
+mod error;
+mod logging;
+mod open_files;
+mod stop;
+mod transport;
+
+use std::sync::Arc;
+
+use raftwire::ClusterManager;
+use raftwire_environment::{Environment, TcpListener};
+use tokio_util::task::TaskTracker;
+use tracing::{info, warn};
+
+pub use error::ServeError;
+pub use logging::start_logging;
+pub use open_files::raise_open_files;
+pub use stop::told_to_stop;
+use transport::ServerTransports;
+
+use crate::config::ServerOptions;
+use crate::http::Access;
+use crate::listener;
+use crate::node::Node;
+
+/// Runs a node until `stop` ends, then ends it gracefully: no further client is accepted, those
+/// that are connected are closed with 1001, and the cluster is told.
+///
+/// # Errors
+/// See [`ServeError`]: the node did not start. Once it runs, it ends without an error.
+pub async fn serve(
+    options: ServerOptions,
+    environment: Environment,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    options.require_secret_or_loopback()?;
+    // First of all, so that a port that is taken is said before anything is written.
+    let listener = bind(&options, &environment).await?;
+    let transports = ServerTransports::new(&options);
+    let manager =
+        ClusterManager::start(options.cluster.clone(), environment.clone(), &transports).await?;
+    let acceptor = transports.acceptor().ok_or(ServeError::NoTransport)?;
+    let node = Arc::new(Node::new(environment, options, manager, acceptor));
+    announce(&node, &listener);
+
+    let tracker = TaskTracker::new();
+    let accepting = listener::accept_all(listener, Arc::clone(&node), tracker.clone());
+    let accepting = node.environment.spawn("accept", accepting);
+    let announcing = node
+        .environment
+        .spawn("announce", announce_ready(node.manager.clone()));
+    stop.await;
+
+    info!("stopping: clients are sent to other nodes");
+    announcing.abort();
+    node.stopping.cancel();
+    let stopping = async {
+        drop(accepting.await);
+        node.manager.stop().await;
+        tracker.close();
+        tracker.wait().await;
+    };
+    let deadline = node.options.shutdown_deadline;
+    match tokio::time::timeout(deadline, stopping).await {
+        Ok(()) => info!("stopped"),
+        Err(_) => warn!(
+            ?deadline,
+            "stopped before everything had ended: the deadline passed"
+        ),
+    }
+    Ok(())
+}
+
+async fn bind(
+    options: &ServerOptions,
+    environment: &Environment,
+) -> Result<TcpListener, ServeError> {
+    let (host, port) = (options.listen_host(), options.cluster.node_port);
+    environment
+        .bind(host, port)
+        .await
+        .map_err(|source| ServeError::Listen {
+            address: format!("{host}:{port}"),
+            source,
+        })
+}
+
+fn announce(node: &Node, listener: &TcpListener) {
+    let options = &node.options;
+    let address = match listener.local_addr() {
+        Ok(address) => address.to_string(),
+        Err(_) => format!("{}:{}", options.listen_host(), options.cluster.node_port),
+    };
+    info!(
+        node = %node.manager.node_id(),
+        %address,
+        clients = options.client.path,
+        channel = options.cluster.channel_name,
+        "listening"
+    );
+    if options.cluster.secret.is_none() {
+        info!("no secret is set: every address is loopback, so other machines are kept out");
+    }
+    if node.access == Access::Nobody {
+        info!("the HTTP API is closed: set http.token to open it");
+    }
+    if !options.client.allow_send {
+        info!("clients may not send: client.allow_send is false");
+    }
+}
+
+async fn announce_ready(manager: ClusterManager) {
+    manager.ready().await;
+    let leader = manager.leader().map(|leader| leader.to_string());
+    info!(leader = leader.as_deref(), term = manager.term(), "ready");
+}
