@@ -52,9 +52,12 @@ pub(crate) async fn run(shared: &Shared) {
                     .members
                     .get(&shared.options.node)
                     .map(|row| row.incarnation);
-                let expected = renewal.expected.take().unwrap_or(own.or(row));
+                let expected = match std::mem::take(&mut renewal.expect) {
+                    Expect::OwnState => own.or(row),
+                    Expect::Told(current) => current,
+                };
                 match join(shared, expected).await {
-                    Joining::Again { expected } => renewal.expected = expected,
+                    Joining::Again(expect) => renewal.expect = expect,
                     Joining::Joined => renewal.must_join = false,
                     Joining::Over => return,
                 }
@@ -63,13 +66,21 @@ pub(crate) async fn run(shared: &Shared) {
     }
 }
 
+/// What a join expects to find under the node's name.
+#[derive(Clone, Copy, Debug, Default)]
+enum Expect {
+    /// What this node's own state says.
+    #[default]
+    OwnState,
+    /// What the log said in answer to an earlier join, which is newer.
+    Told(Option<Incarnation>),
+}
+
 /// What a join came to.
 enum Joining {
     Joined,
-    /// Ask again, expecting this under the name if that is known better than from the own state.
-    Again {
-        expected: Option<Option<Incarnation>>,
-    },
+    /// Ask again.
+    Again(Expect),
     /// This session has left.
     Over,
 }
@@ -90,12 +101,12 @@ async fn join(shared: &Shared, expected: Option<Incarnation>) -> Joining {
             let _ = timeout(APPLY, own.wait_for(|own| *own == Some(membership))).await;
             Joining::Joined
         }
-        Ok(Outcome::JoinRefused(JoinRefusal::Stale { current })) => Joining::Again {
-            expected: Some(current),
-        },
+        Ok(Outcome::JoinRefused(JoinRefusal::Stale { current })) => {
+            Joining::Again(Expect::Told(current))
+        }
         Ok(Outcome::JoinRefused(JoinRefusal::NotFounded)) => {
             sleep(PAUSE).await;
-            Joining::Again { expected: None }
+            Joining::Again(Expect::OwnState)
         }
         Ok(Outcome::JoinRefused(JoinRefusal::Left)) => Joining::Over,
         Ok(Outcome::JoinRefused(refusal)) => {
@@ -104,11 +115,11 @@ async fn join(shared: &Shared, expected: Option<Incarnation>) -> Joining {
                 shared.options.node
             )));
             sleep(TAKEN_PAUSE).await;
-            Joining::Again { expected: None }
+            Joining::Again(Expect::OwnState)
         }
         Ok(Outcome::Changed | Outcome::Unchanged) | Err(_) => {
             sleep(PAUSE).await;
-            Joining::Again { expected: None }
+            Joining::Again(Expect::OwnState)
         }
     }
 }
@@ -123,7 +134,7 @@ struct Renewal {
     /// The leader says that the incarnation is not alive.
     must_join: bool,
     /// What the next join expects, where the log's word is newer than the own state.
-    expected: Option<Option<Incarnation>>,
+    expect: Expect,
     /// Whom to ask next while no leader is known.
     asked: usize,
 }

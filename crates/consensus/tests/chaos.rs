@@ -136,6 +136,8 @@ struct Chaos {
     /// Nodes that are down, and the step at which they start again.
     down: BTreeMap<&'static str, u64>,
     serial: u64,
+    /// Proposals under way, and the node that makes them.
+    proposals: Vec<(&'static str, tokio::task::AbortHandle)>,
     /// How many steps there are between two faults, on average.
     pace: u64,
     tune: fn(&mut raftwire_consensus::RaftOptions),
@@ -157,6 +159,7 @@ impl Chaos {
             list: all[..count].to_vec(),
             down: BTreeMap::new(),
             serial: 0,
+            proposals: Vec::new(),
             tune,
         };
         // Boot clocks that run up to 5 % apart.
@@ -176,6 +179,20 @@ impl Chaos {
             .start_with(options)
             .await
             .expect("the data is sound");
+    }
+
+    async fn crash(&mut self, node: &'static str) {
+        // A proposal belongs to the process that makes it.
+        for (_, proposal) in self
+            .proposals
+            .iter()
+            .filter(|(proposer, _)| *proposer == node)
+        {
+            proposal.abort();
+        }
+        self.proposals
+            .retain(|(_, proposal)| !proposal.is_finished());
+        self.cluster.crash(node).await;
     }
 
     fn some_node(&self) -> &'static str {
@@ -203,7 +220,7 @@ impl Chaos {
             30..=44 => {
                 let node = self.some_node();
                 if !self.down.contains_key(node) && self.down.len() < self.list.len() - 1 {
-                    self.cluster.crash(node).await;
+                    self.crash(node).await;
                     let wait = [2, 20, 400]
                         [usize::try_from(self.random.random_range(0..3)).expect("small")];
                     self.down.insert(node, step + wait);
@@ -213,7 +230,7 @@ impl Chaos {
                 let node = self.some_node();
                 if !self.down.contains_key(node) {
                     self.cluster.node(node).stop().await;
-                    self.cluster.crash(node).await;
+                    self.crash(node).await;
                     self.down.insert(node, step + 10);
                 }
             }
@@ -230,8 +247,8 @@ impl Chaos {
 
     /// Something for the log, proposed by whoever is asked.
     fn propose(&mut self) {
-        let node = self.some_node();
-        if self.down.contains_key(node) {
+        let proposer = self.some_node();
+        if self.down.contains_key(proposer) {
             return;
         }
         self.serial += 1;
@@ -240,15 +257,16 @@ impl Chaos {
             node: name("nobody"),
             incarnation,
         };
-        let node = self.cluster.node(node);
-        self.random.spawn("propose", async move {
+        let node = self.cluster.node(proposer);
+        let proposal = self.random.spawn("propose", async move {
             propose(&node, &command, Duration::from_secs(2)).await;
         });
+        self.proposals.push((proposer, proposal.abort_handle()));
     }
 
     async fn check(&mut self, step: u64) -> Result<(), String> {
         check_leases(&self.cluster)?;
-        if step % STEPS_BETWEEN_INSPECTIONS != 0 {
+        if !step.is_multiple_of(STEPS_BETWEEN_INSPECTIONS) {
             return Ok(());
         }
         for (name, node) in self.cluster.running() {

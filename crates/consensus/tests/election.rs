@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use raftwire_consensus::Role;
 use raftwire_protocol::{NodeId, RaftId};
-use support::{TestCluster, name, names, role, status};
+use support::{Stopwatch, TestCluster, name, names, role, status};
 use tokio::time::sleep;
 
 #[tokio::test(start_paused = true)]
@@ -109,7 +109,7 @@ async fn a_leader_that_comes_back_follows_the_new_one() {
         })
         .await;
 
-    assert_eq!(cluster.leaders(), [new.clone()]);
+    assert_eq!(cluster.leaders(), std::slice::from_ref(&new));
     assert_eq!(status(&a).leader, Some(new));
 }
 
@@ -210,7 +210,7 @@ async fn a_leader_that_stops_hands_over_without_an_election_timeout() {
     cluster.settled().await;
     let old = cluster.leader().await;
 
-    let start = tokio::time::Instant::now();
+    let start = Stopwatch::start();
     cluster.node(old.as_str()).stop().await;
     let stopped = start.elapsed();
     let new = cluster.leader().await;

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use raftwire_consensus::{ClusterEvent, DownReason, Liveness, RaftNode};
 use raftwire_protocol::NodeId;
-use support::{TestCluster, name, names, state, status};
-use tokio::time::{Instant, sleep};
+use support::{Stopwatch, TestCluster, name, names, state, status};
+use tokio::time::sleep;
 
 const LEASE: Duration = Duration::from_secs(5);
 
@@ -31,7 +31,7 @@ fn drain(events: &mut tokio::sync::mpsc::Receiver<ClusterEvent>) -> Vec<ClusterE
 /// Waits for the death of `whom` to be committed somewhere, and asserts at every step that the
 /// node does not hold its lease once it is.
 async fn dies_without_its_lease(cluster: &TestCluster, whom: &str, limit: Duration) -> Duration {
-    let start = Instant::now();
+    let start = Stopwatch::start();
     loop {
         let dead = cluster.running().any(|(_, node)| is_dead(node, whom));
         assert!(
@@ -74,7 +74,7 @@ async fn a_failover_costs_nobody_else_their_lease() {
 
     cluster.crash(leader.as_str()).await;
 
-    let start = Instant::now();
+    let start = Stopwatch::start();
     while start.elapsed() < LEASE * 3 {
         assert!(others.iter().all(|node| cluster.holds_lease(node.as_str())));
         sleep(Duration::from_millis(20)).await;
@@ -172,7 +172,7 @@ async fn other_data_under_the_same_name_waits_for_the_old_lease_to_end() {
     cluster.crash("c").await;
     cluster.wipe("c");
     let c = cluster.start("c", &["a", "b", "c"]).await;
-    let (mut refused, start) = (false, Instant::now());
+    let (mut refused, start) = (false, Stopwatch::start());
     while c.membership().borrow().is_none() {
         if let Some(problem) = status(&c).problem {
             refused |= problem.contains(&format!("raft id {old}"));
@@ -297,7 +297,7 @@ async fn stopping_ends_in_time_though_nobody_answers() {
     cluster.network.cut(std::slice::from_ref(&leader), &others);
 
     for node in ["a", "b", "c"] {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         cluster.node(node).stop().await;
         assert!(
             start.elapsed() <= Duration::from_secs(3),

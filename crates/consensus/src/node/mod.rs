@@ -65,11 +65,15 @@ impl RaftNode {
         environment: Environment,
     ) -> Result<RaftNode, OpenError> {
         let opened = start::open(options, &environment).await?;
+        #[cfg(feature = "wrong-variants")]
+        let ignores_fence = opened.ignores_fence();
+        #[cfg(not(feature = "wrong-variants"))]
+        let ignores_fence = false;
         let published = Arc::new(Published {
             state: watch::Sender::default(),
             status: watch::Sender::default(),
             membership: watch::Sender::default(),
-            lease: LeaseHolder::new(opened.ignores_fence()),
+            lease: LeaseHolder::new(ignores_fence),
             leadership: Leadership::default(),
             stop_reason: Arc::default(),
         });

@@ -57,11 +57,9 @@ impl Opened {
         self.raft_id
     }
 
+    #[cfg(feature = "wrong-variants")]
     pub(super) fn ignores_fence(&self) -> bool {
-        #[cfg(feature = "wrong-variants")]
-        return self.options.ignore_fence;
-        #[cfg(not(feature = "wrong-variants"))]
-        false
+        self.options.ignore_fence
     }
 }
 

@@ -1,5 +1,5 @@
 //! A cluster in one process: simulated disks, paused time, and a network that can be cut.
-#![allow(dead_code, unreachable_pub)] // each test binary uses a part of it
+#![allow(dead_code, unreachable_pub, clippy::print_stdout)] // each test binary uses a part of it
 
 mod network;
 
@@ -14,7 +14,7 @@ use raftwire_consensus::{
 };
 use raftwire_environment::{Environment, SimulatedDisk};
 use raftwire_protocol::{NodeId, Session};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// How often a condition is looked at.
 const LOOK: Duration = Duration::from_millis(10);
@@ -37,6 +37,25 @@ pub struct Machine {
     pub node: Option<Arc<RaftNode>>,
     starts: u64,
     seed: u64,
+}
+
+/// Time as the test's runtime counts it, paused or not.
+pub struct Stopwatch {
+    started: std::time::Instant,
+}
+
+impl Stopwatch {
+    pub fn start() -> Stopwatch {
+        Stopwatch {
+            started: Environment::real().now(),
+        }
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        Environment::real()
+            .now()
+            .saturating_duration_since(self.started)
+    }
 }
 
 pub fn name(text: &str) -> NodeId {
@@ -177,7 +196,7 @@ impl TestCluster {
 
     /// Like `settled`, for those who expect that it may not come to that.
     pub async fn settles(&self) -> bool {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         while !self.is_settled() && start.elapsed() < SETTLE {
             sleep(LOOK).await;
         }
@@ -210,7 +229,7 @@ impl TestCluster {
         limit: Duration,
         condition: impl Fn() -> bool,
     ) -> Duration {
-        let start = Instant::now();
+        let start = Stopwatch::start();
         while !condition() {
             if start.elapsed() > limit {
                 self.describe();
