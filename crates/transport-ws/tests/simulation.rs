@@ -7,16 +7,21 @@ mod common;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use bytes::Bytes;
 use common::{PORT, WsHarness, node};
+use futures_util::SinkExt;
 use raftwire_environment::{Environment, SimulatedDisk};
 use raftwire_protocol::{Endpoint, Lane, NodeAddress, Scheme};
-use raftwire_transport::{ClusterTransport, TransportEvent, TransportSetup, conformance};
+use raftwire_transport::{
+    ClusterTransport, SendError, TransportEvent, TransportSetup, conformance,
+};
 use raftwire_transport_ws::{WsClusterTransport, WsOptions};
+use tokio::io::AsyncWriteExt;
+use tokio_tungstenite::tungstenite::Message;
 
 fn simulation(seconds: u64) -> turmoil::Sim<'static> {
     turmoil::Builder::new()
         .simulation_duration(Duration::from_secs(seconds))
-        .tcp_capacity(1_024)
         .rng_seed(1)
         .build()
 }
@@ -182,4 +187,123 @@ fn black_holed_peer_delays_no_other() {
     });
     simulation.run().unwrap();
     assert!(!at_b.lock().unwrap().is_empty());
+}
+
+#[test]
+fn peer_that_was_away_for_long_is_dialled_again() {
+    let mut simulation = simulation(600);
+    let at_a = host(&mut simulation, "a", "b");
+    let _at_b = host(&mut simulation, "b", "nobody");
+    run_for(&mut simulation, Duration::from_secs(10));
+    assert!(is_up(&at_a));
+
+    simulation.crash("b");
+    // A hundred times the longest pause.
+    run_for(&mut simulation, Duration::from_secs(500));
+    assert!(!is_up(&at_a));
+    simulation.bounce("b");
+
+    // The longest pause, a dial, and the way there and back.
+    run_for(&mut simulation, Duration::from_secs(10));
+    assert!(is_up(&at_a), "{at_a:?}");
+}
+
+/// The node "a", which listens, and a stranger that does as it likes.
+fn with_stranger<F>(stranger: impl FnOnce() -> F) -> Notes
+where
+    F: Future<Output = turmoil::Result> + 'static,
+{
+    let mut simulation = simulation(60);
+    let notes = host(&mut simulation, "a", "nobody");
+    simulation.client("stranger", stranger());
+    simulation.run().unwrap();
+    notes
+}
+
+#[test]
+fn handshake_that_takes_too_long_is_dropped() {
+    let notes = with_stranger(|| async {
+        let mut io = environment().connect("a", PORT).await?;
+        let begun = turmoil::elapsed();
+        let request = b"GET /cluster?node=b&lane=control HTTP/1.1\r\n".chunks(1);
+        let dribble = async {
+            for byte in request {
+                io.write_all(byte).await?;
+                tokio::time::sleep(Duration::from_millis(500)).await;
+            }
+            turmoil::Result::Ok(())
+        };
+
+        assert!(
+            dribble.await.is_err(),
+            "the connection outlived its request"
+        );
+
+        let lived = turmoil::elapsed() - begun;
+        let expected = Duration::from_secs(3)..Duration::from_secs(5);
+        assert!(expected.contains(&lived), "{lived:?}");
+        Ok(())
+    });
+    assert!(notes.lock().unwrap().is_empty(), "a channel came up");
+}
+
+#[test]
+fn peer_that_takes_nothing_is_dropped() {
+    let mut simulation = simulation(60);
+    simulation.host("sloth", || async {
+        let io = environment().connect("a", PORT).await?;
+        let url = format!("ws://a:{PORT}/cluster?node=b&lane=data");
+        let (mut stream, _) = tokio_tungstenite::client_async(url, io).await?;
+        // It shows life for ever, and reads nothing.
+        while stream.send(Message::Ping(Bytes::new())).await.is_ok() {
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok(())
+    });
+    simulation.client("a", async {
+        let setup = TransportSetup {
+            environment: environment(),
+            cluster: "test".to_owned(),
+            node: node("a"),
+            peers: Vec::new(),
+        };
+        let options = WsOptions {
+            listen: Some(("0.0.0.0".to_owned(), PORT)),
+            ..WsOptions::default()
+        };
+        let transport = WsClusterTransport::new(setup, options)?;
+        let mut events = transport.start().await?;
+        let Some(TransportEvent::PeerUp { channel, .. }) = events.recv().await else {
+            panic!("no channel");
+        };
+        transport.adopt(&channel);
+        let packet = Bytes::from(vec![0; Lane::Data.packet_bytes_max()]);
+        let mut bytes = 0;
+        let mut full = 0;
+        while full < 100 {
+            match transport.send(&channel, packet.clone()) {
+                Ok(()) => (bytes, full) = (bytes + packet.len(), 0),
+                Err(error) => {
+                    assert_eq!(error, SendError::Full);
+                    full += 1;
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                }
+            }
+        }
+        assert!(
+            bytes >= WsOptions::default().data_queue_bytes_max,
+            "{bytes}"
+        );
+        let stalled = turmoil::elapsed();
+
+        let Some(TransportEvent::PeerDown { reason, .. }) = events.recv().await else {
+            panic!("the channel is not given up");
+        };
+
+        assert_eq!(reason, "the peer took not a byte for 3s");
+        let took = turmoil::elapsed() - stalled;
+        assert!(took <= Duration::from_secs(3), "{took:?}");
+        Ok(())
+    });
+    simulation.run().unwrap();
 }

@@ -54,7 +54,7 @@ pub trait ClusterTransport: Send + Sync + Debug {
 
     /// Sends a packet on a lane to every peer that can be reached, once by each channel, and on
     /// a broker also to those that are not known by name yet. Returns how many channels it went
-    /// to; a channel whose queue is full is left out.
+    /// to; a channel whose queue is full is left out, and one that is not adopted may be.
     ///
     /// # Errors
     ///

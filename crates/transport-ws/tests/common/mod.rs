@@ -31,8 +31,15 @@ pub fn node(name: &str) -> NodeId {
 /// meet, and a node comes back at the address that it had.
 pub struct WsHarness {
     environment: Environment,
-    network: String,
+    hosts: Hosts,
     pub options: WsOptions,
+}
+
+enum Hosts {
+    /// An address for each node: the first three bytes, and the last byte of the first node.
+    Many { network: String, first: u32 },
+    /// One address, and a port for each node.
+    One,
 }
 
 impl WsHarness {
@@ -45,7 +52,10 @@ impl WsHarness {
         let (high, low) = (1 + process / 256 % 250, process % 256);
         Self {
             environment: Environment::real(),
-            network: format!("127.{high}.{low}.{}", 4 * harness),
+            hosts: Hosts::Many {
+                network: format!("127.{high}.{low}"),
+                first: 4 * harness + 1,
+            },
             options: WsOptions::default(),
         }
     }
@@ -54,19 +64,18 @@ impl WsHarness {
     pub fn simulated(environment: Environment) -> Self {
         Self {
             environment,
-            network: "localhost".to_owned(),
+            hosts: Hosts::One,
             options: WsOptions::default(),
         }
     }
 
     pub fn address(&self, node: &NodeId) -> (String, u16) {
-        let number = u16::from(node.as_str().as_bytes()[0] - b'a');
-        match self.network.rsplit_once('.') {
-            Some((network, first)) => {
-                let host = first.parse::<u16>().unwrap() + number + 1;
-                (format!("{network}.{host}"), PORT)
+        let number = node.as_str().as_bytes()[0] - b'a';
+        match &self.hosts {
+            Hosts::Many { network, first } => {
+                (format!("{network}.{}", first + u32::from(number)), PORT)
             }
-            None => (self.network.clone(), PORT + number),
+            Hosts::One => ("127.0.0.1".to_owned(), PORT + u16::from(number)),
         }
     }
 

@@ -65,6 +65,7 @@ impl Receiver {
             self.schedule(arrivals, now);
             let Some(next) = self.due.first_entry() else {
                 tokio::select! {
+                    biased;
                     () = self.inbox.changed() => continue,
                     () = self.events.closed() => return,
                 }
@@ -78,6 +79,7 @@ impl Receiver {
                 continue;
             }
             tokio::select! {
+                    biased;
                 () = tokio::time::sleep_until(at.into()) => {}
                 () = self.inbox.changed() => {}
                 () = self.events.closed() => return,
