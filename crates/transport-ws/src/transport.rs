@@ -17,7 +17,7 @@ use crate::channel_task::CLOSE_TIMEOUT;
 use crate::context::{Context, Shared};
 use crate::dialer::Dialer;
 use crate::listener::listen;
-use crate::{AcceptUpgradedError, PeerRequest, WsOptions, accept};
+use crate::{AcceptUpgradedError, PeerRequest, WsAcceptor, WsOptions, accept};
 
 /// How long `stop` waits for the channels to close in words.
 const STOP_TIMEOUT: Duration = Duration::from_secs(2);
@@ -77,6 +77,13 @@ impl WsClusterTransport {
             Phase::Running { local_addr, .. } => *local_addr,
             Phase::Created | Phase::Starting | Phase::Stopped => None,
         }
+    }
+
+    /// The way to hand upgraded streams to this transport.
+    pub fn acceptor(&self) -> WsAcceptor {
+        let acceptor = WsAcceptor::default();
+        acceptor.set(self.clone());
+        acceptor
     }
 
     /// See [`WsAcceptor::accept_upgraded`](crate::WsAcceptor::accept_upgraded).
