@@ -234,7 +234,7 @@ async fn close(ending: &Ending, queue: &SendQueue, reader: SocketReader, mut wri
 /// Whether bytes between these two addresses leave the machine.
 pub(crate) fn security_of(io: &raftwire_environment::TcpStream) -> ChannelSecurity {
     match io.peer_addr() {
-        Ok(address) if address.ip().is_loopback() => ChannelSecurity::Loopback,
+        Ok(address) if address.ip().to_canonical().is_loopback() => ChannelSecurity::Loopback,
         _ => ChannelSecurity::Untrusted,
     }
 }
