@@ -1,0 +1,201 @@
+//! Runs simulated clusters, a seed each, and says which of them went wrong.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // this is what it is for
+
+use std::collections::BTreeSet;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use clap::Parser;
+use raftwire_simulation::{Report, Scenario, run};
+
+/// A run that takes longer than this hangs: a node is busy without end in one moment of simulated
+/// time. A run takes seconds.
+const RUN_MAX: Duration = Duration::from_secs(300);
+
+/// Whole clusters in simulated time.
+#[derive(Debug, Parser)]
+struct Options {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 100, value_name = "N")]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 1, value_name = "K")]
+    first: u64,
+    /// One seed only.
+    #[arg(long, conflicts_with_all = ["seeds", "first"])]
+    seed: Option<u64>,
+    /// Print what happens, with --seed; what the nodes log goes to standard error, as much of it as
+    /// RUST_LOG says.
+    #[arg(long, requires = "seed")]
+    trace: bool,
+    /// Threads that run simulations. Default: as many as the machine has.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let failed = match options.seed {
+        Some(seed) => run_one(seed, options.trace),
+        None => run_many(&options),
+    };
+    if failed {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Runs one seed and prints its hash; whether it failed.
+fn run_one(seed: u64, traced: bool) -> bool {
+    if traced {
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .without_time();
+        log.with_writer(std::io::stderr).init();
+    }
+    let scenario = Scenario::draw(seed);
+    let mut print = |line: &str| println!("{line}");
+    let report = run(&scenario, if traced { Some(&mut print) } else { None });
+    println!("{}", summary(&report));
+    println!("trace {}", report.trace);
+    print_failure(&report)
+}
+
+fn summary(report: &Report) -> String {
+    let Report {
+        seed,
+        simulated,
+        recovery,
+        messages,
+        last_term,
+        packets,
+        ..
+    } = report;
+    let recovery = recovery.map_or("not".to_owned(), |took| format!("in {took:?}"));
+    format!(
+        "seed {seed}: {simulated:?}, {messages} messages, {} packets, last term {last_term}, \
+         recovered {recovery}",
+        packets.accepted
+    )
+}
+
+/// Prints what was violated, and how to see it again; whether there was anything.
+fn print_failure(report: &Report) -> bool {
+    if report.violations.is_empty() {
+        return false;
+    }
+    let seed = report.seed;
+    println!("\nseed {seed} FAILED");
+    for violation in &report.violations {
+        println!("  {violation}");
+    }
+    println!("  again:      make simulate SEEDS=1 FIRST={seed}");
+    println!("  in detail:  cargo run --release -p raftwire-simulation -- --seed {seed} --trace");
+    true
+}
+
+/// Runs many seeds on all cores; whether any failed.
+fn run_many(options: &Options) -> bool {
+    let Options { seeds, first, .. } = *options;
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let threads = options.threads.unwrap_or(cores).max(1);
+    let next = AtomicU64::new(0);
+    let (reports, received) = mpsc::channel();
+    let mut tally = Tally::default();
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            let (next, reports) = (&next, reports.clone());
+            scope.spawn(move || {
+                while let number = next.fetch_add(1, Ordering::Relaxed)
+                    && number < seeds
+                {
+                    let report = run(&Scenario::draw(first + number), None);
+                    if reports.send(report).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(reports);
+        loop {
+            match received.recv_timeout(RUN_MAX) {
+                Ok(report) => tally.add(&report, seeds),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => {
+                    println!(
+                        "\nno run has ended for {RUN_MAX:?}: {}",
+                        tally.missing(first)
+                    );
+                    std::process::abort();
+                }
+            }
+        }
+    });
+    tally.print();
+    !tally.failed.is_empty()
+}
+
+/// What the runs came to so far.
+#[derive(Debug, Default)]
+struct Tally {
+    done: BTreeSet<u64>,
+    failed: Vec<u64>,
+    simulated: Duration,
+    messages: u64,
+    slowest_recovery: Duration,
+}
+
+impl Tally {
+    fn add(&mut self, report: &Report, of: u64) {
+        self.done.insert(report.seed);
+        self.simulated += report.simulated;
+        self.messages += report.messages;
+        self.slowest_recovery = self
+            .slowest_recovery
+            .max(report.recovery.unwrap_or_default());
+        if print_failure(report) {
+            self.failed.push(report.seed);
+        }
+        let (done, failed) = (self.done.len(), self.failed.len());
+        print!(
+            "\r{done} of {of} seeds, {failed} failed, last seed {}   ",
+            report.seed
+        );
+        // Only the display would suffer.
+        let _ = std::io::stdout().flush();
+    }
+
+    /// The first seed that has not ended.
+    fn missing(&self, first: u64) -> String {
+        let seed = (first..)
+            .find(|seed| !self.done.contains(seed))
+            .unwrap_or(first);
+        format!("seed {seed} hangs; make simulate SEEDS=1 FIRST={seed}")
+    }
+
+    fn print(&self) {
+        let Tally {
+            done,
+            failed,
+            simulated,
+            messages,
+            slowest_recovery,
+        } = self;
+        println!(
+            "\r{} seeds, {} failed; {:.1} simulated hours, {messages} messages, slowest recovery \
+             {slowest_recovery:?}",
+            done.len(),
+            failed.len(),
+            simulated.as_secs_f64() / 3_600.0
+        );
+        for seed in failed {
+            println!("  make simulate SEEDS=1 FIRST={seed}");
+        }
+    }
+}

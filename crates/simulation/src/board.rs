@@ -1,0 +1,157 @@
+//! Where the nodes of a simulation put what the controlling test reads between its steps.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use raftwire::{ConnectionId, NodeId};
+use tokio::sync::Notify;
+
+use crate::fact::{Event, Fact, Process};
+use crate::view::View;
+
+/// Connections that senders choose from. Old ones are kept for a while: messages to them must be
+/// answered truly too.
+const ROSTER_MAX: usize = 200;
+
+/// Shared by everything in a simulation. The lock is never held across an await; and as only one
+/// host runs at a time, nobody ever waits for it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Board {
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    facts: Vec<Fact>,
+    views: BTreeMap<NodeId, View>,
+    stop_signals: BTreeMap<NodeId, Arc<Notify>>,
+    roster: Vec<ConnectionId>,
+    probes: BTreeMap<NodeId, ConnectionId>,
+    probed: BTreeMap<(NodeId, NodeId), Duration>,
+    messages: u64,
+    phase: Phase,
+}
+
+/// What the nodes' clients and senders are to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Phase {
+    /// Live and send.
+    #[default]
+    Busy,
+    /// Probe the ways between all nodes as well.
+    Recovering,
+    /// Send nothing more.
+    Settling,
+    /// Read everything that there is, at once.
+    Emptying,
+}
+
+impl Board {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports something that happened just now, from inside a host.
+    pub(crate) fn report(&self, event: Event) {
+        let at = turmoil::sim_elapsed().unwrap_or_default();
+        self.report_at(at, event);
+    }
+
+    /// Reports something that happened at a time.
+    pub(crate) fn report_at(&self, at: Duration, event: Event) {
+        self.lock().facts.push(Fact { at, event });
+    }
+
+    /// Takes what was reported since the last time.
+    pub(crate) fn take_facts(&self) -> Vec<Fact> {
+        std::mem::take(&mut self.lock().facts)
+    }
+
+    pub(crate) fn show(&self, view: View) {
+        self.lock().views.insert(view.process.node.clone(), view);
+    }
+
+    pub(crate) fn views(&self) -> BTreeMap<NodeId, View> {
+        self.lock().views.clone()
+    }
+
+    /// A process listens for the wish that it stops.
+    pub(crate) fn listen(&self, process: &Process) -> Arc<Notify> {
+        let signal = Arc::new(Notify::new());
+        self.lock()
+            .stop_signals
+            .insert(process.node.clone(), Arc::clone(&signal));
+        signal
+    }
+
+    /// Asks a node to stop; whether there is one to ask.
+    pub(crate) fn ask_to_stop(&self, node: &NodeId) -> bool {
+        let signal = self.lock().stop_signals.remove(node);
+        if let Some(signal) = &signal {
+            signal.notify_one();
+        }
+        signal.is_some()
+    }
+
+    /// A process has ended: nothing of it is shown any more.
+    pub(crate) fn forget(&self, node: &NodeId) {
+        let mut state = self.lock();
+        state.views.remove(node);
+        state.stop_signals.remove(node);
+        state.probes.remove(node);
+    }
+
+    pub(crate) fn add_connection(&self, connection: ConnectionId) {
+        let mut state = self.lock();
+        if state.roster.len() == ROSTER_MAX {
+            state.roster.remove(0);
+        }
+        state.roster.push(connection);
+    }
+
+    /// The connection that `choose` wants, of the number of those that there are.
+    pub(crate) fn connection(&self, choose: impl FnOnce(usize) -> usize) -> Option<ConnectionId> {
+        let state = self.lock();
+        let count = state.roster.len();
+        (count > 0).then(|| state.roster[choose(count)])
+    }
+
+    pub(crate) fn next_message(&self) -> u64 {
+        let mut state = self.lock();
+        state.messages += 1;
+        state.messages
+    }
+
+    pub(crate) fn messages(&self) -> u64 {
+        self.lock().messages
+    }
+
+    pub(crate) fn set_phase(&self, phase: Phase) {
+        self.lock().phase = phase;
+    }
+
+    pub(crate) fn phase(&self) -> Phase {
+        self.lock().phase
+    }
+
+    /// Makes a connection the one by which the others probe the way to this node.
+    pub(crate) fn set_probe(&self, node: &NodeId, connection: ConnectionId) {
+        self.lock().probes.insert(node.clone(), connection);
+    }
+
+    pub(crate) fn probes(&self) -> BTreeMap<NodeId, ConnectionId> {
+        self.lock().probes.clone()
+    }
+
+    /// A probe was delivered.
+    pub(crate) fn probed(&self, from: &NodeId, to: &NodeId) {
+        let at = turmoil::sim_elapsed().unwrap_or_default();
+        self.lock().probed.insert((from.clone(), to.clone()), at);
+    }
+
+    /// When the last probe of each way was delivered.
+    pub(crate) fn last_probes(&self) -> BTreeMap<(NodeId, NodeId), Duration> {
+        self.lock().probed.clone()
+    }
+}

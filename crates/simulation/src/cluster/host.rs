@@ -1,0 +1,154 @@
+//! What runs on a simulated host: a whole node with its clients and senders.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use raftwire::{ClusterManager, ClusterOptions, NodeAddress, StartError};
+use raftwire_environment::{Environment, SimulatedDisk};
+use raftwire_transport::memory::MemoryNetwork;
+use tokio::time::{sleep, timeout};
+
+use crate::board::Board;
+use crate::fact::{End, Event, Process};
+use crate::load::{self, Place};
+use crate::scenario::{NodePlan, Scenario};
+use crate::view::View;
+
+/// How often a node's view of itself is taken.
+const VIEW_EVERY: Duration = Duration::from_millis(1);
+
+/// How long a stop may take, whatever the peers do.
+const STOP_MAX: Duration = Duration::from_secs(5);
+
+/// How long clients may take to read what a stopped node has left for them: longer than any stalls.
+const CLIENTS_END_MAX: Duration = Duration::from_secs(30);
+
+/// How long a stopped node is given to answer whoever still waits for an answer.
+const FAREWELL: Duration = Duration::from_millis(20);
+
+/// A machine: it keeps its disk across the starts of its node.
+#[derive(Clone, Debug)]
+pub(super) struct Host {
+    pub(super) plan: NodePlan,
+    pub(super) scenario: Arc<Scenario>,
+    pub(super) network: MemoryNetwork,
+    pub(super) disk: SimulatedDisk,
+    pub(super) board: Board,
+    /// How often the node was started.
+    pub(super) starts: Arc<AtomicU64>,
+}
+
+impl Host {
+    /// The host's software: runs until the node has stopped, or did not start.
+    pub(super) async fn run(self) -> turmoil::Result {
+        let start = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
+        if start == 1 {
+            sleep(self.plan.starts_at).await;
+        }
+        let process = Process {
+            node: self.plan.node.clone(),
+            start,
+        };
+        let mut dice = self.scenario.dice(&process.to_string());
+        let (disk, drift) = (self.disk.clone(), self.plan.drift_ppm);
+        let environment = Environment::simulated_with_drift(dice.seed(), disk, drift);
+        match self.start(environment.clone()).await {
+            Ok(manager) => {
+                let load = Arc::new(self.scenario.load.clone());
+                let board = self.board.clone();
+                serve(Place {
+                    process,
+                    manager,
+                    environment,
+                    board,
+                    load,
+                    dice,
+                })
+                .await;
+            }
+            Err(error) => self
+                .board
+                .report(Event::Failed(process, format!("start: {error}"))),
+        }
+        Ok(())
+    }
+
+    async fn start(&self, environment: Environment) -> Result<ClusterManager, StartError> {
+        let address = |plan: &NodePlan| NodeAddress {
+            node: plan.node.clone(),
+            endpoint: None,
+        };
+        let options = ClusterOptions {
+            node_id: Some(self.plan.node.clone()),
+            node_address: self.plan.node.to_string(),
+            nodes: self.scenario.nodes.iter().map(address).collect(),
+            outbox_bytes_max: self.scenario.load.outbox_bytes_max,
+            outbox_policy: self.scenario.load.outbox_policy,
+            ..ClusterOptions::default()
+        };
+        ClusterManager::start_wrong(options, environment, &self.network, self.scenario.wrong).await
+    }
+}
+
+/// Runs a started node until it is asked to stop, and stops it.
+async fn serve(place: Place) {
+    let Place {
+        process,
+        manager,
+        environment,
+        board,
+        ..
+    } = &place;
+    board.report(Event::Started(process.clone()));
+    let signal = board.listen(process);
+    let clients = load::start(&place);
+    let observer = environment.spawn("observer", observe(place.clone()));
+    environment.spawn("inspector", inspect(place.clone()));
+
+    signal.notified().await;
+    if timeout(STOP_MAX, manager.stop()).await.is_err() {
+        board.report(Event::Failed(
+            process.clone(),
+            format!("stop: not within {STOP_MAX:?}"),
+        ));
+    }
+    for client in clients {
+        if timeout(CLIENTS_END_MAX, client).await.is_err() {
+            let what = "stop: a client still waits for the end of its connection".to_owned();
+            board.report(Event::Failed(process.clone(), what));
+            break;
+        }
+    }
+    sleep(FAREWELL).await;
+    observer.abort();
+    board.forget(&process.node);
+    board.report(Event::Ended(process.clone(), End::Stopped));
+}
+
+async fn observe(place: Place) {
+    loop {
+        place.board.show(View::of(
+            place.process.clone(),
+            &place.manager,
+            &place.environment,
+        ));
+        sleep(VIEW_EVERY).await;
+    }
+}
+
+/// Looks inside whenever something has changed.
+async fn inspect(place: Place) {
+    let mut status = place.manager.status();
+    loop {
+        status.borrow_and_update();
+        if let Some(seen) = place.manager.raft().inspect().await {
+            place
+                .board
+                .report(Event::Inspected(place.process.clone(), Arc::new(seen)));
+        }
+        if status.changed().await.is_err() {
+            return;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! A node without its lease delivers nothing of other nodes; and a node that has applied the death
+//! of an incarnation delivers nothing of that incarnation.
+//!
+//! DESIGN, "liveness is one committed decision". Fencing tokens as such: Kleppmann, How to do
+//! distributed locking, 2016; Gray, Cheriton: Leases, 1989.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use raftwire::{Incarnation, NodeId};
+
+use super::Violations;
+use crate::fact::{MessageId, Process, Received, Sent};
+use crate::view::View;
+
+const LEASE: &str = "no lease, no delivery";
+const DEATH: &str = "the dead are silent";
+
+/// How long a node may go on after the moment: what it had begun to dispatch in that very turn.
+const SLACK: Duration = Duration::from_millis(2);
+
+/// Since when each process is fenced, and knows of which deaths.
+#[derive(Debug, Default)]
+pub(super) struct Fencing {
+    fenced_since: BTreeMap<Process, Duration>,
+    deaths: BTreeMap<(Process, NodeId), BTreeMap<Incarnation, Duration>>,
+    /// Routes that began before their node knew the owner, and have no answer yet: they, and what
+    /// waits behind them, may leave under a later incarnation than they were sent under.
+    parked: BTreeMap<MessageId, Process>,
+    behind: BTreeSet<MessageId>,
+}
+
+impl Fencing {
+    pub(super) fn view(&mut self, at: Duration, view: &View) {
+        if view.lease_left.is_zero() {
+            self.fenced_since.entry(view.process.clone()).or_insert(at);
+        } else {
+            self.fenced_since.remove(&view.process);
+        }
+    }
+
+    /// A process shows another state than before.
+    pub(super) fn state(&mut self, at: Duration, view: &View) {
+        for (node, member) in &view.state.members {
+            let dead = if member.is_alive() {
+                member
+                    .predecessor
+                    .map(|predecessor| predecessor.incarnation)
+            } else {
+                Some(member.incarnation)
+            };
+            if let Some(dead) = dead {
+                let key = (view.process.clone(), node.clone());
+                self.deaths
+                    .entry(key)
+                    .or_default()
+                    .entry(dead)
+                    .or_insert(at);
+            }
+        }
+    }
+
+    pub(super) fn sent(&mut self, sent: &Sent) {
+        let mut parked = self.parked.iter();
+        let waits = !sent.owner_known;
+        if waits || parked.any(|(id, owner)| id.to == sent.id.to && *owner == sent.process) {
+            self.behind.insert(sent.id);
+        }
+        if waits {
+            self.parked.insert(sent.id, sent.process.clone());
+        }
+    }
+
+    pub(super) fn answered(&mut self, id: MessageId) {
+        self.parked.remove(&id);
+    }
+
+    pub(super) fn ended(&mut self, process: &Process) {
+        self.parked.retain(|_, owner| owner != process);
+    }
+
+    pub(super) fn received(
+        &self,
+        at: Duration,
+        received: &Received,
+        sent: &Arc<Sent>,
+        violations: &mut Violations,
+    ) {
+        let here = &received.process;
+        if !received.at_once || sent.process.node == here.node {
+            return;
+        }
+        let fenced = self.fenced_since.get(here).copied();
+        if received.lease_left.is_zero()
+            && let Some(since) = fenced.filter(|since| *since + SLACK <= at)
+        {
+            let what = format!(
+                "{here} delivered {} of {} and is without a lease since {since:?}",
+                sent.id, sent.process
+            );
+            violations.add(at, LEASE, what);
+        }
+        let Some(incarnation) = sent.incarnation else {
+            return;
+        };
+        if self.behind.contains(&sent.id) {
+            return;
+        }
+        let deaths = self.deaths.get(&(here.clone(), sent.process.node.clone()));
+        // Of an older incarnation than the last known death is dead as well.
+        let known = deaths.and_then(|deaths| deaths.range(incarnation..).next());
+        if let Some((_, since)) = known.filter(|(_, since)| **since + SLACK <= at) {
+            let what = format!(
+                "{here} delivered {} of {} as {incarnation}, and knows of its death since \
+                 {since:?}",
+                sent.id, sent.process
+            );
+            violations.add(at, DEATH, what);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Whatever a client receives was sent to it, arrives as it was sent, once, and in the order of its
+//! sender.
+//!
+//! DESIGN, "what a sender learns": messages of one sender to one connection stay in order, whatever
+//! became of others. The checks are those of Kleppmann's FIFO broadcast (Designing
+//! Data-Intensive Applications, 2017, ch. 9): validity, no duplication, order.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use raftwire::ConnectionId;
+
+use super::Violations;
+use crate::fact::{Process, Received, Sent};
+
+const NAME: &str = "in order, once";
+
+/// The messages of one sender to one connection.
+pub(super) type Stream = (Process, u64, ConnectionId);
+
+/// The stream that a message belongs to.
+pub(super) fn stream(sent: &Sent) -> Stream {
+    (sent.process.clone(), sent.sender, sent.id.to)
+}
+
+/// The last message of each stream that was received.
+#[derive(Debug, Default)]
+pub(super) struct InOrderOnce {
+    last: BTreeMap<Stream, u64>,
+}
+
+impl InOrderOnce {
+    /// A client received `sent`, or something that was never sent.
+    pub(super) fn received(
+        &mut self,
+        at: Duration,
+        received: &Received,
+        sent: Option<&Arc<Sent>>,
+        violations: &mut Violations,
+    ) {
+        let client = received.connection;
+        let sent = match (&received.frame, sent) {
+            (Err(wrong), _) => {
+                violations.add(at, NAME, format!("{client} received {wrong}"));
+                return;
+            }
+            (Ok(number), None) => {
+                let what = format!("{client} received frame {number}, which nobody sent to it");
+                violations.add(at, NAME, what);
+                return;
+            }
+            (Ok(_), Some(sent)) => sent,
+        };
+        let Sent {
+            id,
+            process,
+            sequence,
+            ..
+        } = sent.as_ref();
+        let last = self.last.insert(stream(sent), *sequence);
+        let wrong = match last {
+            Some(last) if last == *sequence => "again".to_owned(),
+            Some(last) if last > *sequence => format!("after number {last}"),
+            _ => return,
+        };
+        let what = format!(
+            "{client} received {id} of {process}, number {sequence} of its sender, {wrong}"
+        );
+        violations.add(at, NAME, what);
+    }
+}

@@ -1,0 +1,176 @@
+//! What must hold in every run, whatever goes wrong: one file each, with its source.
+
+mod committed_entries;
+mod election_safety;
+mod fencing;
+mod in_order_once;
+mod incarnations;
+mod leases;
+mod log_matching;
+mod route_deadlines;
+mod single_vote;
+mod state_agreement;
+mod true_outcomes;
+mod violation;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use raftwire::NodeId;
+use raftwire_consensus::{ClusterState, Inspection};
+use raftwire_protocol::RaftId;
+
+use crate::fact::{Event, Fact, MessageId, Process, Received};
+use crate::view::View;
+
+pub use self::violation::{Violation, Violations};
+
+/// All invariants of a run, with what they remember.
+#[derive(Debug, Default)]
+pub struct Invariants {
+    election_safety: election_safety::ElectionSafety,
+    single_vote: single_vote::SingleVote,
+    log_matching: log_matching::LogMatching,
+    committed_entries: committed_entries::CommittedEntries,
+    state_agreement: state_agreement::StateAgreement,
+    incarnations: incarnations::Incarnations,
+    fencing: fencing::Fencing,
+    in_order_once: in_order_once::InOrderOnce,
+    true_outcomes: true_outcomes::TrueOutcomes,
+    route_deadlines: route_deadlines::RouteDeadlines,
+    /// The last state that each node showed.
+    states: BTreeMap<NodeId, Arc<ClusterState>>,
+    raft_ids: BTreeMap<NodeId, RaftId>,
+    violations: Violations,
+}
+
+impl Invariants {
+    /// Judges a step: what happened in it, in order, and how the nodes see themselves after it.
+    pub fn after_step(&mut self, at: Duration, facts: &[Fact], views: &BTreeMap<NodeId, View>) {
+        for view in views.values() {
+            self.view(at, view);
+        }
+        for fact in facts {
+            self.fact(fact);
+        }
+        leases::check(at, views, &self.incarnations, &mut self.violations);
+        self.route_deadlines.check(at, &mut self.violations);
+    }
+
+    fn view(&mut self, at: Duration, view: &View) {
+        self.fencing.view(at, view);
+        let node = &view.process.node;
+        if self
+            .states
+            .get(node)
+            .is_some_and(|known| Arc::ptr_eq(known, &view.state))
+        {
+            return;
+        }
+        self.states.insert(node.clone(), Arc::clone(&view.state));
+        self.fencing.state(at, view);
+        self.state_agreement.state(at, view, &mut self.violations);
+        self.incarnations.state(at, view, &mut self.violations);
+    }
+
+    fn fact(&mut self, fact: &Fact) {
+        let (at, violations) = (fact.at, &mut self.violations);
+        match &fact.event {
+            Event::Inspected(process, seen) => self.inspected(at, process, seen),
+            Event::Opened(process, connection) => {
+                self.incarnations.opened(at, *connection, violations);
+                self.true_outcomes.opened(process, *connection);
+            }
+            Event::Closed(connection, closing) => {
+                self.true_outcomes.closed(at, *connection, *closing);
+            }
+            Event::Ended(process, end) => {
+                self.true_outcomes.ended(at, process);
+                self.route_deadlines.ended(at, process, *end, violations);
+                self.fencing.ended(process);
+                // The next process reads its state from the disk.
+                self.states.remove(&process.node);
+            }
+            Event::Sent(sent) => {
+                self.true_outcomes.sent(sent);
+                self.route_deadlines.sent(sent);
+                self.fencing.sent(sent);
+            }
+            Event::Answered(id, outcome) => {
+                self.route_deadlines.answered(at, *id, violations);
+                self.fencing.answered(*id);
+                let incarnations = &self.incarnations;
+                self.true_outcomes
+                    .answered(at, *id, outcome, incarnations, violations);
+            }
+            Event::Received(received) => self.received(at, received),
+            Event::Started(_) | Event::Failed(..) | Event::Note(_) => {}
+        }
+    }
+
+    fn inspected(&mut self, at: Duration, process: &Process, seen: &Inspection) {
+        let violations = &mut self.violations;
+        self.raft_ids.insert(process.node.clone(), seen.raft_id);
+        self.election_safety
+            .inspected(at, process, seen, violations);
+        self.single_vote.inspected(at, process, seen, violations);
+        self.log_matching.inspected(at, process, seen, violations);
+        self.committed_entries
+            .inspected(at, process, seen, violations);
+    }
+
+    fn received(&mut self, at: Duration, received: &Received) {
+        let violations = &mut self.violations;
+        let id = received.frame.as_ref().ok();
+        let id = id.map(|number| MessageId {
+            number: *number,
+            to: received.connection,
+        });
+        let sent = id.and_then(|id| self.true_outcomes.message(id)).cloned();
+        self.in_order_once
+            .received(at, received, sent.as_ref(), violations);
+        if let Some(sent) = sent {
+            self.fencing.received(at, received, &sent, violations);
+            self.true_outcomes.received(at, sent.id, violations);
+        }
+    }
+
+    /// The disk of a node has failed: what it has not answered for may be gone.
+    pub fn disk_failed(&mut self, node: &NodeId) {
+        if let Some(raft_id) = self.raft_ids.get(node) {
+            self.single_vote.disk_failed(*raft_id);
+        }
+    }
+
+    /// The run is over, and all clients have read what there was for them.
+    pub fn at_end(&mut self, at: Duration) {
+        self.true_outcomes
+            .at_end(at, &self.incarnations, &mut self.violations);
+    }
+
+    /// Notes something that another part of the simulation has found.
+    pub fn violated(&mut self, at: Duration, invariant: &'static str, what: String) {
+        self.violations.add(at, invariant, what);
+    }
+
+    /// How many routes are under way.
+    pub fn routes_under_way(&self) -> usize {
+        self.route_deadlines.len()
+    }
+
+    /// The highest term that had a leader.
+    pub fn last_term(&self) -> u64 {
+        self.election_safety.last_term()
+    }
+
+    /// Whether nothing was violated so far.
+    pub fn hold(&self) -> bool {
+        self.violations.is_empty()
+    }
+
+    /// What was violated.
+    pub fn into_violations(self) -> Vec<Violation> {
+        self.violations.into_vec()
+    }
+}

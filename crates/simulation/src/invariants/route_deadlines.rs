@@ -1,0 +1,84 @@
+//! Every route ends by its deadline.
+//!
+//! DESIGN, "what a sender learns": `route` always ends, within its deadline.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::Violations;
+use crate::fact::{End, MessageId, Process, Sent};
+
+const NAME: &str = "routes end";
+
+/// How much later than its deadline an answer may come: the granularity of the clocks, and a turn
+/// of the tasks in between.
+const SLACK: Duration = Duration::from_millis(10);
+
+/// The routes that are under way.
+#[derive(Debug, Default)]
+pub(super) struct RouteDeadlines {
+    under_way: BTreeSet<(Duration, MessageId)>,
+    routes: BTreeMap<MessageId, (Process, Duration)>,
+}
+
+impl RouteDeadlines {
+    pub(super) fn sent(&mut self, sent: &Sent) {
+        let Some(deadline) = sent.deadline else {
+            return;
+        };
+        self.under_way.insert((deadline, sent.id));
+        self.routes
+            .insert(sent.id, (sent.process.clone(), deadline));
+    }
+
+    pub(super) fn answered(&mut self, at: Duration, id: MessageId, violations: &mut Violations) {
+        let Some((process, deadline)) = self.routes.remove(&id) else {
+            return;
+        };
+        self.under_way.remove(&(deadline, id));
+        if at > deadline + SLACK {
+            let late = at.saturating_sub(deadline);
+            violations.add(at, NAME, format!("{id} of {process}: {late:?} too late"));
+        }
+    }
+
+    /// A process has ended. One that was stopped has answered everybody before.
+    pub(super) fn ended(
+        &mut self,
+        at: Duration,
+        process: &Process,
+        end: End,
+        violations: &mut Violations,
+    ) {
+        let theirs = self.routes.extract_if(.., |_, (owner, _)| owner == process);
+        let theirs: Vec<(MessageId, Duration)> =
+            theirs.map(|(id, (_, deadline))| (id, deadline)).collect();
+        for (id, deadline) in &theirs {
+            self.under_way.remove(&(*deadline, *id));
+        }
+        if end == End::Stopped
+            && let Some((id, _)) = theirs.first()
+        {
+            let count = theirs.len();
+            let what = format!("{process} stopped with {count} routes unanswered: {id}, …");
+            violations.add(at, NAME, what);
+        }
+    }
+
+    pub(super) fn check(&mut self, at: Duration, violations: &mut Violations) {
+        while let Some((deadline, id)) = self.under_way.first().copied()
+            && deadline + SLACK < at
+        {
+            self.under_way.pop_first();
+            if let Some((process, _)) = self.routes.remove(&id) {
+                let what = format!("{id} of {process} has no answer at its deadline");
+                violations.add(at, NAME, what);
+            }
+        }
+    }
+
+    /// How many routes are under way.
+    pub(super) fn len(&self) -> usize {
+        self.routes.len()
+    }
+}

@@ -1,0 +1,228 @@
+//! Every outcome is true.
+//!
+//! DESIGN, "what a sender learns". Delivered: received once, unless that client's socket or its node
+//! ended first; and then nothing of the same sender that was delivered later is received either.
+//! Did not: never received. Not found: there is no such connection. Node lost: the named node died
+//! at the named index.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use raftwire::{CloseCode, ConnectionId, Happened, NodeId, RouteOutcome};
+
+use super::Violations;
+use super::in_order_once::{Stream, stream};
+use super::incarnations::Incarnations;
+use crate::fact::{Closing, MessageId, Process, Sent};
+
+const NAME: &str = "true outcomes";
+
+#[derive(Debug)]
+struct Fate {
+    sent: Arc<Sent>,
+    answer: Option<RouteOutcome>,
+    is_received: bool,
+}
+
+/// One stream's messages that were called delivered and are not received yet, and the last that
+/// was received; all by number.
+#[derive(Debug, Default)]
+struct Owed {
+    delivered: BTreeSet<u64>,
+    last_received: Option<u64>,
+}
+
+#[derive(Debug)]
+struct Life {
+    owner: Process,
+    closed: Option<(Duration, Closing)>,
+}
+
+/// What became of each message, and what its sender was told.
+#[derive(Debug, Default)]
+pub(super) struct TrueOutcomes {
+    fates: BTreeMap<MessageId, Fate>,
+    owed: BTreeMap<Stream, Owed>,
+    clients: BTreeMap<ConnectionId, Life>,
+    ended: BTreeMap<Process, Duration>,
+    /// Answers that can be judged at the end only.
+    not_found: Vec<(Duration, ConnectionId)>,
+    lost: Vec<(Duration, NodeId, u64)>,
+}
+
+impl TrueOutcomes {
+    pub(super) fn opened(&mut self, owner: &Process, connection: ConnectionId) {
+        let owner = owner.clone();
+        self.clients.insert(
+            connection,
+            Life {
+                owner,
+                closed: None,
+            },
+        );
+    }
+
+    pub(super) fn closed(&mut self, at: Duration, connection: ConnectionId, closing: Closing) {
+        if let Some(life) = self.clients.get_mut(&connection) {
+            life.closed.get_or_insert((at, closing));
+        }
+    }
+
+    pub(super) fn ended(&mut self, at: Duration, process: &Process) {
+        self.ended.insert(process.clone(), at);
+    }
+
+    pub(super) fn sent(&mut self, sent: &Arc<Sent>) {
+        let fate = Fate {
+            sent: Arc::clone(sent),
+            answer: None,
+            is_received: false,
+        };
+        self.fates.insert(sent.id, fate);
+    }
+
+    /// The message of this id.
+    pub(super) fn message(&self, id: MessageId) -> Option<&Arc<Sent>> {
+        self.fates.get(&id).map(|fate| &fate.sent)
+    }
+
+    /// A sender was told what became of its message.
+    pub(super) fn answered(
+        &mut self,
+        at: Duration,
+        id: MessageId,
+        outcome: &RouteOutcome,
+        incarnations: &Incarnations,
+        violations: &mut Violations,
+    ) {
+        let Some(fate) = self.fates.get_mut(&id) else {
+            return;
+        };
+        let sent = Arc::clone(&fate.sent);
+        fate.answer = Some(outcome.clone());
+        let is_received = fate.is_received;
+        let mut lie = |why: &str| {
+            let what = format!("{id} of {}: {outcome:?}, {why}", sent.process);
+            violations.add(at, NAME, what);
+        };
+        match outcome.happened() {
+            Happened::No if is_received => lie("but it was received"),
+            Happened::Yes if !is_received => {
+                if *outcome == RouteOutcome::Written {
+                    lie("but the client has not received it");
+                }
+                let owed = self.owed.entry(stream(&sent)).or_default();
+                if owed.last_received > Some(sent.sequence) {
+                    lie("but only a later one was received");
+                } else {
+                    owed.delivered.insert(sent.sequence);
+                }
+            }
+            Happened::Yes | Happened::No | Happened::Unknown => {}
+        }
+        let owner = self.clients.get(&sent.id.to).map(|life| &life.owner.node);
+        match outcome {
+            RouteOutcome::NotFound => self.not_found.push((at, sent.id.to)),
+            RouteOutcome::NodeLost { node, index } => self.lost.push((at, node.clone(), *index)),
+            RouteOutcome::NodeDown { node } => {
+                if owner != Some(node) {
+                    lie("but another node owns the connection");
+                } else if !incarnations.has_died(node) {
+                    lie("but that node never died");
+                }
+            }
+            RouteOutcome::Delivered | RouteOutcome::Written if owner.is_none() => {
+                lie("but there never was such a connection");
+            }
+            _ => {}
+        }
+    }
+
+    /// A client received a message that was for it.
+    pub(super) fn received(&mut self, at: Duration, id: MessageId, violations: &mut Violations) {
+        let Some(fate) = self.fates.get_mut(&id) else {
+            return;
+        };
+        fate.is_received = true;
+        let sent = &fate.sent;
+        if let Some(outcome) = &fate.answer
+            && outcome.happened() == Happened::No
+        {
+            let what = format!("{id} of {}: {outcome:?}, then received", sent.process);
+            violations.add(at, NAME, what);
+        }
+        let owed = self.owed.entry(stream(sent)).or_default();
+        owed.delivered.remove(&sent.sequence);
+        owed.last_received = owed.last_received.max(Some(sent.sequence));
+        if let Some(missing) = owed
+            .delivered
+            .first()
+            .filter(|missing| **missing < sent.sequence)
+        {
+            let what = format!(
+                "{} received number {} of {} without number {missing}, which was delivered",
+                sent.id.to, sent.sequence, sent.process
+            );
+            violations.add(at, NAME, what);
+        }
+    }
+
+    /// The run is over, and all clients have read what there was for them.
+    pub(super) fn at_end(
+        &self,
+        at: Duration,
+        incarnations: &Incarnations,
+        violations: &mut Violations,
+    ) {
+        for ((sender, _, connection), owed) in &self.owed {
+            let missing = owed.delivered.len();
+            if missing > 0 && !self.may_lose(connection) {
+                let what = format!(
+                    "{connection} never received {missing} messages of {sender} that were \
+                     delivered, and nothing of it had ended: {:?}",
+                    owed.delivered
+                );
+                violations.add(at, NAME, what);
+            }
+        }
+        for (said_at, connection) in &self.not_found {
+            if self.was_there(connection, *said_at) {
+                let what = format!("{connection} was not found, and was there");
+                violations.add(*said_at, NAME, what);
+            }
+        }
+        for (said_at, node, index) in &self.lost {
+            if !incarnations.is_death(node, *index) {
+                let what = format!("{node} was said to have died at index {index}: it had not");
+                violations.add(*said_at, NAME, what);
+            }
+        }
+    }
+
+    /// Whether the client's socket or its node ended, so that delivered messages may be lost.
+    fn may_lose(&self, connection: &ConnectionId) -> bool {
+        let Some(life) = self.clients.get(connection) else {
+            return false;
+        };
+        match life.closed {
+            Some((_, Closing::HungUp)) => true,
+            Some((_, Closing::Told(code))) => code == CloseCode::SLOW_CONSUMER,
+            None => self.ended.contains_key(&life.owner),
+        }
+    }
+
+    /// Whether a connection was open at this time, for all that anybody could know. One that its
+    /// node has closed since may have been closed then: its client learns it later.
+    fn was_there(&self, connection: &ConnectionId, at: Duration) -> bool {
+        let Some(life) = self.clients.get(connection) else {
+            return false;
+        };
+        let is_open = match life.closed {
+            Some((closed_at, Closing::HungUp)) => closed_at > at,
+            Some((_, Closing::Told(_))) => false,
+            None => true,
+        };
+        is_open && self.ended.get(&life.owner).is_none_or(|ended| *ended > at)
+    }
+}

@@ -1,0 +1,86 @@
+//! After all was put right: a leader, agreement, and service between all nodes, within a bound.
+//!
+//! Safety alone is kept by a cluster that does nothing. (openraft, `tests-turmoil/src/liveness.rs`;
+//! TigerBeetle's simulator has the same two modes.)
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use raftwire::NodeId;
+
+use crate::cluster::Cluster;
+use crate::view::View;
+
+/// How long it may take. A node may just have been cut off for less than a lease of 5 s, be held dead
+/// only after it, and then has to join again; an election in between takes one more second.
+pub const RECOVERY_MAX: Duration = Duration::from_secs(10);
+
+/// What is still missing, `None` once the cluster of these nodes has recovered since `healed_at`.
+pub(crate) fn missing(
+    cluster: &Cluster<'_>,
+    nodes: &BTreeSet<NodeId>,
+    healed_at: Duration,
+) -> Option<String> {
+    let views = cluster.views();
+    unready(nodes, &views)
+        .or_else(|| disagreement(&views))
+        .or_else(|| unreached(cluster, nodes, healed_at))
+}
+
+fn unready(nodes: &BTreeSet<NodeId>, views: &BTreeMap<NodeId, View>) -> Option<String> {
+    let is_ready = |node: &NodeId| views.get(node).is_some_and(|view| view.is_ready);
+    let node = nodes.iter().find(|node| !is_ready(node))?;
+    Some(match views.get(node) {
+        None => format!("{node} does not run"),
+        Some(View {
+            process,
+            role,
+            term,
+            leader,
+            problem,
+            lease_left,
+            ..
+        }) => format!(
+            "{process} is not ready: {role:?} in term {term}, leader {leader:?}, lease \
+             {lease_left:?}, problem {problem:?}"
+        ),
+    })
+}
+
+fn disagreement(views: &BTreeMap<NodeId, View>) -> Option<String> {
+    let leaders: Vec<&View> = views.values().filter(|view| view.is_leader).collect();
+    let [leader] = leaders.as_slice() else {
+        return Some(format!("{} nodes act as the leader", leaders.len()));
+    };
+    let leading = &leader.process.node;
+    let stray = views
+        .values()
+        .find(|view| view.leader.as_ref() != Some(leading));
+    if let Some(View {
+        process, leader, ..
+    }) = stray
+    {
+        return Some(format!("{process} follows {leader:?}, not {leading}"));
+    }
+    let hash = leader.state.hash();
+    let other = views.values().find(|view| view.state.hash() != hash)?;
+    let (applied, theirs) = (leader.state.applied_index, other.state.applied_index);
+    Some(format!(
+        "{} has applied {theirs}, {leading} {applied}",
+        other.process
+    ))
+}
+
+fn unreached(
+    cluster: &Cluster<'_>,
+    nodes: &BTreeSet<NodeId>,
+    healed_at: Duration,
+) -> Option<String> {
+    let probes = cluster.last_probes();
+    let ways = nodes
+        .iter()
+        .flat_map(|from| nodes.iter().map(move |to| (from.clone(), to.clone())));
+    let mut ways = ways.into_iter();
+    let way = ways.find(|way| probes.get(way).is_none_or(|at| *at < healed_at))?;
+    Some(format!("nothing goes from {} to {}", way.0, way.1))
+}

@@ -1,0 +1,198 @@
+//! Runs a scenario from its beginning to its verdict.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use raftwire::NodeId;
+use raftwire_transport::memory::MemoryStatistics;
+
+use crate::board::Phase;
+use crate::cluster::Cluster;
+use crate::fact::{Event, Fact};
+use crate::invariants::{Invariants, Violation};
+use crate::recovery::{RECOVERY_MAX, missing};
+use crate::scenario::Scenario;
+use crate::trace::{Lines, Trace, TraceHash};
+
+/// How long the last routes may take once nothing more is sent: longer than any deadline.
+const SETTLING_MAX: Duration = Duration::from_secs(6);
+
+/// How long clients have to read what is left, at once.
+const EMPTYING: Duration = Duration::from_millis(600);
+
+/// What became of a run.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The seed of its scenario.
+    pub seed: u64,
+    /// How long it took, in simulated time.
+    pub simulated: Duration,
+    /// How long the cluster took to recover after all was put right; none if it did not come to
+    /// that.
+    pub recovery: Option<Duration>,
+    /// Frames that were sent.
+    pub messages: u64,
+    /// The highest term that had a leader.
+    pub last_term: u64,
+    /// What became of packets.
+    pub packets: MemoryStatistics,
+    /// The hash of the trace.
+    pub trace: TraceHash,
+    /// What must never happen, and did.
+    pub violations: Vec<Violation>,
+}
+
+/// Runs a scenario. It ends with the first step that violates an invariant.
+pub fn run<'a>(scenario: &'a Scenario, lines: Lines<'a>) -> Report {
+    let mut run = Run {
+        scenario,
+        cluster: Cluster::new(scenario),
+        invariants: Invariants::default(),
+        trace: Trace::new(lines),
+        recovery: None,
+    };
+    run.trace.line(&scenario.to_string());
+    run.all();
+    run.report()
+}
+
+struct Run<'a> {
+    scenario: &'a Scenario,
+    cluster: Cluster<'a>,
+    invariants: Invariants,
+    trace: Trace<'a>,
+    recovery: Option<Duration>,
+}
+
+impl Run<'_> {
+    fn all(&mut self) {
+        self.faults();
+        if self.invariants.hold() {
+            self.recover();
+        }
+        if self.invariants.hold() {
+            self.settle();
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.cluster.now()
+    }
+
+    /// Goes on by one tick and judges it; whether all invariants hold.
+    fn step(&mut self) -> bool {
+        let result = self.cluster.step();
+        let facts = self.cluster.take_facts();
+        for fact in &facts {
+            self.trace.fact(fact);
+            self.judge_start(fact);
+        }
+        let at = self.now();
+        self.invariants
+            .after_step(at, &facts, &self.cluster.views());
+        for plan in &self.scenario.nodes {
+            if self.cluster.is_disk_bad(&plan.node) {
+                self.invariants.disk_failed(&plan.node);
+            }
+        }
+        if let Err(panic) = result {
+            self.invariants.violated(at, "no panic", panic);
+        }
+        self.invariants.hold()
+    }
+
+    /// A node starts and stops as it was told, unless its disk has failed.
+    fn judge_start(&mut self, fact: &Fact) {
+        if let Event::Failed(process, why) = &fact.event
+            && !self.cluster.is_disk_bad(&process.node)
+        {
+            self.invariants
+                .violated(fact.at, "start and stop", format!("{process}: {why}"));
+        }
+    }
+
+    /// Lets happen what is planned, until all is put right.
+    fn faults(&mut self) {
+        let mut planned = self.scenario.faults.iter().enumerate().peekable();
+        let mut under_way: BTreeMap<usize, Duration> = BTreeMap::new();
+        while self.now() < self.scenario.heals_at {
+            let now = self.now();
+            for (number, _) in under_way.extract_if(.., |_, ends| *ends <= now) {
+                self.cluster
+                    .end(number, &self.scenario.faults[number].fault);
+            }
+            while let Some((number, fault)) = planned.next_if(|(_, fault)| fault.at <= now) {
+                self.cluster.begin(number, &fault.fault);
+                under_way.insert(number, fault.at + fault.lasts);
+            }
+            if !self.step() {
+                return;
+            }
+        }
+        for number in under_way.into_keys() {
+            self.cluster
+                .end(number, &self.scenario.faults[number].fault);
+        }
+        self.cluster.heal();
+    }
+
+    /// Waits until the cluster serves again.
+    fn recover(&mut self) {
+        let nodes: BTreeSet<NodeId> = self
+            .scenario
+            .nodes
+            .iter()
+            .map(|plan| plan.node.clone())
+            .collect();
+        let healed_at = self.now();
+        self.cluster.set_phase(Phase::Recovering);
+        while self.step() {
+            let took = self.now().saturating_sub(healed_at);
+            let Some(missing) = missing(&self.cluster, &nodes, healed_at) else {
+                self.recovery = Some(took);
+                return;
+            };
+            if took > RECOVERY_MAX {
+                let what = format!("not within {RECOVERY_MAX:?}: {missing}");
+                self.invariants
+                    .violated(self.cluster.now(), "recovery", what);
+                return;
+            }
+        }
+    }
+
+    /// Sends nothing more, and waits until everything that was sent is answered and read.
+    fn settle(&mut self) {
+        self.cluster.set_phase(Phase::Settling);
+        let since = self.now();
+        while self.step() {
+            let took = self.now().saturating_sub(since);
+            if took > SETTLING_MAX || (self.invariants.routes_under_way() == 0 && !took.is_zero()) {
+                break;
+            }
+        }
+        self.cluster.set_phase(Phase::Emptying);
+        let since = self.now();
+        while self.invariants.hold() && self.now().saturating_sub(since) < EMPTYING {
+            self.step();
+        }
+        if self.invariants.hold() {
+            self.invariants.at_end(self.cluster.now());
+        }
+    }
+
+    fn report(mut self) -> Report {
+        let (messages, packets) = (self.cluster.messages(), self.cluster.packets());
+        self.trace.line(&format!("{packets:?}"));
+        Report {
+            seed: self.scenario.seed,
+            simulated: self.cluster.now(),
+            recovery: self.recovery,
+            messages,
+            last_term: self.invariants.last_term(),
+            packets,
+            trace: self.trace.hash(),
+            violations: self.invariants.into_violations(),
+        }
+    }
+}

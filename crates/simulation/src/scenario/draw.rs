@@ -1,0 +1,178 @@
+//! Draws scenarios.
+
+use std::time::Duration;
+
+use raftwire::WrongVariants;
+use raftwire_transport::memory::LinkProfile;
+
+use super::{Crash, Direction, DiskError, Fault, Load, NodePlan, PlannedFault, Scenario, Whom};
+use crate::dice::Dice;
+
+/// How many nodes, by how often. Three and five are what people run; one, two and four are where
+/// majorities are odd.
+const SIZES: [(u64, usize); 5] = [(5, 1), (7, 2), (50, 3), (8, 4), (30, 5)];
+
+/// What mostly goes wrong in a scenario: the weights of the kinds of faults.
+///
+/// Isolate, separate, partition, weather, crash, disk, stop.
+const THEMES: [(u64, [u64; 7]); 5] = [
+    (4, [4, 3, 3, 2, 4, 1, 1]),
+    (2, [8, 6, 6, 2, 0, 0, 0]),
+    (2, [1, 0, 1, 1, 8, 3, 3]),
+    (1, [6, 1, 1, 0, 8, 0, 0]),
+    (1, [0, 1, 0, 8, 1, 0, 1]),
+];
+
+pub(super) fn draw(seed: u64) -> Scenario {
+    let root = Dice::new(seed);
+    let mut dice = root.stream("scenario");
+    let count = *dice.weighted(&SIZES);
+    let heals_at = dice.millis(12_000..35_000);
+    Scenario {
+        seed,
+        nodes: nodes(&mut dice, count),
+        network: network(&mut dice),
+        detects_cuts: dice.percent(60).then(|| dice.millis(300..6_000)),
+        faults: faults(&mut root.stream("faults"), count, heals_at),
+        heals_at,
+        load: Load::draw(&mut root.stream("load")),
+        wrong: WrongVariants::default(),
+    }
+}
+
+pub(super) fn nodes(dice: &mut Dice, count: usize) -> Vec<NodePlan> {
+    // Rates differ by less than a quarter, which is what leases allow for.
+    let drift = *dice.pick(&[0, 1_000, 100_000]);
+    let late = *dice.pick(&[1, 50, 3_000]);
+    let plan = |number| NodePlan {
+        node: super::staged::name(number),
+        starts_at: dice.millis(0..late),
+        drift_ppm: i32::try_from(dice.number(0..2 * drift + 1)).unwrap_or(0)
+            - i32::try_from(drift).unwrap_or(0),
+    };
+    (0..count).map(plan).collect()
+}
+
+fn network(dice: &mut Dice) -> LinkProfile {
+    match dice.number(0..10) {
+        0..=2 => LinkProfile::default(),
+        3..=5 => delayed(dice, 8_000),
+        6..=7 => {
+            let calm = delayed(dice, 8_000);
+            lossy(dice, calm, 0.05)
+        }
+        _ => {
+            let slow = delayed(dice, 20_000);
+            lossy(dice, slow, 0.2)
+        }
+    }
+}
+
+fn delayed(dice: &mut Dice, micros_max: u64) -> LinkProfile {
+    let least = dice.number(100..micros_max / 4);
+    let most = dice.number(least + 1..micros_max);
+    let delay = Duration::from_micros(least)..Duration::from_micros(most);
+    LinkProfile {
+        delay,
+        ..LinkProfile::default()
+    }
+}
+
+fn lossy(dice: &mut Dice, profile: LinkProfile, worst: f64) -> LinkProfile {
+    LinkProfile {
+        loss: dice.fraction(0.0..worst),
+        duplicate: dice.fraction(0.0..worst),
+        reorder: dice.fraction(0.0..worst * 1.5),
+        ..profile
+    }
+}
+
+/// Faults one after the other, some of which overlap.
+fn faults(dice: &mut Dice, count: usize, heals_at: Duration) -> Vec<PlannedFault> {
+    let kinds = *dice.weighted(&THEMES);
+    let gap_max = *dice.pick(&[1_000, 3_000, 7_000]);
+    let mut faults = Vec::new();
+    let mut at = dice.millis(200..6_000);
+    while at < heals_at {
+        let lasts = match dice.number(0..10) {
+            0..=3 => dice.millis(50..1_500),
+            4..=7 => dice.millis(1_000..6_000),
+            _ => dice.millis(5_000..12_000),
+        };
+        let fault = fault(dice, &kinds, count);
+        faults.push(PlannedFault { at, lasts, fault });
+        at += dice.millis(50..gap_max);
+    }
+    faults
+}
+
+fn fault(dice: &mut Dice, kinds: &[u64; 7], count: usize) -> Fault {
+    let [isolate, separate, partition, weather, crash, disk, stop] = *kinds;
+    // One node has nobody to be cut off from.
+    let cuts = u64::from(count > 1);
+    let kinds = [
+        (isolate * cuts, 0),
+        (separate * cuts, 1),
+        (partition * cuts, 2),
+        (weather * cuts, 3),
+        (crash + 1, 4),
+        (disk, 5),
+        (stop, 6),
+    ];
+    match dice.weighted(&kinds) {
+        0 => Fault::Isolate(whom(dice, count), direction(dice)),
+        1 => Fault::Separate(whom(dice, count), whom(dice, count), direction(dice)),
+        2 => Fault::Partition(u8::try_from(dice.number(1..(1 << count) - 1)).unwrap_or(1)),
+        3 => {
+            let slow = delayed(dice, 50_000);
+            Fault::Weather(lossy(dice, slow, 0.5))
+        }
+        4 => crash_of(dice, count),
+        5 => Fault::Disk(whom(dice, count), disk_error(dice)),
+        _ => Fault::Stop(whom(dice, count)),
+    }
+}
+
+fn crash_of(dice: &mut Dice, count: usize) -> Fault {
+    let victims = match dice.number(0..10) {
+        0..=5 => 1,
+        6..=8 => 1 + dice.index(count),
+        _ => count,
+    };
+    let whom = if victims == 1 {
+        vec![whom(dice, count)]
+    } else {
+        let first = dice.index(count);
+        (0..victims).map(|next| Whom::Node(first + next)).collect()
+    };
+    let how = *dice.pick(&[Crash::PowerLoss, Crash::Killed]);
+    Fault::Crash {
+        whom,
+        how,
+        silent: dice.percent(30),
+    }
+}
+
+fn whom(dice: &mut Dice, count: usize) -> Whom {
+    match dice.number(0..10) {
+        0..=4 => Whom::Leader,
+        5..=6 => Whom::Follower(dice.index(count)),
+        _ => Whom::Node(dice.index(count)),
+    }
+}
+
+fn direction(dice: &mut Dice) -> Direction {
+    *dice.weighted(&[
+        (2, Direction::Both),
+        (1, Direction::Out),
+        (1, Direction::In),
+    ])
+}
+
+fn disk_error(dice: &mut Dice) -> DiskError {
+    match dice.number(0..4) {
+        0..=1 => DiskError::Sync(dice.number(1..20)),
+        2 => DiskError::TornAppend(dice.number(1..20)),
+        _ => DiskError::Full(dice.number(0..4_000)),
+    }
+}

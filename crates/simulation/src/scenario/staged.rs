@@ -1,0 +1,108 @@
+//! Scenarios for one question each.
+
+use std::time::Duration;
+
+use raftwire::{NodeId, OutboxPolicy, WrongVariants};
+use raftwire_transport::memory::LinkProfile;
+
+use super::{Crash, Direction, Fault, Load, NodePlan, PlannedFault, Scenario, Whom};
+use crate::dice::Dice;
+
+/// The name of the node of this number, counted from 0.
+#[allow(clippy::expect_used)] // letters and a number are a node id
+pub(super) fn name(number: usize) -> NodeId {
+    format!("node{}", number + 1).parse().expect("a node id")
+}
+
+impl Scenario {
+    /// A scenario without faults on a good network, of so many nodes, that is put right (from
+    /// nothing) after `heals_at`. What the others begin with.
+    pub fn calm(seed: u64, count: usize, heals_at: Duration) -> Scenario {
+        let plan = |number| NodePlan {
+            node: name(number),
+            starts_at: Duration::ZERO,
+            drift_ppm: 0,
+        };
+        Scenario {
+            seed,
+            nodes: (0..count).map(plan).collect(),
+            network: LinkProfile::default(),
+            detects_cuts: Some(Duration::from_secs(3)),
+            faults: Vec::new(),
+            heals_at,
+            load: Load {
+                clients_per_node: 3,
+                senders_per_node: 1,
+                pause_ms: 1..40,
+                outbox_bytes_max: 1 << 20,
+                outbox_policy: OutboxPolicy::Close,
+                large_percent: 1,
+                unruly_percent: 0,
+            },
+            wrong: WrongVariants::default(),
+        }
+    }
+
+    /// Elections among nodes that keep crashing: whoever forgets how it voted is found out.
+    pub fn election_storm(seed: u64) -> Scenario {
+        let mut dice = Dice::new(seed).stream("election storm");
+        let mut scenario = Scenario::calm(seed, 3, Duration::from_secs(20));
+        let mut at = Duration::from_secs(2);
+        while at < scenario.heals_at {
+            let fault = match dice.number(0..3) {
+                0 => Fault::Isolate(Whom::Leader, Direction::Both),
+                _ => Fault::Crash {
+                    whom: vec![Whom::Leader, Whom::Follower(dice.index(3))],
+                    how: *dice.pick(&[Crash::PowerLoss, Crash::Killed]),
+                    silent: dice.percent(50),
+                },
+            };
+            let lasts = dice.millis(5..1_500);
+            scenario.faults.push(PlannedFault { at, lasts, fault });
+            at += dice.millis(300..1_500);
+        }
+        scenario
+    }
+
+    /// A network that loses and repeats: whoever does not tell a repetition is found out.
+    pub fn repeating_network(seed: u64) -> Scenario {
+        let mut scenario = Scenario::calm(seed, 3, Duration::from_secs(8));
+        scenario.network = LinkProfile::bad();
+        scenario
+    }
+
+    /// Nodes that reach each other but not the leader, for about as long as a lease: whoever
+    /// delivers without its lease is found out.
+    pub fn leaderless_pairs(seed: u64) -> Scenario {
+        let mut dice = Dice::new(seed).stream("leaderless pairs");
+        let mut scenario = Scenario::calm(seed, 3, Duration::from_secs(20));
+        for at in [3, 12] {
+            scenario.faults.push(PlannedFault {
+                at: Duration::from_secs(at),
+                lasts: dice.millis(3_500..8_000),
+                fault: Fault::Separate(
+                    Whom::Leader,
+                    Whom::Follower(dice.index(2)),
+                    Direction::Both,
+                ),
+            });
+        }
+        scenario
+    }
+
+    /// An even number of nodes, cut in the middle, again and again.
+    pub fn cut_in_half(seed: u64, count: usize) -> Scenario {
+        let mut dice = Dice::new(seed).stream("cut in half");
+        let mut scenario = Scenario::calm(seed, count, Duration::from_secs(30));
+        let half = (1_u64 << (count / 2)) - 1;
+        let mut at = Duration::from_secs(3);
+        while at < scenario.heals_at {
+            let shift = dice.number(0..u64::try_from(count / 2).unwrap_or(1) + 1);
+            let fault = Fault::Partition(u8::try_from(half << shift).unwrap_or(1));
+            let lasts = dice.millis(1_000..10_000);
+            scenario.faults.push(PlannedFault { at, lasts, fault });
+            at += lasts + dice.millis(500..3_000);
+        }
+        scenario
+    }
+}

@@ -1,0 +1,133 @@
+//! The trace of a run: what happened, as text, and one hash over all of it.
+
+use std::fmt;
+
+use raftwire_consensus::Inspection;
+use sha2::{Digest as _, Sha256};
+
+use crate::fact::{Event, Fact, Received, Sent};
+
+/// Who wants to see the lines of a trace.
+pub type Lines<'a> = Option<&'a mut dyn FnMut(&str)>;
+
+/// A hash over everything that happened. Two runs of one seed that differ in anything have another.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct TraceHash([u8; 32]);
+
+impl fmt::Display for TraceHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0
+            .iter()
+            .take(16)
+            .try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+impl fmt::Debug for TraceHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Takes down what happens.
+pub(crate) struct Trace<'a> {
+    hasher: Sha256,
+    lines: Lines<'a>,
+}
+
+impl<'a> Trace<'a> {
+    pub(crate) fn new(lines: Lines<'a>) -> Trace<'a> {
+        Trace {
+            hasher: Sha256::new(),
+            lines,
+        }
+    }
+
+    /// Takes down a fact.
+    pub(crate) fn fact(&mut self, fact: &Fact) {
+        let seconds = fact.at.as_secs_f64();
+        self.line(&format!("{seconds:.6} {}", Told(&fact.event)));
+    }
+
+    /// Takes down anything else.
+    pub(crate) fn line(&mut self, line: &str) {
+        self.hasher.update(line.as_bytes());
+        self.hasher.update(b"\n");
+        if let Some(lines) = &mut self.lines {
+            lines(line);
+        }
+    }
+
+    pub(crate) fn hash(self) -> TraceHash {
+        TraceHash(self.hasher.finalize().into())
+    }
+}
+
+struct Told<'a>(&'a Event);
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Event::Started(process) => write!(f, "{process} started"),
+            Event::Failed(process, why) => write!(f, "{process} failed: {why}"),
+            Event::Ended(process, end) => write!(f, "{process} ended: {end:?}"),
+            Event::Inspected(process, seen) => {
+                write!(f, "{process} ")?;
+                inspection(f, seen)
+            }
+            Event::Opened(process, connection) => write!(f, "{process} opened {connection}"),
+            Event::Closed(connection, closing) => write!(f, "closed {connection}: {closing:?}"),
+            Event::Sent(sent) => {
+                let Sent {
+                    id,
+                    process,
+                    sender,
+                    sequence,
+                    ..
+                } = sent.as_ref();
+                write!(
+                    f,
+                    "{process} sent {id}, number {sequence} of sender {sender}"
+                )
+            }
+            Event::Answered(id, outcome) => write!(f, "answered {id}: {outcome:?}"),
+            Event::Received(Received {
+                connection,
+                frame: Ok(number),
+                ..
+            }) => {
+                write!(f, "received {number}→{connection}")
+            }
+            Event::Received(Received {
+                connection,
+                frame: Err(wrong),
+                ..
+            }) => {
+                write!(f, "received {wrong} by {connection}")
+            }
+            Event::Note(text) => write!(f, "--- {text}"),
+        }
+    }
+}
+
+fn inspection(f: &mut fmt::Formatter<'_>, seen: &Inspection) -> fmt::Result {
+    let Inspection {
+        term,
+        role,
+        vote,
+        leader,
+        committed_index,
+        applied_index,
+        ..
+    } = seen;
+    let last = seen.entries.last().map(|(index, term, _)| (index, term));
+    write!(
+        f,
+        "is {role:?}: term {term}, vote {vote:?}, leader {leader:?}, last {last:?}, committed \
+         {committed_index:?}, applied {applied_index} "
+    )?;
+    seen.state_hash
+        .iter()
+        .take(4)
+        .try_for_each(|byte| write!(f, "{byte:02x}"))
+}
