@@ -102,6 +102,10 @@ impl Wakefulness {
 
 fn publish(shared: &Shared, report: &Metrics) {
     let stopped = report.running_state.as_ref().err();
+    if stopped.is_some() {
+        // What the log says from here on does not reach this node.
+        shared.published.lease.belongs_to(None);
+    }
     let problem = stopped.and_then(|fatal| fatal_problem(shared, fatal));
     shared.published.status.send_if_modified(|status| {
         let new = RaftStatus {

@@ -11,6 +11,7 @@ use crate::options::Timings;
 use crate::proposer::propose;
 use crate::shared::Shared;
 use crate::state::JoinRefusal;
+use crate::status::Role;
 use crate::wire::request::{Nonce, Renew, RequestKind};
 use crate::wire::response::{Renewed, ResponseKind};
 
@@ -29,14 +30,15 @@ const APPLY: Duration = Duration::from_secs(2);
 /// Renewals a lease: of those within its usable part, three may fail.
 const RENEWALS: u32 = 5;
 
-/// Runs until the node ends, or until its session has left.
+/// Runs until the node or its engine ends, or until its session has left.
 pub(crate) async fn run(shared: &Shared) {
     let mut known = shared.cluster_known.subscribe();
     if known.wait_for(|known| *known).await.is_err() {
         return;
     }
     let mut renewal = Renewal::default();
-    loop {
+    // A node whose engine has stopped knows of nothing new, so it must not seem alive.
+    while shared.published.status.borrow().role != Role::Stopped {
         let state = shared.state();
         let own = shared
             .own_row(&state)
@@ -172,7 +174,7 @@ impl Renewal {
 
     async fn ask(&mut self, shared: &Shared, renew: Renew, lease: Duration) -> Option<Renewed> {
         if leader::leads(shared) {
-            return match leader::answer(shared, &renew).await {
+            return match leader::answer(shared, &shared.options.node, &renew).await {
                 ResponseKind::Renew(renewed) => Some(renewed),
                 _ => None,
             };

@@ -124,18 +124,25 @@ async fn attempt_there(
     }
 }
 
-/// A peer's proposal: taken if this node leads, else answered with who does.
-pub(crate) async fn answer(shared: &Shared, request: Propose) -> ResponseKind {
+/// A peer's proposal: taken if this node leads, else answered with who does. A node proposes for
+/// itself only, and what only a leader decides nobody proposes to it.
+pub(crate) async fn answer(shared: &Shared, from: &NodeId, request: Propose) -> ResponseKind {
+    let malformed = |text: &str| ResponseKind::Refused(Refused::new(RefusalCode::Malformed, text));
     let command = match decode_command(request.command) {
-        Ok(Command::Unknown(_)) => {
-            let text = "the command is of a later version";
-            return ResponseKind::Refused(Refused::new(RefusalCode::Malformed, text));
-        }
         Ok(command) => command,
-        Err(error) => {
-            return ResponseKind::Refused(Refused::new(RefusalCode::Malformed, error.to_string()));
-        }
+        Err(error) => return malformed(&error.to_string()),
     };
+    let about = match &command {
+        Command::Join(join) => &join.node,
+        Command::Leave { node, .. } => node,
+        Command::Found(_) | Command::DeclareDead { .. } => {
+            return malformed("only a leader decides this");
+        }
+        Command::Unknown(_) => return malformed("the command is of a later version"),
+    };
+    if about != from {
+        return malformed("a node proposes for itself only");
+    }
     match attempt_here(shared, command).await {
         Ok(outcome) => ResponseKind::Propose((&outcome).into()),
         Err(Missed::Stopped) => {

@@ -252,9 +252,10 @@ impl Chaos {
             return;
         }
         self.serial += 1;
-        let incarnation = Incarnation::new(self.serial);
+        // No incarnation is ever this high, so the entry changes nothing.
+        let incarnation = Incarnation::new((1 << 40) + self.serial);
         let command = Command::Leave {
-            node: name("nobody"),
+            node: name(proposer),
             incarnation,
         };
         let node = self.cluster.node(proposer);

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 /// Writes entries that change nothing.
 async fn write_entries(cluster: &TestCluster, node: &str, count: usize) {
     let leave = Command::Leave {
-        node: name("nobody"),
+        node: name(node),
         incarnation: Incarnation::new(0),
     };
     for _ in 0..count {

@@ -128,7 +128,7 @@ impl RaftNode {
                 refuse(RefusalCode::Malformed, &error.to_string())
             }
             (Some(running), Ok(request)) => {
-                seeded(self.seed, answer(&running.shared, request)).await
+                seeded(self.seed, answer(&running.shared, from, request)).await
             }
         };
         answer.into_bytes()
@@ -188,13 +188,13 @@ impl RaftNode {
     }
 }
 
-async fn answer(shared: &Shared, request: RequestKind) -> ResponseKind {
+async fn answer(shared: &Shared, from: &NodeId, request: RequestKind) -> ResponseKind {
     let own_id = shared.raft_id.get();
     match network::receive(&shared.engine, own_id, &shared.assembly, request).await {
         Ok(answer) => answer,
-        Err(RequestKind::Propose(propose)) => proposer::answer(shared, propose).await,
+        Err(RequestKind::Propose(propose)) => proposer::answer(shared, from, propose).await,
         Err(RequestKind::Greet(_)) => founding::answer(shared),
-        Err(RequestKind::Renew(renew)) => leader::answer(shared, &renew).await,
+        Err(RequestKind::Renew(renew)) => leader::answer(shared, from, &renew).await,
         Err(RequestKind::Index(_)) => read_index::answer(shared).await,
         Err(_) => refuse(RefusalCode::Malformed, "no such request"),
     }

@@ -21,13 +21,23 @@ use crate::shared::{Published, Shared};
 use crate::state::ClusterEvent;
 use crate::{event_feed, follow, founding, leader, member};
 
-/// Why a data folder cannot be opened.
+/// The most names of a founding list. Five of them vote at most, and the list is an entry of the
+/// log; other nodes join later and need not be named.
+const FOUNDING_MAX: usize = 64;
+
+/// Why a node cannot be opened.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The folder, its log or its snapshot cannot be used.
     #[error(transparent)]
     DataDir(#[from] DataDirError),
+    /// The founding list is too long.
+    #[error("the list of nodes has {listed} names, at most {FOUNDING_MAX} may found a cluster")]
+    FoundingList {
+        /// How many different names it has, this node's own among them.
+        listed: usize,
+    },
 }
 
 /// Why a node does not take part.
@@ -67,6 +77,10 @@ pub(super) async fn open(
     options: RaftOptions,
     environment: &Environment,
 ) -> Result<Opened, OpenError> {
+    let listed = options.founding_list().len();
+    if listed > FOUNDING_MAX {
+        return Err(OpenError::FoundingList { listed });
+    }
     let data_dir = match &options.storage {
         Storage::Durable(root) => DataDir::open(environment, root, &options.node).await?,
         Storage::Ephemeral => DataDir::ephemeral(environment, &options.node)?,
