@@ -15,6 +15,8 @@ pub enum Origin {
         /// The line, counted from 1.
         line: usize,
     },
+    /// The environment as a whole.
+    Environment,
     /// An environment variable.
     Variable(String),
     /// A flag of the command line, with its dashes.
@@ -26,6 +28,7 @@ impl fmt::Display for Origin {
         match self {
             Origin::Default => f.write_str("default"),
             Origin::File { path, line } => write!(f, "{}:{line}", path.display()),
+            Origin::Environment => f.write_str("environment"),
             Origin::Variable(name) => write!(f, "environment variable {name}"),
             Origin::Flag(name) => write!(f, "flag {name}"),
         }

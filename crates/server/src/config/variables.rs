@@ -16,21 +16,20 @@ pub(super) fn parse<'a>(
     let ours = variables.into_iter().filter(|(name, _)| {
         name.starts_with(VARIABLE_PREFIX) && !OTHER_VARIABLES.contains(&name.as_str())
     });
-    ours.map(|(name, value)| {
-        let origin = Origin::Variable(name.clone());
-        match KEYS.iter().find(|key| key.variable() == *name) {
+    ours.map(
+        |(name, value)| match KEYS.iter().find(|key| key.variable() == *name) {
             Some(key) => Ok(Setting {
                 key,
-                origin,
+                origin: Origin::Variable(name.clone()),
                 value: Value::Bare(value.clone()),
             }),
             None => Err(ConfigError::UnknownKey {
-                origin,
+                origin: Origin::Environment,
                 what: "variable",
                 name: name.clone(),
                 nearest: nearest(name, KEYS.iter().map(Key::variable)),
             }),
-        }
-    })
+        },
+    )
     .collect()
 }

@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use http::{Request, StatusCode};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use raftwire_transport_ws::PeerRequest;
+use raftwire_transport_ws::{PeerRequest, upgrade_response};
 
 use super::Upgrade;
 use super::answer::{Answer, ApiError};
 use crate::listener::Peer;
 use crate::node::Node;
-use crate::websocket_engine::ServerHandshake;
 
 /// Another node whose WebSocket is about to open. Who it is, its hello has to prove.
 #[derive(Debug)]
@@ -25,17 +25,30 @@ pub(super) fn open(
     request: Request<Incoming>,
     peer: &Peer,
 ) -> Result<Answer, ApiError> {
-    let handshake = ServerHandshake::check(request.method(), request.headers())?;
+    let response = upgrade_response(&request).map_err(|error| {
+        ApiError::new(
+            error.response().status(),
+            "not_a_websocket",
+            error.to_string(),
+        )
+    })?;
     if node.is_stopping() {
         return Err(ApiError::not_ready("this node is stopping"));
     }
     let asked = PeerRequest::from_uri(request.uri()).map_err(|error| {
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_peer", error.to_string())
     })?;
+    if asked.node == *node.manager.node_id() {
+        let message = format!(
+            "this node is {} itself: the ids of nodes must differ",
+            asked.node
+        );
+        return Err(ApiError::new(StatusCode::CONFLICT, "own_id", message));
+    }
     let on_upgrade = hyper::upgrade::on(request);
     peer.upgrade_to(Upgrade::Channel(ChannelUpgrade {
         on_upgrade,
         request: asked,
     }));
-    Ok(handshake.response(None))
+    Ok(response.map(|()| Full::default()))
 }

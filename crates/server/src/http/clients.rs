@@ -28,7 +28,7 @@ pub(super) fn open(
     request: Request<Incoming>,
     peer: &Peer,
 ) -> Result<Answer, ApiError> {
-    let handshake = ServerHandshake::check(request.method(), request.headers())?;
+    let handshake = ServerHandshake::check(&request)?;
     if !handshake.offers(SUBPROTOCOL) {
         let message = format!(
             "this endpoint speaks {SUBPROTOCOL}; offer it: `Sec-WebSocket-Protocol: {SUBPROTOCOL}`, \
@@ -51,7 +51,7 @@ pub(super) fn open(
         connection,
         outbox,
     }));
-    Ok(handshake.response(Some(SUBPROTOCOL)))
+    Ok(handshake.response(SUBPROTOCOL))
 }
 
 fn refused(node: &Node, error: &AcceptError) -> ApiError {

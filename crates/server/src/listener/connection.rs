@@ -98,7 +98,6 @@ async fn hand_over(channel: ChannelUpgrade, peer: &Peer, node: &Node) {
         if let Err(error) = node
             .acceptor
             .accept_upgraded(stream, request, peer.security())
-            .await
         {
             debug!(peer = %peer.address, %error, "a channel was not taken");
         }

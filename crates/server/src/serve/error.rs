@@ -22,7 +22,4 @@ pub enum ServeError {
     /// The node itself.
     #[error(transparent)]
     Node(#[from] raftwire::StartError),
-    /// The library started without asking for a transport.
-    #[error("the node started without a transport")]
-    NoTransport,
 }

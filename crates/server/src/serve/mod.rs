@@ -4,12 +4,12 @@ mod error;
 mod logging;
 mod open_files;
 mod stop;
-mod transport;
 
 use std::sync::Arc;
 
 use raftwire::ClusterManager;
 use raftwire_environment::{Environment, TcpListener};
+use raftwire_transport_ws::{WsClusterTransportFactory, WsOptions};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -17,7 +17,6 @@ pub use error::ServeError;
 pub use logging::start_logging;
 pub use open_files::raise_open_files;
 pub use stop::told_to_stop;
-use transport::ServerTransports;
 
 use crate::config::ServerOptions;
 use crate::http::Access;
@@ -37,11 +36,20 @@ pub async fn serve(
     options.require_secret_or_loopback()?;
     // First of all, so that a port that is taken is said before anything is written.
     let listener = bind(&options, &environment).await?;
-    let transports = ServerTransports::new(&options);
+    let transports = WsClusterTransportFactory::new(WsOptions {
+        // The node's own port takes the connections of its peers too.
+        listen: None,
+        channel_name: options.cluster.channel_name.clone(),
+        ..WsOptions::default()
+    });
     let manager =
         ClusterManager::start(options.cluster.clone(), environment.clone(), &transports).await?;
-    let acceptor = transports.acceptor().ok_or(ServeError::NoTransport)?;
-    let node = Arc::new(Node::new(environment, options, manager, acceptor));
+    let node = Arc::new(Node::new(
+        environment,
+        options,
+        manager,
+        transports.acceptor(),
+    ));
     announce(&node, &listener);
 
     let tracker = TaskTracker::new();

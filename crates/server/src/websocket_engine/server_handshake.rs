@@ -4,7 +4,7 @@ use http::header::{
     CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 /// The only version of the protocol that exists.
@@ -51,11 +51,14 @@ impl ServerHandshake {
     ///
     /// # Errors
     /// See [`HandshakeError`].
-    pub fn check(method: &Method, headers: &HeaderMap) -> Result<Self, HandshakeError> {
-        if method != Method::GET {
+    pub fn check<B>(request: &Request<B>) -> Result<Self, HandshakeError> {
+        let headers = request.headers();
+        if request.method() != Method::GET {
             return Err(HandshakeError::Method);
         }
-        if !has_token(headers, &UPGRADE, "websocket") || !has_token(headers, &CONNECTION, "upgrade")
+        if request.version() != Version::HTTP_11
+            || !has_token(headers, &UPGRADE, "websocket")
+            || !has_token(headers, &CONNECTION, "upgrade")
         {
             return Err(HandshakeError::NoUpgrade);
         }
@@ -88,7 +91,7 @@ impl ServerHandshake {
     }
 
     /// The answer that opens the WebSocket, with the subprotocol chosen.
-    pub fn response<B: Default>(&self, protocol: Option<&'static str>) -> Response<B> {
+    pub fn response<B: Default>(&self, protocol: &'static str) -> Response<B> {
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -97,9 +100,7 @@ impl ServerHandshake {
         if let Ok(accept) = HeaderValue::from_str(&self.accept) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
-        if let Some(protocol) = protocol {
-            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
-        }
+        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
         response
     }
 }
@@ -120,23 +121,21 @@ fn has_token(headers: &HeaderMap, name: &HeaderName, wanted: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn headers() -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        headers.insert(UPGRADE, HeaderValue::from_static("WebSocket"));
-        headers.insert(CONNECTION, HeaderValue::from_static("keep-alive, Upgrade"));
-        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        headers.insert(
-            SEC_WEBSOCKET_KEY,
-            HeaderValue::from_static("dGhlIHNhbXBsZSBub25jZQ=="),
-        );
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static("one, two"));
-        headers
+    fn request() -> Request<()> {
+        Request::get("/ws")
+            .header(UPGRADE, "WebSocket")
+            .header(CONNECTION, "keep-alive, Upgrade")
+            .header(SEC_WEBSOCKET_VERSION, "13")
+            .header(SEC_WEBSOCKET_KEY, "dGhlIHNhbXBsZSBub25jZQ==")
+            .header(SEC_WEBSOCKET_PROTOCOL, "one, two")
+            .body(())
+            .unwrap()
     }
 
     #[test]
     fn the_example_of_the_rfc_is_answered_as_in_the_rfc() {
-        let handshake = ServerHandshake::check(&Method::GET, &headers()).unwrap();
-        let response: Response<()> = handshake.response(Some("two"));
+        let handshake = ServerHandshake::check(&request()).unwrap();
+        let response: Response<()> = handshake.response("two");
 
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(
@@ -150,11 +149,12 @@ mod tests {
     #[test]
     fn each_wrong_request_is_told_what_is_wrong() {
         let check = |method: Method, without: Option<HeaderName>| {
-            let mut headers = headers();
+            let mut request = request();
+            *request.method_mut() = method;
             if let Some(name) = without {
-                headers.remove(name);
+                request.headers_mut().remove(name);
             }
-            ServerHandshake::check(&method, &headers).unwrap_err()
+            ServerHandshake::check(&request).unwrap_err()
         };
         assert_eq!(check(Method::POST, None), HandshakeError::Method);
         assert_eq!(check(Method::GET, Some(UPGRADE)), HandshakeError::NoUpgrade);
