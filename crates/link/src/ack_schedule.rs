@@ -116,4 +116,17 @@ mod tests {
         acks.owe(1, start);
         assert!(acks.is_due(start));
     }
+
+    #[test]
+    fn what_the_peer_should_know_soon_does_not_wait() {
+        let start = Instant::now();
+        let mut acks = AckSchedule::new(start);
+        for _ in 0..PROMPT_ACKS_MAX {
+            acks.owe(1, start);
+            acks.sent(true);
+        }
+        acks.owe(1, start);
+        acks.owe_at_once(start);
+        assert!(acks.is_due(start));
+    }
 }

@@ -66,7 +66,9 @@ pub struct Link {
 }
 
 impl Link {
-    /// Makes the link of two sessions; the peer has to make one, too.
+    /// Makes the link of two sessions; the peer has to make one, too, and the two belong together until one is closed:
+    /// channels come and go under them. A second link with the same identity would have its messages taken for
+    /// repetitions of the first one's.
     ///
     /// Limits in `config` that make no sense are moved to where they do, as its fields say.
     pub fn new(config: LinkConfig, identity: LinkIdentity, now: Instant) -> Link {

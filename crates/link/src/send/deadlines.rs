@@ -69,7 +69,8 @@ impl Deadlines {
         }));
     }
 
-    /// The next unsettled message whose deadline has come.
+    /// The next unsettled message whose deadline has come. If there is none, the first deadline that is left is that of
+    /// an unsettled message.
     pub(crate) fn pop_due(&mut self, now: Instant, messages: &Messages) -> Option<MessageId> {
         self.forget_settled(messages);
         if self.poll_timeout()? > now {
@@ -79,7 +80,7 @@ impl Deadlines {
     }
 
     /// Throws away the deadlines of settled messages that come before the first of an unsettled one.
-    pub(crate) fn forget_settled(&mut self, messages: &Messages) {
+    fn forget_settled(&mut self, messages: &Messages) {
         while let Some(Reverse(deadline)) = self.heap.peek()
             && !deadline.is_live(messages)
         {

@@ -331,6 +331,18 @@ mod tests {
     }
 
     #[test]
+    fn a_segment_sent_again_is_judged_by_its_last_packet() {
+        let now = Instant::now();
+        let mut in_flight = in_flight(2, now);
+        in_flight.lose_oldest(1);
+        assert_eq!(lost(&mut in_flight, 9, now), [1]);
+        in_flight.detect_losses(8, u64::MAX, LONG_DELAY, now);
+        assert_eq!(lost(&mut in_flight, 10, now), [2]);
+        in_flight.detect_losses(12, u64::MAX, LONG_DELAY, now);
+        assert_eq!(lost(&mut in_flight, 13, now), [1]);
+    }
+
+    #[test]
     fn nothing_beyond_the_horizon_is_judged() {
         let now = Instant::now();
         let mut in_flight = in_flight(6, now);

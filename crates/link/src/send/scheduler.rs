@@ -332,6 +332,21 @@ mod tests {
     }
 
     #[test]
+    fn small_messages_follow_their_large_one_even_if_others_wait_for_its_place() {
+        let mut queue = Queue::default();
+        let orders = LINK_OPEN_MESSAGES_MAX as u64 + 1;
+        for order in 0..orders {
+            queue.push(order, order.into(), 9);
+        }
+        queue.push(100, 0, 1);
+        queue.push(101, 0, 2);
+        let tokens = queue.tokens(usize::MAX);
+        let last = |token| tokens.iter().rposition(|t| *t == token);
+        assert!(last(100) < last(1));
+        assert!(last(101) > last(1));
+    }
+
+    #[test]
     fn the_rest_of_a_packet_is_filled_with_a_shorter_chunk_but_not_with_a_crumb() {
         let mut queue = Queue::default();
         queue.push(1, 7, 3);
@@ -413,5 +428,31 @@ mod tests {
         assert!(queue.scheduler.queued <= 2 * DROPPED_MIN);
         queue.drop_bytes(stays);
         assert_eq!(queue.tokens(99), [0, 0, 0]);
+    }
+
+    #[test]
+    fn what_was_begun_is_ended_even_if_many_others_are_forgotten() {
+        let mut queue = Queue::default();
+        let begun = queue.push(1, 7, 3);
+        assert_eq!(queue.next(PLENTY), Some((1, PieceKind::First)));
+        let others: Vec<_> = (0..200).map(|_| queue.push(2, 7, 1)).collect();
+        queue.drop_bytes(begun);
+        for id in others {
+            queue.drop_bytes(id);
+        }
+        assert!(queue.scheduler.queued < 200);
+        assert_eq!(queue.next(PLENTY), Some((1, PieceKind::Terminator)));
+        assert_eq!(queue.next(PLENTY), None);
+    }
+
+    #[test]
+    fn a_large_message_that_ends_a_turn_is_not_overlooked() {
+        let mut queue = Queue::default();
+        for _ in 0..TURN_BYTES.div_ceil(100 + LINK_SEGMENT_COST_BYTES) {
+            queue.push(1, 1, 1);
+        }
+        queue.tokens(usize::MAX);
+        queue.push(2, 1, 2);
+        assert_eq!(queue.next(PLENTY), Some((2, PieceKind::First)));
     }
 }

@@ -341,7 +341,6 @@ impl Sender {
             self.messages.free(piece.message);
         }
         self.acknowledged = cumulative;
-        self.deadlines.forget_settled(&self.messages);
         news
     }
 

@@ -1,6 +1,7 @@
 //! What arrives, in which order, and what it costs.
 
 use raftwire_link::{Link, LinkConfig, Settlement};
+use raftwire_protocol::decode_packet;
 use raftwire_protocol::limits::MESSAGE_BYTES_CEILING;
 use raftwire_protocol::link_packet::{LINK_INITIAL_WINDOW_BYTES, SegmentPart};
 
@@ -52,9 +53,16 @@ fn a_link_without_messages_is_silent() {
     let mut pair = pair(Weather::clear(500));
     pair.run_for(ms(1_000));
     pair.send_plain(A, 1, 100);
-    pair.send_plain(B, 1, 100);
+    let far = Sent {
+        order: 1,
+        payload_bytes: 100,
+        deadline: Some(pair.now + ms(60_000)),
+        acknowledge: true,
+    };
+    pair.send(B, far).expect("room");
     pair.run_until_idle(ms(10));
     pair.run_for(ms(10));
+    assert_eq!(link(&pair, B).poll_timeout(), None);
     let packets = pair.ends[A].packets + pair.ends[B].packets;
 
     pair.run_for(ms(3_600_000));
@@ -181,6 +189,31 @@ fn a_message_larger_than_the_window_passes() {
 }
 
 #[test]
+fn large_messages_fill_a_part_of_the_window_only() {
+    for (window, share) in [(LINK_INITIAL_WINDOW_BYTES, 128 * 1024), (4 * MIB, MIB)] {
+        let config = LinkConfig {
+            receive_window_bytes: window,
+            message_bytes_max: 16 * MIB,
+            queue_bytes_max: 64 * MIB,
+            ..LinkConfig::default()
+        };
+        let mut pair = Pair::new(config, Weather::clear(1_000), Manners::default(), 1);
+        pair.send_plain(A, 1, 16 * MIB);
+        pair.run_until_idle(ms(1_000));
+        pair.send_plain(A, 1, 16 * MIB);
+        pair.send_plain(A, 2, 16 * MIB);
+        pair.run_for(ms(10));
+        pair.lanes[B].cut = true;
+        pair.run_for(ms(10));
+        let in_flight = link(&pair, A).stats().in_flight_bytes;
+        assert!(
+            in_flight <= share && in_flight > share - 64 * 1024,
+            "{in_flight} of {window}"
+        );
+    }
+}
+
+#[test]
 fn losses_are_repaired_by_what_overtakes_them_and_not_by_waiting() {
     let mut weather = Weather::clear(10_000);
     weather.loss = 10;
@@ -195,6 +228,23 @@ fn losses_are_repaired_by_what_overtakes_them_and_not_by_waiting() {
     let stats = link(&pair, A).stats();
     // A tenth of the packets, a tenth of the repairs, and the few that were only late.
     assert!(stats.segments_resent < 200, "{stats:?}");
+}
+
+#[test]
+fn what_the_peer_has_is_not_sent_again_even_if_it_has_no_room_to_say_so() {
+    let mut pair = pair(Weather::clear(10_000));
+    let token_of = |packet: usize| packet as u64 + 1;
+    for packet in 0..200 {
+        pair.lanes[A].cut = packet % 2 == 0;
+        pair.send_plain(A, 1, 1_000);
+        pair.settle_down();
+        assert_eq!(pair.ends[A].sent.len() as u64, token_of(packet));
+    }
+    pair.lanes[A].cut = false;
+    pair.run_until_idle(ms(1_000));
+    pair.check_outcomes();
+    let sender = link(&pair, A).stats();
+    assert_eq!(sender.segments_resent, 100, "each lost one once");
 }
 
 #[test]
@@ -235,6 +285,34 @@ fn fire_and_forget_messages_arrive_like_others_and_are_never_settled() {
     assert_eq!(received(&pair, B), tokens);
     assert_eq!(pair.ends[A].settled.len(), 100);
     pair.check_outcomes();
+}
+
+#[test]
+fn fire_and_forget_messages_are_acknowledged_when_they_are_taken_out() {
+    let mut pair = pair(Weather::clear(500));
+    let now = pair.now;
+    let sent = Sent {
+        order: 1,
+        payload_bytes: 10,
+        deadline: None,
+        acknowledge: false,
+    };
+    pair.send(A, sent).expect("room");
+    let mut link = |end: usize| pair.ends[end].link.take().expect("open");
+    let (mut from, mut to) = (link(A), link(B));
+    let pass = |from: &mut Link, to: &mut Link| {
+        let (header, body) = decode_packet(from.poll_transmit(now)?).expect("a packet");
+        to.handle(&header, body, now).expect("handled");
+        Some(())
+    };
+    assert_eq!(pass(&mut from, &mut to), Some(()));
+    assert_eq!(pass(&mut to, &mut from), Some(()));
+    assert_eq!(from.stats().in_flight_segments, 1);
+
+    assert!(to.poll_event().is_some());
+    assert_eq!(pass(&mut to, &mut from), Some(()));
+    assert_eq!(from.stats().in_flight_segments, 0);
+    assert_eq!(from.poll_event(), None);
 }
 
 #[cfg(feature = "wrong-variants")]

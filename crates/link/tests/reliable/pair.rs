@@ -274,6 +274,9 @@ impl Pair {
                         Ok(())
                     };
                     end.received.push((token, result));
+                    if !incoming.acknowledge {
+                        continue;
+                    }
                     match end.manners.report_delay_us {
                         0 => link.report(incoming.sequence, result),
                         max => {

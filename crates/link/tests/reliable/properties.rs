@@ -154,7 +154,7 @@ fn act(pair: &mut Pair, action: Action) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
 
     #[test]
     fn every_message_is_delivered_once_and_in_order_or_reported(

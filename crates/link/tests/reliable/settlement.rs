@@ -51,6 +51,44 @@ fn each_failure_reaches_the_sender_once_however_many_there_are() {
 }
 
 #[test]
+fn failures_are_told_as_fast_as_their_acknowledgements_come_back() {
+    let manners = Manners {
+        failing: 100,
+        report_delay_us: 0,
+    };
+    let mut pair = Pair::new(LinkConfig::default(), Weather::clear(1_000), manners, 5);
+    for _ in 0..10 * LINK_FAILURES_MAX {
+        pair.send_plain(A, 1, 10);
+    }
+    pair.run_until_idle(ms(40));
+    pair.check_outcomes();
+}
+
+#[test]
+fn a_late_result_is_told_at_once() {
+    let manners = Manners {
+        failing: 50,
+        report_delay_us: 15_000,
+    };
+    let mut pair = Pair::new(LinkConfig::default(), Weather::clear(500), manners, 5);
+    pair.send_plain(A, 1, 10);
+    pair.run_until_idle(ms(16));
+    pair.check_outcomes();
+    assert_eq!(pair.ends[A].packets, 1, "nobody had to ask");
+}
+
+#[test]
+fn an_acknowledgement_that_the_transport_refused_is_made_again() {
+    let mut pair = pair(Weather::clear(1_000));
+    pair.lanes[B].weather.refuse = 100;
+    pair.send_plain(A, 1, 10);
+    pair.run_for(ms(5));
+    pair.lanes[B].weather.refuse = 0;
+    pair.run_until_idle(ms(10));
+    assert_eq!(pair.ends[A].packets, 1);
+}
+
+#[test]
 fn lost_acknowledgements_are_made_good() {
     let mut pair = pair(Weather::clear(1_000));
     pair.send_plain(A, 1, 10);
@@ -64,6 +102,11 @@ fn lost_acknowledgements_are_made_good() {
     pair.lanes[B].cut = false;
     pair.run_until_idle(ms(1_100));
     pair.check_outcomes();
+    let timeout = pair.ends[A].link.as_ref().expect("open").stats();
+    assert!(
+        timeout.retransmission_timeout < ms(50),
+        "an answer ends the back-off"
+    );
 }
 
 #[test]
@@ -228,6 +271,27 @@ fn a_held_link_keeps_a_window_and_nothing_else() {
     pair.run_until_idle(ms(1_000));
     pair.check_outcomes();
     assert_eq!(pair.ends[B].received.len(), 20_000);
+}
+
+#[test]
+fn a_link_let_go_tells_at_once_how_much_room_it_has() {
+    let mut pair = pair(Weather::clear(1_000));
+    pair.hold(B, true);
+    pair.send_plain(A, 1, 16 * MIB);
+    pair.run_for(ms(10_000));
+    assert_eq!(
+        pair.ends[A]
+            .link
+            .as_ref()
+            .expect("open")
+            .stats()
+            .segments_resent,
+        0
+    );
+
+    pair.hold(B, false);
+    pair.run_until_idle(ms(50));
+    pair.check_outcomes();
 }
 
 #[test]

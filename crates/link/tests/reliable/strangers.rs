@@ -1,9 +1,10 @@
 //! Packets that are not from the peer, or not what a peer should send.
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use raftwire_link::{Link, LinkConfig, LinkError, LinkIdentity, Outgoing};
+use raftwire_protocol::link_packet::{AckBlock, LinkPacket};
 use raftwire_protocol::{Incarnation, PacketHeader, PacketKind, Session, decode_packet};
 
 use crate::wire::damaged;
@@ -105,6 +106,56 @@ fn acknowledgements_of_what_was_never_sent_are_refused_whole() {
 
     assert_eq!(one.handle(&header, body, at), Ok(()));
     assert!(one.poll_event().is_some());
+}
+
+/// A packet from node 1 to node 2 with nothing but this.
+fn ack_packet(ack: AckBlock) -> Bytes {
+    let mut body = BytesMut::new();
+    LinkPacket::encode_ack(&ack, [].into_iter(), [].into_iter(), &mut body);
+    body.freeze()
+}
+
+#[test]
+fn word_of_acknowledgements_that_were_never_sent_is_refused() {
+    let (header, body) = packet();
+    let at = now();
+    let mut link = Link::new(LinkConfig::default(), identity(2, 1), at);
+    link.handle(&header, body, at).expect("handled");
+    let settled = |settled| {
+        ack_packet(AckBlock {
+            packet: 2,
+            settled,
+            ..AckBlock::default()
+        })
+    };
+
+    let refused = link.handle(&header, settled(1), at);
+    assert!(matches!(
+        refused,
+        Err(LinkError::SettledUnacknowledged { .. })
+    ));
+
+    link.report(1, Ok(()));
+    assert_eq!(link.handle(&header, settled(1), at), Ok(()));
+}
+
+#[test]
+fn an_old_acknowledgement_takes_nothing_back() {
+    let at = now();
+    let mut link = Link::new(LinkConfig::default(), identity(2, 1), at);
+    let (header, _) = packet();
+    let window_end = |packet, window_end| {
+        ack_packet(AckBlock {
+            packet,
+            window_end,
+            ..AckBlock::default()
+        })
+    };
+    link.handle(&header, window_end(2, 1 << 30), at)
+        .expect("handled");
+    link.handle(&header, window_end(1, 0), at).expect("handled");
+    link.send(message(1, 10), at).expect("accepted");
+    assert!(link.poll_transmit(at).is_some());
 }
 
 proptest! {
