@@ -287,6 +287,11 @@ impl Hub {
         self.context.transport.adopt(channel);
         if let Some((old, _)) = old.filter(|(old, _)| old != channel) {
             self.channels.remove(&old);
+            // Adopting closes it, unless the new one was gone already: then nobody would listen to
+            // the old one, and the peer, to whom it is the channel, would never dial another.
+            self.context
+                .transport
+                .disconnect(&old, "another channel of this peer is kept");
         }
         self.publish(channel);
     }
