@@ -1,0 +1,133 @@
+//! Three `raftwire serve` processes.
+
+use std::error::Error;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use raftwire_environment::Environment;
+use raftwire_server::ClusterReport;
+use raftwire_server::http_client::HttpClient;
+use tempfile::TempDir;
+use tokio::process::{Child, Command};
+
+pub(crate) const NODES: usize = 3;
+/// How long a cluster may take to be ready before the measurement is given up.
+const READY_MAX: Duration = Duration::from_secs(30);
+
+pub(crate) struct Cluster {
+    environment: Environment,
+    folder: TempDir,
+    pub(crate) ports: [u16; NODES],
+    children: [Option<Child>; NODES],
+}
+
+impl Cluster {
+    pub(crate) async fn start(environment: &Environment) -> Result<Cluster, Box<dyn Error>> {
+        let mut ports = [0; NODES];
+        for port in &mut ports {
+            *port = environment.bind("127.0.0.1", 0).await?.local_addr()?.port();
+        }
+        let mut cluster = Cluster {
+            environment: environment.clone(),
+            folder: tempfile::tempdir()?,
+            ports,
+            children: Default::default(),
+        };
+        for node in 0..NODES {
+            cluster.run(node)?;
+        }
+        cluster.ready().await?;
+        Ok(cluster)
+    }
+
+    pub(crate) fn run(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
+        let address = |node: usize| format!("ws://127.0.0.1:{}/{}", self.ports[node], name(node));
+        let peers: Vec<_> = (0..NODES).map(address).collect();
+        let child = Command::new(server()?)
+            .args(["serve", "--exit-with-stdin", "--client-allow-send"])
+            .args(["--node-id", &name(node), "--nodes", &peers.join(",")])
+            .args(["--node-port", &self.ports[node].to_string()])
+            .arg("--data-dir")
+            .arg(self.folder.path().join(name(node)))
+            .env("RAFTWIRE_SECRET", "a secret for one measurement")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()?;
+        self.children[node] = Some(child);
+        Ok(())
+    }
+
+    pub(crate) async fn kill(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
+        if let Some(mut child) = self.children[node].take() {
+            child.kill().await?;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn report(&self, node: usize) -> Result<ClusterReport, Box<dyn Error>> {
+        let url = format!("http://127.0.0.1:{}", self.ports[node]);
+        let client = HttpClient::new(self.environment.clone(), &url, None)?;
+        Ok(client.get("/api/v1/cluster?connections=local").await?)
+    }
+
+    /// Waits until every node holds its lease and sees all others alive.
+    pub(crate) async fn ready(&self) -> Result<(), Box<dyn Error>> {
+        let deadline = self.environment.now() + READY_MAX;
+        for node in 0..NODES {
+            loop {
+                let report = self.report(node).await;
+                let is_ready = |report: &ClusterReport| {
+                    report.ready
+                        && report.leader.is_some()
+                        && report.nodes.iter().filter(|node| node.alive).count() == NODES
+                };
+                if report.as_ref().is_ok_and(is_ready) {
+                    break;
+                }
+                if self.environment.now() > deadline {
+                    return Err(format!("{} is not ready: {report:?}", name(node)).into());
+                }
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn leader(&self) -> Result<usize, Box<dyn Error>> {
+        let leader = self.report(0).await?.leader.ok_or("no leader")?;
+        (0..NODES)
+            .find(|node| name(*node) == leader)
+            .ok_or_else(|| "an unknown leader".into())
+    }
+
+    /// Resident memory of a node's process, in bytes.
+    pub(crate) fn resident_bytes(&self, node: usize) -> Result<u64, Box<dyn Error>> {
+        let process = self.children[node]
+            .as_ref()
+            .and_then(Child::id)
+            .ok_or("not running")?;
+        let path = PathBuf::from(format!("/proc/{process}/status"));
+        let status = self.environment.disk().read(&path)?;
+        let status = String::from_utf8(status)?;
+        let line = status
+            .lines()
+            .find(|line| line.starts_with("VmRSS:"))
+            .ok_or("no VmRSS")?;
+        let kib: u64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
+        Ok(kib * 1024)
+    }
+}
+
+pub(crate) fn name(node: usize) -> String {
+    format!("node{}", node + 1)
+}
+
+/// The server that was built beside this program.
+fn server() -> Result<PathBuf, Box<dyn Error>> {
+    let path = std::env::current_exe()?;
+    let folder = path.parent().and_then(|examples| examples.parent());
+    Ok(folder.ok_or("no folder")?.join("raftwire"))
+}

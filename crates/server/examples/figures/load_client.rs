@@ -1,0 +1,112 @@
+//! A client that keeps a number of acknowledged sends in flight.
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use raftwire_environment::{Environment, TcpStream};
+use raftwire_protocol::Frame;
+use raftwire_server::client::protocol::{SUBPROTOCOL, ToClient};
+use raftwire_server::websocket_engine::{EngineLimits, Received, WebSocket, connect};
+
+const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+
+pub(crate) struct LoadClient {
+    environment: Environment,
+    pub(crate) id: String,
+    socket: WebSocket<TcpStream>,
+    next: u64,
+    sent: BTreeMap<u64, Instant>,
+}
+
+/// What a client saw.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    pub(crate) latencies: Vec<Duration>,
+    /// When each result came.
+    pub(crate) arrivals: Vec<Instant>,
+    pub(crate) failures: BTreeMap<String, u64>,
+}
+
+impl LoadClient {
+    pub(crate) async fn connect(
+        environment: &Environment,
+        port: u16,
+    ) -> Result<LoadClient, Box<dyn Error>> {
+        let stream = environment.connect("127.0.0.1", port).await?;
+        let limits = EngineLimits {
+            received_bytes_max: MESSAGE_BYTES_MAX,
+            written_bytes_max: MESSAGE_BYTES_MAX,
+        };
+        let url = format!("ws://127.0.0.1:{port}/ws");
+        let mut socket = connect(stream, &url, SUBPROTOCOL, limits).await?;
+        let Some(Ok(Received::Message(frame))) = socket.receive().await else {
+            return Err("no welcome".into());
+        };
+        let ToClient::Welcome { connection, .. } = serde_json::from_slice(frame.payload())? else {
+            return Err("something else than a welcome".into());
+        };
+        let environment = environment.clone();
+        Ok(LoadClient {
+            environment,
+            id: connection,
+            socket,
+            next: 0,
+            sent: BTreeMap::new(),
+        })
+    }
+
+    /// Receives for ever: a target.
+    pub(crate) async fn listen(mut self) {
+        while let Some(Ok(_)) = self.socket.receive().await {}
+    }
+
+    /// Sends to `to` with `in_flight` unanswered at a time until `until`.
+    pub(crate) async fn load(
+        mut self,
+        to: String,
+        payload: String,
+        in_flight: usize,
+        until: Instant,
+    ) -> Seen {
+        let mut seen = Seen::default();
+        for _ in 0..in_flight {
+            if self.send(&to, &payload).await.is_err() {
+                return seen;
+            }
+        }
+        while self.environment.now() < until {
+            let Some(Ok(received)) = self.socket.receive().await else {
+                break;
+            };
+            let Received::Message(frame) = received else {
+                continue;
+            };
+            let Ok(ToClient::Result { id, outcome }) = serde_json::from_slice(frame.payload())
+            else {
+                continue;
+            };
+            let now = self.environment.now();
+            if let Some(at) = self.sent.remove(&id) {
+                seen.latencies.push(now - at);
+                seen.arrivals.push(now);
+            }
+            if outcome.outcome != "delivered" {
+                *seen.failures.entry(outcome.outcome).or_default() += 1;
+            }
+            if self.send(&to, &payload).await.is_err() {
+                break;
+            }
+        }
+        seen
+    }
+
+    async fn send(&mut self, to: &str, text: &str) -> Result<(), Box<dyn Error>> {
+        self.next += 1;
+        let id = self.next;
+        let request = serde_json::json!({ "type": "send", "id": id, "to": to, "text": text });
+        self.sent.insert(id, self.environment.now());
+        self.socket.send(Frame::text(request.to_string())).await?;
+        Ok(())
+    }
+}
