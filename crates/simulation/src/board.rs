@@ -1,6 +1,6 @@
 //! Where the nodes of a simulation put what the controlling test reads between its steps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -30,6 +30,10 @@ struct State {
     probes: BTreeMap<NodeId, ConnectionId>,
     probed: BTreeMap<(NodeId, NodeId), Duration>,
     messages: u64,
+    /// Processes that have stopped: their senders send nothing more.
+    stopped: BTreeSet<Process>,
+    /// Routes of each process that are under way.
+    routes: BTreeMap<Process, usize>,
     phase: Phase,
 }
 
@@ -125,6 +129,32 @@ impl Board {
 
     pub(crate) fn messages(&self) -> u64 {
         self.lock().messages
+    }
+
+    /// A process has stopped: its senders are to send nothing more.
+    pub(crate) fn set_stopped(&self, process: &Process) {
+        self.lock().stopped.insert(process.clone());
+    }
+
+    /// Whether the senders of a process may send.
+    pub(crate) fn may_send(&self, process: &Process) -> bool {
+        let state = self.lock();
+        state.phase < Phase::Settling && !state.stopped.contains(process)
+    }
+
+    /// A route of a process begins.
+    pub(crate) fn route_begins(&self, process: &Process) {
+        *self.lock().routes.entry(process.clone()).or_default() += 1;
+    }
+
+    /// A route of a process has ended.
+    pub(crate) fn route_ends(&self, process: &Process) {
+        *self.lock().routes.entry(process.clone()).or_default() -= 1;
+    }
+
+    /// How many routes of a process are under way.
+    pub(crate) fn routes(&self, process: &Process) -> usize {
+        self.lock().routes.get(process).copied().unwrap_or(0)
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {

@@ -97,6 +97,8 @@ impl fmt::Display for MessageId {
 pub struct Sent {
     /// Which.
     pub id: MessageId,
+    /// When.
+    pub at: Duration,
     /// Where it was sent from.
     pub process: Process,
     /// Which sender of the process.

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use raftwire_consensus::Inspection;
+use raftwire_protocol::RaftId;
 use sha2::{Digest as _, Sha256};
 
 use crate::fact::{Event, Fact, Received, Sent};
@@ -114,20 +115,38 @@ fn inspection(f: &mut fmt::Formatter<'_>, seen: &Inspection) -> fmt::Result {
     let Inspection {
         term,
         role,
-        vote,
-        leader,
         committed_index,
         applied_index,
         ..
     } = seen;
-    let last = seen.entries.last().map(|(index, term, _)| (index, term));
+    write!(f, "is {role:?} t{term}")?;
+    if let Some(vote) = seen.vote {
+        let won = if vote.won { "!" } else { "?" };
+        write!(
+            f,
+            " voted t{} {:04x}{won}",
+            vote.term,
+            short(vote.candidate)
+        )?;
+    }
+    if let Some(leader) = seen.leader {
+        write!(f, " follows {:04x}", short(leader))?;
+    }
+    if let Some((index, term, _)) = seen.entries.last() {
+        write!(f, " last {index}@{term}")?;
+    }
     write!(
         f,
-        "is {role:?}: term {term}, vote {vote:?}, leader {leader:?}, last {last:?}, committed \
-         {committed_index:?}, applied {applied_index} "
+        " committed {} applied {applied_index} ",
+        committed_index.unwrap_or(0)
     )?;
     seen.state_hash
         .iter()
         .take(4)
         .try_for_each(|byte| write!(f, "{byte:02x}"))
+}
+
+/// Enough of a Raft id to tell a few apart.
+fn short(id: RaftId) -> u64 {
+    id.get() >> 48
 }

@@ -24,8 +24,11 @@ const STOP_MAX: Duration = Duration::from_secs(5);
 /// How long clients may take to read what a stopped node has left for them: longer than any stalls.
 const CLIENTS_END_MAX: Duration = Duration::from_secs(30);
 
-/// How long a stopped node is given to answer whoever still waits for an answer.
-const FAREWELL: Duration = Duration::from_millis(20);
+/// How long a stopped node is kept for routes that have no answer yet: longer than any deadline.
+const ROUTES_END_MAX: Duration = Duration::from_secs(6);
+
+/// How often it is looked whether there are any left.
+const LOOK: Duration = Duration::from_millis(5);
 
 /// A machine: it keeps its disk across the starts of its node.
 #[derive(Clone, Debug)]
@@ -113,6 +116,7 @@ async fn serve(place: Place) {
             format!("stop: not within {STOP_MAX:?}"),
         ));
     }
+    board.set_stopped(process);
     for client in clients {
         if timeout(CLIENTS_END_MAX, client).await.is_err() {
             let what = "stop: a client still waits for the end of its connection".to_owned();
@@ -120,7 +124,13 @@ async fn serve(place: Place) {
             break;
         }
     }
-    sleep(FAREWELL).await;
+    let routes_end = async {
+        while board.routes(process) > 0 {
+            sleep(LOOK).await;
+        }
+    };
+    // What is left then is judged with the end of the process.
+    let _ = timeout(ROUTES_END_MAX, routes_end).await;
     observer.abort();
     board.forget(&process.node);
     board.report(Event::Ended(process.clone(), End::Stopped));

@@ -1,7 +1,7 @@
 //! A node without its lease delivers nothing of other nodes; and a node that has applied the death
 //! of an incarnation delivers nothing of that incarnation.
 //!
-//! DESIGN, "liveness is one committed decision". Fencing tokens as such: Kleppmann, How to do
+//! ARCHITECTURE, "Leases: why a fenced node is fenced". Fencing tokens as such: Kleppmann, How to do
 //! distributed locking, 2016; Gray, Cheriton: Leases, 1989.
 
 use std::collections::{BTreeMap, BTreeSet};

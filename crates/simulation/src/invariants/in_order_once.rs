@@ -1,7 +1,7 @@
 //! Whatever a client receives was sent to it, arrives as it was sent, once, and in the order of its
 //! sender.
 //!
-//! DESIGN, "what a sender learns": messages of one sender to one connection stay in order, whatever
+//! ARCHITECTURE, "What makes an outcome true": messages of one sender to one connection stay in order, whatever
 //! became of others. The checks are those of Kleppmann's FIFO broadcast (Designing
 //! Data-Intensive Applications, 2017, ch. 9): validity, no duplication, order.
 

@@ -129,9 +129,4 @@ impl Incarnations {
         let mut deaths = self.deaths.iter();
         deaths.any(|((owner, _), death)| owner == node && death.index == index)
     }
-
-    /// Whether any incarnation of the node has ended.
-    pub(super) fn has_died(&self, node: &NodeId) -> bool {
-        self.deaths.keys().any(|(owner, _)| owner == node)
-    }
 }

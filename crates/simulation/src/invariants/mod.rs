@@ -1,6 +1,7 @@
 //! What must hold in every run, whatever goes wrong: one file each, with its source.
 
 mod committed_entries;
+mod down_nodes;
 mod election_safety;
 mod fencing;
 mod in_order_once;
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::NodeId;
+use raftwire::{NodeId, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
 use raftwire_protocol::RaftId;
 
@@ -36,6 +37,7 @@ pub struct Invariants {
     state_agreement: state_agreement::StateAgreement,
     incarnations: incarnations::Incarnations,
     fencing: fencing::Fencing,
+    down_nodes: down_nodes::DownNodes,
     in_order_once: in_order_once::InOrderOnce,
     true_outcomes: true_outcomes::TrueOutcomes,
     route_deadlines: route_deadlines::RouteDeadlines,
@@ -56,10 +58,12 @@ impl Invariants {
         }
         leases::check(at, views, &self.incarnations, &mut self.violations);
         self.route_deadlines.check(at, &mut self.violations);
+        self.down_nodes.check(at, &mut self.violations);
     }
 
     fn view(&mut self, at: Duration, view: &View) {
         self.fencing.view(at, view);
+        self.down_nodes.view(at, view);
         let node = &view.process.node;
         if self
             .states
@@ -100,9 +104,11 @@ impl Invariants {
             Event::Answered(id, outcome) => {
                 self.route_deadlines.answered(at, *id, violations);
                 self.fencing.answered(*id);
-                let incarnations = &self.incarnations;
-                self.true_outcomes
-                    .answered(at, *id, outcome, incarnations, violations);
+                if let RouteOutcome::NodeDown { node } = outcome {
+                    let sent = self.true_outcomes.message(*id);
+                    self.down_nodes.answered(at, *id, sent, node);
+                }
+                self.true_outcomes.answered(at, *id, outcome, violations);
             }
             Event::Received(received) => self.received(at, received),
             Event::Started(_) | Event::Failed(..) | Event::Note(_) => {}

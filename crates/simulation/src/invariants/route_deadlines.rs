@@ -1,6 +1,6 @@
 //! Every route ends by its deadline.
 //!
-//! DESIGN, "what a sender learns": `route` always ends, within its deadline.
+//! ARCHITECTURE, "What makes an outcome true": `route` always ends, within its deadline.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;

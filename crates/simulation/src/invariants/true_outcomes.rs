@@ -1,6 +1,6 @@
 //! Every outcome is true.
 //!
-//! DESIGN, "what a sender learns". Delivered: received once, unless that client's socket or its node
+//! ARCHITECTURE, "What makes an outcome true". Delivered: received once, unless that client's socket or its node
 //! ended first; and then nothing of the same sender that was delivered later is received either.
 //! Did not: never received. Not found: there is no such connection. Node lost: the named node died
 //! at the named index.
@@ -93,7 +93,6 @@ impl TrueOutcomes {
         at: Duration,
         id: MessageId,
         outcome: &RouteOutcome,
-        incarnations: &Incarnations,
         violations: &mut Violations,
     ) {
         let Some(fate) = self.fates.get_mut(&id) else {
@@ -125,12 +124,8 @@ impl TrueOutcomes {
         match outcome {
             RouteOutcome::NotFound => self.not_found.push((at, sent.id.to)),
             RouteOutcome::NodeLost { node, index } => self.lost.push((at, node.clone(), *index)),
-            RouteOutcome::NodeDown { node } => {
-                if owner != Some(node) {
-                    lie("but another node owns the connection");
-                } else if !incarnations.has_died(node) {
-                    lie("but that node never died");
-                }
+            RouteOutcome::NodeDown { node } if owner != Some(node) => {
+                lie("but another node owns the connection");
             }
             RouteOutcome::Delivered | RouteOutcome::Written if owner.is_none() => {
                 lie("but there never was such a connection");

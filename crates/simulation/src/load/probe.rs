@@ -33,6 +33,7 @@ pub(super) async fn run(place: Place) {
             let number = place.board.next_message();
             let id = stamp.send(number, connection, Some(PROBE_DEADLINE));
             let place = place.clone();
+            place.board.route_begins(&place.process);
             place.environment.clone().spawn("probe", async move {
                 let options = RouteOptions::default().deadline(PROBE_DEADLINE);
                 let frame = payload::frame(number, PROBE_BYTES);
@@ -45,6 +46,7 @@ pub(super) async fn run(place: Place) {
                     place.board.probed(&place.process.node, &node);
                 }
                 place.board.report(Event::Answered(id, outcome));
+                place.board.route_ends(&place.process);
             });
         }
         sleep(PROBE_EVERY).await;

@@ -3,8 +3,6 @@
 use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,11 +14,10 @@ use tokio::time::sleep;
 
 use super::stamp::Stamp;
 use super::{Place, payload};
-use crate::board::Phase;
 use crate::dice::Dice;
 use crate::fact::{Event, MessageId};
 
-/// Routes of a sender that may be under way at a time; more wait.
+/// Routes of a process that may be under way at a time; more wait.
 const UNDER_WAY_MAX: usize = 200;
 
 /// Share of messages to connections that never were, in percent.
@@ -38,7 +35,6 @@ pub(super) struct Sender {
     stamp: Stamp,
     dice: Dice,
     router: ClusterRouter,
-    under_way: Arc<AtomicUsize>,
 }
 
 /// How a message is sent.
@@ -68,14 +64,13 @@ impl Sender {
             stamp,
             dice,
             router,
-            under_way: Arc::default(),
         }
     }
 
     /// Runs until nothing more is to be sent.
     pub(super) async fn run(mut self) {
-        while self.place.board.phase() < Phase::Settling {
-            if self.under_way.load(Ordering::Relaxed) < UNDER_WAY_MAX {
+        while self.place.board.may_send(&self.place.process) {
+            if self.place.board.routes(&self.place.process) < UNDER_WAY_MAX {
                 self.send_one().await;
             }
             let pause = self.place.load.pause_ms.clone();
@@ -152,11 +147,16 @@ impl Sender {
         if is_over {
             return;
         }
-        let under_way = Arc::clone(&self.under_way);
-        under_way.fetch_add(1, Ordering::Relaxed);
-        self.place.environment.spawn("route", async move {
+        let Place {
+            board,
+            process,
+            environment,
+            ..
+        } = self.place.clone();
+        board.route_begins(&process);
+        environment.spawn("route", async move {
             route.await;
-            under_way.fetch_sub(1, Ordering::Relaxed);
+            board.route_ends(&process);
         });
     }
 

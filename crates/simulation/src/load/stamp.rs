@@ -48,6 +48,7 @@ impl Stamp {
         let id = MessageId { number, to };
         board.report(Event::Sent(Arc::new(Sent {
             id,
+            at: now,
             process: process.clone(),
             sender: self.sender,
             sequence: *sequence,

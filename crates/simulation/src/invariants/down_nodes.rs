@@ -1,0 +1,80 @@
+//! "Node down" is said only where the sender's node knew, between question and answer, that the
+//! owner was dead.
+//!
+//! ARCHITECTURE, "What makes an outcome true": the owner was known dead before anything was sent.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use raftwire::{Incarnation, NodeId};
+
+use super::Violations;
+use crate::fact::{MessageId, Process, Sent};
+use crate::view::View;
+
+const NAME: &str = "down nodes are dead";
+
+/// How far the moment of an answer may be from that of a look at the node's state.
+const SLACK: Duration = Duration::from_millis(3);
+
+/// An answer that is judged once the node's state of that moment was seen.
+#[derive(Debug)]
+struct Said {
+    /// When the message was sent, and when the answer came.
+    during: (Duration, Duration),
+    id: MessageId,
+    by: Process,
+    of: NodeId,
+}
+
+/// When each process last held each other node dead, or saw it replaced by its next incarnation.
+#[derive(Debug, Default)]
+pub(super) struct DownNodes {
+    last_dead: BTreeMap<(Process, NodeId), Duration>,
+    incarnations: BTreeMap<(Process, NodeId), Incarnation>,
+    said: VecDeque<Said>,
+}
+
+impl DownNodes {
+    pub(super) fn view(&mut self, at: Duration, view: &View) {
+        for (node, member) in &view.state.members {
+            let key = (view.process.clone(), node.clone());
+            let before = self.incarnations.insert(key.clone(), member.incarnation);
+            let is_replaced = before.is_some_and(|before| before != member.incarnation);
+            if is_replaced || !member.is_alive() {
+                self.last_dead.insert(key, at);
+            }
+        }
+    }
+
+    /// A sender was told that `of` is down.
+    pub(super) fn answered(
+        &mut self,
+        at: Duration,
+        id: MessageId,
+        sent: Option<&Arc<Sent>>,
+        of: &NodeId,
+    ) {
+        let Some(sent) = sent else { return };
+        let (by, of) = (sent.process.clone(), of.clone());
+        let during = (sent.at, at);
+        self.said.push_back(Said { during, id, by, of });
+    }
+
+    pub(super) fn check(&mut self, at: Duration, violations: &mut Violations) {
+        let is_due = |said: &mut Said| said.during.1 + SLACK < at;
+        while let Some(said) = self.said.pop_front_if(is_due) {
+            let Said {
+                during: (from, until),
+                id,
+                by,
+                of,
+            } = said;
+            let dead = self.last_dead.get(&(by.clone(), of.clone()));
+            if dead.is_none_or(|dead| *dead + SLACK < from) {
+                violations.add(until, NAME, format!("{id}: {by} said that {of} is down"));
+            }
+        }
+    }
+}
