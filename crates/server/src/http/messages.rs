@@ -161,7 +161,7 @@ fn answer(outcome: &RouteOutcome) -> Answer {
     json(status_of(outcome), &Outcome::from(outcome))
 }
 
-fn status_of(outcome: &RouteOutcome) -> StatusCode {
+pub(crate) fn status_of(outcome: &RouteOutcome) -> StatusCode {
     match outcome {
         RouteOutcome::Delivered | RouteOutcome::Written => StatusCode::OK,
         RouteOutcome::NotFound => StatusCode::NOT_FOUND,

@@ -22,6 +22,8 @@ pub(crate) use answer::{Answer, ApiError};
 pub(crate) use channel::ChannelUpgrade;
 pub(crate) use clients::ClientUpgrade;
 pub use cluster::{ClusterReport, ConnectionCounts, NodeReport};
+#[cfg(test)]
+pub(crate) use messages::status_of;
 use route::Route;
 
 use crate::listener::Peer;

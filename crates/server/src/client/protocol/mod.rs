@@ -4,6 +4,8 @@
 //! behind the header of [`binary`].
 
 pub mod binary;
+#[cfg(test)]
+mod documented;
 mod from_client;
 mod to_client;
 

@@ -11,7 +11,7 @@ use super::binary;
 /// What a node says to a client, in text. A message of bytes travels as
 /// [`binary::encode_message`] instead.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case", deny_unknown_fields)]
+#[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ToClient<'a> {
     /// The first thing that a client hears.

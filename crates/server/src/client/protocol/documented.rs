@@ -1,0 +1,136 @@
+//! `docs/protocol.md` says what the code does: its examples are read, its tables compared.
+
+use bytes::Bytes;
+use raftwire::{FullQueue, RouteOutcome};
+use raftwire_protocol::{CloseCode, Frame};
+use serde_json::Value;
+
+use super::{FromClient, Outcome, ToClient, binary};
+use crate::ClusterReport;
+
+const PAGE: &str = include_str!("../../../../../docs/protocol.md");
+
+/// The lines of all code blocks that are marked so, each block with its own.
+fn blocks(mark: &str) -> Vec<Vec<&'static str>> {
+    let fence = format!("```{mark}\n");
+    let starts = PAGE.match_indices(&fence).map(|(at, _)| at + fence.len());
+    let blocks: Vec<_> = starts
+        .map(|start| PAGE[start..].split("```").next().unwrap().lines().collect())
+        .collect();
+    assert!(!blocks.is_empty(), "the page has no {mark}");
+    blocks
+}
+
+fn examples(mark: &str) -> impl Iterator<Item = &'static str> {
+    blocks(mark).into_iter().flatten()
+}
+
+fn from_hex(lines: &[&str]) -> Bytes {
+    let digits = lines.iter().flat_map(|line| line.split_whitespace());
+    digits
+        .map(|byte| u8::from_str_radix(byte, 16).unwrap())
+        .collect()
+}
+
+/// The cells of the table under a heading, row by row, without backquotes.
+fn table(heading: &str) -> Vec<Vec<String>> {
+    let (_, section) = PAGE.split_once(&format!("# {heading}\n")).unwrap();
+    let rows = section.lines().skip_while(|line| !line.starts_with('|'));
+    let rows = rows.take_while(|line| line.starts_with('|')).skip(2);
+    rows.map(|row| {
+        let cells = row.trim_matches('|').split('|');
+        cells
+            .map(|cell| cell.replace('`', "").trim().to_owned())
+            .collect()
+    })
+    .collect()
+}
+
+/// Parsing and writing again gives the example, so it has no field too many or too few.
+fn check<'a, T: serde::Deserialize<'a> + serde::Serialize>(example: &'a str) {
+    let parsed: T = serde_json::from_str(example).expect(example);
+    let written = serde_json::to_value(&parsed).unwrap();
+    assert_eq!(written, serde_json::from_str::<Value>(example).unwrap());
+}
+
+/// Every outcome that there is.
+fn outcomes() -> Vec<RouteOutcome> {
+    let node: raftwire::NodeId = "node2".parse().unwrap();
+    vec![
+        RouteOutcome::Delivered,
+        RouteOutcome::Written,
+        RouteOutcome::NotFound,
+        RouteOutcome::Unavailable,
+        RouteOutcome::Busy {
+            queue: FullQueue::Peer,
+        },
+        RouteOutcome::TooLarge { limit_bytes: None },
+        RouteOutcome::Refused,
+        RouteOutcome::SlowConsumer,
+        RouteOutcome::NodeDown { node: node.clone() },
+        RouteOutcome::NodeLost { node, index: 41 },
+        RouteOutcome::Deadline { transmitted: false },
+        RouteOutcome::Deadline { transmitted: true },
+    ]
+}
+
+#[test]
+fn what_the_page_lets_a_client_say_is_understood() {
+    for example in examples("json from-client") {
+        FromClient::decode(&Frame::text(example)).expect(example);
+    }
+    for block in blocks("hex from-client") {
+        let Ok(FromClient::Send(send)) = FromClient::decode(&Frame::binary(from_hex(&block)))
+        else {
+            panic!("no send: {block:?}");
+        };
+        assert_eq!((send.id, send.to.as_str()), (7, "~AAEAAAEAAAAAAGvnUSJ4Tg"));
+        assert_eq!(send.frame, Frame::binary(&b"\x00\xff"[..]));
+    }
+}
+
+#[test]
+fn what_the_page_lets_a_node_say_is_what_it_says() {
+    examples("json to-client").for_each(check::<ToClient<'_>>);
+    examples("json cluster").for_each(check::<ClusterReport>);
+    examples("json outcome").for_each(check::<Outcome>);
+    for example in examples("json http-error") {
+        let error: Value = serde_json::from_str(example).expect(example);
+        assert!(error["error"]["code"].is_string() && error["error"]["message"].is_string());
+    }
+    for block in blocks("hex to-client") {
+        assert_eq!(binary::encode_message(3, b"\x00\xff"), from_hex(&block));
+    }
+}
+
+#[test]
+fn the_table_of_outcomes_has_them_all() {
+    let documented = table("Outcomes").into_iter().map(|row| {
+        (
+            row[0].clone(),
+            row[1].clone(),
+            row[3].parse::<u16>().unwrap(),
+        )
+    });
+    let known = outcomes().into_iter().map(|outcome| {
+        let status = crate::http::status_of(&outcome).as_u16();
+        let outcome = Outcome::from(&outcome);
+        (outcome.outcome, outcome.happened, status)
+    });
+    assert_eq!(documented.collect::<Vec<_>>(), known.collect::<Vec<_>>());
+}
+
+#[test]
+fn the_table_of_close_codes_has_them_all() {
+    let known = CloseCode::TABLE.map(|code| {
+        let number = code.code().to_string();
+        let cells = [
+            &number,
+            code.reason(),
+            &code.reconnect().to_string(),
+            code.advice(),
+        ];
+        cells.map(str::to_owned).to_vec()
+    });
+    assert_eq!(table("Close codes"), known);
+}
