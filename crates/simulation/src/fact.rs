@@ -44,8 +44,8 @@ pub enum Event {
     Ended(Process, End),
     /// A look inside a process.
     Inspected(Process, Arc<Inspection>),
-    /// A client is connected.
-    Opened(Process, ConnectionId),
+    /// A client is connected; whether it reads whatever there is at once.
+    Opened(Process, ConnectionId, bool),
     /// A client is gone.
     Closed(ConnectionId, Closing),
     /// A message was given to the router.

@@ -76,7 +76,7 @@ impl fmt::Display for Told<'_> {
                 write!(f, "{process} ")?;
                 inspection(f, seen)
             }
-            Event::Opened(process, connection) => write!(f, "{process} opened {connection}"),
+            Event::Opened(process, connection, _) => write!(f, "{process} opened {connection}"),
             Event::Closed(connection, closing) => write!(f, "closed {connection}: {closing:?}"),
             Event::Sent(sent) => {
                 let Sent {

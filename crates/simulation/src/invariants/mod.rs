@@ -82,16 +82,16 @@ impl Invariants {
         let (at, violations) = (fact.at, &mut self.violations);
         match &fact.event {
             Event::Inspected(process, seen) => self.inspected(at, process, seen),
-            Event::Opened(process, connection) => {
+            Event::Opened(process, connection, at_once) => {
                 self.incarnations.opened(at, *connection, violations);
-                self.true_outcomes.opened(process, *connection);
+                self.true_outcomes.opened(process, *connection, *at_once);
             }
             Event::Closed(connection, closing) => {
                 self.true_outcomes.closed(at, *connection, *closing);
             }
-            Event::Ended(process, end) => {
+            Event::Ended(process, _) => {
                 self.true_outcomes.ended(at, process);
-                self.route_deadlines.ended(at, process, *end, violations);
+                self.route_deadlines.ended(process);
                 self.fencing.ended(process);
                 // The next process reads its state from the disk.
                 self.states.remove(&process.node);

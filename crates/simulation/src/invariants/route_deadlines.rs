@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::Violations;
-use crate::fact::{End, MessageId, Process, Sent};
+use crate::fact::{MessageId, Process, Sent};
 
 const NAME: &str = "routes end";
 
@@ -42,26 +42,10 @@ impl RouteDeadlines {
         }
     }
 
-    /// A process has ended. One that was stopped has answered everybody before.
-    pub(super) fn ended(
-        &mut self,
-        at: Duration,
-        process: &Process,
-        end: End,
-        violations: &mut Violations,
-    ) {
-        let theirs = self.routes.extract_if(.., |_, (owner, _)| owner == process);
-        let theirs: Vec<(MessageId, Duration)> =
-            theirs.map(|(id, (_, deadline))| (id, deadline)).collect();
-        for (id, deadline) in &theirs {
-            self.under_way.remove(&(*deadline, *id));
-        }
-        if end == End::Stopped
-            && let Some((id, _)) = theirs.first()
-        {
-            let count = theirs.len();
-            let what = format!("{process} stopped with {count} routes unanswered: {id}, …");
-            violations.add(at, NAME, what);
+    /// A process has ended, and its senders with it.
+    pub(super) fn ended(&mut self, process: &Process) {
+        for (id, (_, deadline)) in self.routes.extract_if(.., |_, (owner, _)| owner == process) {
+            self.under_way.remove(&(deadline, id));
         }
     }
 

@@ -36,6 +36,7 @@ struct Owed {
 #[derive(Debug)]
 struct Life {
     owner: Process,
+    reads_at_once: bool,
     closed: Option<(Duration, Closing)>,
 }
 
@@ -52,12 +53,18 @@ pub(super) struct TrueOutcomes {
 }
 
 impl TrueOutcomes {
-    pub(super) fn opened(&mut self, owner: &Process, connection: ConnectionId) {
+    pub(super) fn opened(
+        &mut self,
+        owner: &Process,
+        connection: ConnectionId,
+        reads_at_once: bool,
+    ) {
         let owner = owner.clone();
         self.clients.insert(
             connection,
             Life {
                 owner,
+                reads_at_once,
                 closed: None,
             },
         );
@@ -124,7 +131,7 @@ impl TrueOutcomes {
         match outcome {
             RouteOutcome::NotFound => self.not_found.push((at, sent.id.to)),
             RouteOutcome::NodeLost { node, index } => self.lost.push((at, node.clone(), *index)),
-            RouteOutcome::NodeDown { node } if owner != Some(node) => {
+            RouteOutcome::NodeDown { node } if owner.is_some_and(|owner| owner != node) => {
                 lie("but another node owns the connection");
             }
             RouteOutcome::Delivered | RouteOutcome::Written if owner.is_none() => {
@@ -208,16 +215,18 @@ impl TrueOutcomes {
     }
 
     /// Whether a connection was open at this time, for all that anybody could know. One that its
-    /// node has closed since may have been closed then: its client learns it later.
+    /// node has closed since may have been closed then: its client learns it later, and not at all
+    /// if it did not read again before its node ended.
     fn was_there(&self, connection: &ConnectionId, at: Duration) -> bool {
         let Some(life) = self.clients.get(connection) else {
             return false;
         };
+        let ended = self.ended.get(&life.owner);
         let is_open = match life.closed {
             Some((closed_at, Closing::HungUp)) => closed_at > at,
             Some((_, Closing::Told(_))) => false,
-            None => true,
+            None => ended.is_none() || life.reads_at_once,
         };
-        is_open && self.ended.get(&life.owner).is_none_or(|ended| *ended > at)
+        is_open && ended.is_none_or(|ended| *ended > at)
     }
 }

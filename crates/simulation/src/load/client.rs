@@ -19,9 +19,9 @@ const AWAY_MS_MAX: u64 = 1_000;
 
 /// Connects again and again, until the node stops.
 pub(super) async fn run(place: Place, mut dice: Dice) {
-    while let Some((connection, outbox)) = accept(&place).await {
+    let mut habit = Habit::draw(&mut dice, place.load.unruly_percent);
+    while let Some((connection, outbox)) = accept(&place, habit).await {
         place.board.add_connection(connection);
-        let habit = Habit::draw(&mut dice, place.load.unruly_percent);
         Client {
             place: &place,
             connection,
@@ -31,12 +31,13 @@ pub(super) async fn run(place: Place, mut dice: Dice) {
         .read()
         .await;
         sleep(dice.millis(0..AWAY_MS_MAX)).await;
+        habit = Habit::draw(&mut dice, place.load.unruly_percent);
     }
 }
 
 /// Keeps the one connection by which the others probe the way to this node.
 pub(super) async fn keep_probe(place: Place) {
-    while let Some((connection, outbox)) = accept(&place).await {
+    while let Some((connection, outbox)) = accept(&place, Habit::Quick).await {
         place.board.add_connection(connection);
         place.board.set_probe(&place.process.node, connection);
         Client {
@@ -51,13 +52,14 @@ pub(super) async fn keep_probe(place: Place) {
 }
 
 /// A connection of the node; none when it stops.
-async fn accept(place: &Place) -> Option<(ConnectionId, Outbox)> {
+async fn accept(place: &Place, habit: Habit) -> Option<(ConnectionId, Outbox)> {
     loop {
         match place.manager.accept("/ws", ConnectionInfo::default()) {
             Ok((connection, outbox)) => {
+                let process = place.process.clone();
                 place
                     .board
-                    .report(Event::Opened(place.process.clone(), connection));
+                    .report(Event::Opened(process, connection, habit.reads_at_once()));
                 return Some((connection, outbox));
             }
             Err(AcceptError::Stopping) => return None,
@@ -125,7 +127,7 @@ impl Client<'_> {
                 connection: self.connection,
                 frame: payload::read(frame),
                 lease_left,
-                at_once: matches!(self.habit, Habit::Quick | Habit::HangsUp(_)),
+                at_once: self.habit.reads_at_once(),
             }));
         }
     }

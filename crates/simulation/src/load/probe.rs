@@ -28,7 +28,7 @@ pub(super) async fn run(place: Place) {
         sleep(LOOK).await;
     }
     let mut stamp = Stamp::new(place.clone(), SENDER);
-    while place.board.phase() == Phase::Recovering {
+    while place.board.phase() == Phase::Recovering && place.board.may_send(&place.process) {
         for (node, connection) in place.board.probes() {
             let number = place.board.next_message();
             let id = stamp.send(number, connection, Some(PROBE_DEADLINE));

@@ -65,6 +65,11 @@ pub enum Habit {
 }
 
 impl Habit {
+    /// Whether the client reads whatever there is at once, for as long as it is connected.
+    pub fn reads_at_once(self) -> bool {
+        matches!(self, Habit::Quick | Habit::HangsUp(_))
+    }
+
     /// Draws what a client does; `unruly_percent` of them are trouble.
     pub fn draw(dice: &mut Dice, unruly_percent: u64) -> Habit {
         if !dice.percent(unruly_percent) {
