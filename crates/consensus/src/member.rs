@@ -40,10 +40,12 @@ pub(crate) async fn run(shared: &Shared) {
     // A node whose engine has stopped knows of nothing new, so it must not seem alive.
     while shared.published.status.borrow().role != Role::Stopped {
         let state = shared.state();
+        // Not from the state itself: the lease has to be on this incarnation already.
         let own = shared
-            .own_row(&state)
-            .filter(|row| row.is_alive())
-            .map(|row| row.incarnation);
+            .published
+            .membership
+            .borrow()
+            .map(|own| own.incarnation);
         match own {
             Some(incarnation) if !renewal.must_join => {
                 shared.report(None);

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire_consensus::{ClusterEvent, DownReason, Liveness, RaftNode};
+use raftwire_consensus::{ClusterEvent, DownReason, Liveness, RaftNode, Role};
 use raftwire_protocol::NodeId;
 use support::{Stopwatch, TestCluster, name, names, state, status};
 use tokio::time::sleep;
@@ -262,6 +262,7 @@ async fn a_node_that_stops_leaves_and_keeps_its_seat() {
     let c = cluster.node("c");
     c.stop().await;
     assert!(!cluster.holds_lease("c"));
+    assert_eq!(status(&c).role, Role::Stopped);
     let a = cluster.node("a");
     cluster
         .until("farewell", Duration::from_millis(500), || is_dead(&a, "c"))
@@ -336,4 +337,24 @@ async fn events_tell_of_every_member_and_of_a_death_with_its_index() {
         )),
         "{told:?}"
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_spare_node_that_was_away_for_minutes_comes_back() {
+    let cluster = TestCluster::started(15, &["a", "b", "c", "d"]).await;
+    cluster.settled().await;
+    let d = cluster.node("d");
+    let before = (*d.membership().borrow()).expect("a member");
+
+    cluster
+        .network
+        .cut(&names(&["d"]), &names(&["a", "b", "c"]));
+    sleep(Duration::from_secs(180)).await;
+    assert!(is_dead(&cluster.node("a"), "d"));
+    cluster.network.heal();
+    cluster.settled().await;
+
+    let after = (*d.membership().borrow()).expect("a member");
+    assert!(after.incarnation > before.incarnation);
+    assert_eq!((after.slot, after.boot), (before.slot, before.boot));
 }

@@ -261,3 +261,131 @@ fn unexpected(answer: ResponseKind) -> RpcError {
         _ => unreachable("an answer to another question"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+    use openraft::Snapshot;
+
+    use super::*;
+    use crate::network::assembly::{Assembly, Progress};
+    use crate::type_config::SnapshotMeta;
+    use crate::wire::response::SnapshotProgress;
+
+    /// Puts a snapshot together; every third answer is lost, and every seventh call.
+    #[derive(Debug, Default)]
+    struct Receiver {
+        calls: AtomicU32,
+        assembly: Mutex<Assembly>,
+        received: Mutex<Option<Bytes>>,
+    }
+
+    #[async_trait]
+    impl ControlNetwork for Receiver {
+        async fn call(&self, _: &NodeId, request: Bytes, _: Duration) -> Result<Bytes, CallError> {
+            assert!(request.len() <= crate::CALL_BYTES_MAX);
+            let calls = self.calls.fetch_add(1, Ordering::Relaxed) + 1;
+            if calls.is_multiple_of(7) {
+                return Err(CallError::Deadline);
+            }
+            let Ok(RequestKind::Snapshot(chunk)) = RequestKind::from_bytes(request) else {
+                return Err(CallError::Refused("not a piece".to_owned()));
+            };
+            let progress = self
+                .assembly
+                .lock()
+                .expect("no panic")
+                .take(&chunk)
+                .expect("sound");
+            let progress = match progress {
+                Progress::Received(received) => SnapshotProgress {
+                    received,
+                    done: None,
+                },
+                Progress::Complete { data, .. } => {
+                    let received = data.len() as u64;
+                    *self.received.lock().expect("no panic") = Some(data);
+                    SnapshotProgress {
+                        received,
+                        done: Some(chunk.vote),
+                    }
+                }
+            };
+            if calls.is_multiple_of(3) && progress.done.is_none() {
+                return Err(CallError::Deadline);
+            }
+            Ok(ResponseKind::Snapshot(progress).into_bytes())
+        }
+    }
+
+    fn peer(network: &Arc<Receiver>) -> Peer {
+        Peer {
+            own_id: 1,
+            raft_id: 2,
+            node: "b".parse().ok(),
+            network: Arc::clone(network) as Arc<dyn ControlNetwork>,
+        }
+    }
+
+    fn snapshot(bytes: usize) -> StateSnapshot {
+        let data: Vec<u8> = (0..bytes)
+            .map(|at| u8::try_from(at % 251).expect("small"))
+            .collect();
+        Snapshot {
+            meta: SnapshotMeta::default(),
+            snapshot: data.into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_large_snapshot_arrives_in_pieces_though_some_are_lost() {
+        let network = Arc::new(Receiver::default());
+        let (vote, sent) = (Vote::new_committed(3, 1), snapshot(1_000_000));
+
+        let answer = peer(&network)
+            .send_snapshot(vote, sent.clone(), Duration::from_secs(1))
+            .await;
+
+        assert_eq!(answer.map(|answer| answer.vote), Ok(vote));
+        assert_eq!(
+            *network.received.lock().expect("no panic"),
+            Some(sent.snapshot)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_transfer_goes_on_where_another_broke_off() {
+        let network = Arc::new(Receiver::default());
+        let sent = snapshot(480 * 1024);
+        let begun = SnapshotChunk {
+            to: 2,
+            vote: (&Vote::new_committed(2, 9)).into(),
+            meta: encode_snapshot_meta(&sent.meta).into(),
+            digest: Sha256::digest(&sent.snapshot).to_vec().into(),
+            total: sent.snapshot.len() as u64,
+            offset: 0,
+            data: sent.snapshot.slice(..470 * 1024),
+        };
+        network
+            .assembly
+            .lock()
+            .expect("no panic")
+            .take(&begun)
+            .expect("sound");
+
+        let vote = Vote::new_committed(3, 1);
+        let answer = peer(&network)
+            .send_snapshot(vote, sent, Duration::from_secs(1))
+            .await;
+
+        assert!(answer.is_ok());
+        assert_eq!(
+            network.calls.load(Ordering::Relaxed),
+            2,
+            "one to learn, one for the rest"
+        );
+    }
+}

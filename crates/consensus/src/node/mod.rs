@@ -1,4 +1,6 @@
 mod inspect;
+#[cfg(test)]
+mod protocol_test;
 mod start;
 mod stop;
 pub(crate) mod testing;

@@ -12,6 +12,7 @@ use crate::engine::{self, Metrics, seeded};
 use crate::leader;
 use crate::proposer::propose;
 use crate::shared::Shared;
+use crate::status::Role;
 
 /// How long a leader waits for its successor: an election on request takes a few round trips.
 const HANDOVER: Duration = Duration::from_secs(1);
@@ -126,7 +127,12 @@ async fn end(running: &Running) {
             log_end.reached().await;
         }
     });
-    if ended.await.is_err() {
+    let ended = ended.await;
+    running.shared.published.status.send_modify(|status| {
+        status.role = Role::Stopped;
+        status.leader = None;
+    });
+    if ended.is_err() {
         tracing::warn!(node = %running.shared.options.node, "the engine did not end in time");
     }
 }

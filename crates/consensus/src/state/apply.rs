@@ -7,10 +7,10 @@ use super::{ClusterState, DownReason, Liveness, Member, WIRE_VERSION};
 use crate::command::{Command, Found, Join, Outcome};
 
 /// How many slots there are: they have 16 bits in a connection id.
-const SLOTS_MAX: u32 = 1 << 16;
+pub(super) const SLOTS_MAX: u32 = 1 << 16;
 
 /// The most bytes of a member's address: the longest host name (253), a port, and the scheme.
-const ADDRESS_BYTES_MAX: usize = 300;
+pub(super) const ADDRESS_BYTES_MAX: usize = 300;
 
 /// A committed command that this version does not know: it cannot go on, since skipping it would
 /// leave the node with another state than the rest.

@@ -8,6 +8,8 @@ mod apply;
 mod codec;
 mod events;
 mod member;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

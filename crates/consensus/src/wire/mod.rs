@@ -8,6 +8,8 @@ mod command;
 mod log;
 pub(crate) mod request;
 pub(crate) mod response;
+#[cfg(test)]
+mod tests;
 
 use bytes::{Buf as _, Bytes};
 
