@@ -283,12 +283,19 @@ impl PeerTask {
         }
     }
 
+    /// What a message without a link comes to: the peer is dead, or this node is no member.
+    fn without_link(&self) -> RouteOutcome {
+        match &self.target.borrow().remote {
+            Some(remote) if remote.is_alive => RouteOutcome::Unavailable,
+            _ => RouteOutcome::NodeDown {
+                node: self.node.clone(),
+            },
+        }
+    }
+
     fn send(&mut self, mut message: Send, now: Instant) {
         let Some(link) = &mut self.link else {
-            let outcome = RouteOutcome::NodeDown {
-                node: self.node.clone(),
-            };
-            refuse(message, outcome);
+            refuse(message, self.without_link());
             return;
         };
         let tell_written = message

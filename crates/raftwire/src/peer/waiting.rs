@@ -111,10 +111,11 @@ impl Waiting {
             Settlement::Failed(code) => Failure::from_code(code).into(),
             Settlement::Expired { transmitted } => RouteOutcome::Deadline { transmitted },
             Settlement::NotSent => match death {
-                Some(_) => RouteOutcome::NodeDown {
+                Some(death) if death.node == self.node => RouteOutcome::NodeDown {
                     node: self.node.clone(),
                 },
-                None => RouteOutcome::Unavailable,
+                // This node was declared dead itself, or stops.
+                Some(_) | None => RouteOutcome::Unavailable,
             },
             Settlement::Lost => match death {
                 Some(death) => RouteOutcome::NodeLost {
