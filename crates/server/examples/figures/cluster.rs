@@ -24,10 +24,7 @@ pub(crate) struct Cluster {
 
 impl Cluster {
     pub(crate) async fn start(environment: &Environment) -> Result<Cluster, Box<dyn Error>> {
-        let mut ports = [0; NODES];
-        for port in &mut ports {
-            *port = environment.bind("127.0.0.1", 0).await?.local_addr()?.port();
-        }
+        let ports = free_ports(environment).await;
         let mut cluster = Cluster {
             environment: environment.clone(),
             folder: tempfile::tempdir()?,
@@ -53,11 +50,21 @@ impl Cluster {
             .env("RAFTWIRE_SECRET", "a secret for one measurement")
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(self.log(node)?)
             .kill_on_drop(true)
             .spawn()?;
         self.children[node] = Some(child);
         Ok(())
+    }
+
+    /// A node's log: its end is shown when the node does not become ready.
+    fn log(&self, node: usize) -> Result<Stdio, Box<dyn Error>> {
+        let path = self.folder.path().join(format!("{}.log", name(node)));
+        Ok(std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)?
+            .into())
     }
 
     pub(crate) async fn kill(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
@@ -88,6 +95,11 @@ impl Cluster {
                     break;
                 }
                 if self.environment.now() > deadline {
+                    for node in 0..NODES {
+                        let path = self.folder.path().join(format!("{}.log", name(node)));
+                        let log = self.environment.disk().read(&path)?;
+                        eprintln!("--- {}\n{}", name(node), String::from_utf8_lossy(&log));
+                    }
                     return Err(format!("{} is not ready: {report:?}", name(node)).into());
                 }
                 tokio::time::sleep(Duration::from_millis(20)).await;
@@ -119,6 +131,21 @@ impl Cluster {
         let kib: u64 = line.split_whitespace().nth(1).ok_or("no number")?.parse()?;
         Ok(kib * 1024)
     }
+}
+
+/// Three ports that nobody listens on. They lie below those that the system hands to whoever dials,
+/// so that none is taken while its node is down.
+async fn free_ports(environment: &Environment) -> [u16; NODES] {
+    let mut ports = [0; NODES];
+    let mut found = 0;
+    while found < NODES {
+        let port = u16::try_from(environment.random_range(12_000..32_000)).unwrap_or_default();
+        if !ports.contains(&port) && environment.bind("127.0.0.1", port).await.is_ok() {
+            ports[found] = port;
+            found += 1;
+        }
+    }
+    ports
 }
 
 pub(crate) fn name(node: usize) -> String {

@@ -1,14 +1,15 @@
 //! Measures three real nodes on this machine: failover, acknowledged routes, memory.
 //!
-//! `make figures` builds the server and runs this. The figures are this machine's; compare ratios, and runs with runs.
+//! `make figures` builds the server and runs this; `starts`, `failover`, `routes` or `memory` as an argument runs one. The figures are this machine's; compare ratios, and runs with runs.
 
-#![allow(clippy::print_stdout)] // it is a program
+#![allow(clippy::print_stdout, clippy::print_stderr)] // it is a program
 
 mod cluster;
 mod failover;
 mod load_client;
 mod memory;
 mod routes;
+mod starts;
 mod statistics;
 
 use std::error::Error;
@@ -17,12 +18,25 @@ use raftwire_environment::Environment;
 
 /// Runs of the failover: enough for a median and to see an outlier.
 const FAILOVER_RUNS: usize = 10;
+/// Runs of a cold start.
+const START_RUNS: usize = 20;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
     let environment = Environment::real();
-    failover::measure(&environment, FAILOVER_RUNS).await?;
-    routes::measure(&environment).await?;
-    memory::measure(&environment).await?;
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let is_wanted = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
+    if is_wanted("starts") {
+        starts::measure(&environment, START_RUNS).await?;
+    }
+    if is_wanted("failover") {
+        failover::measure(&environment, FAILOVER_RUNS).await?;
+    }
+    if is_wanted("routes") {
+        routes::measure(&environment).await?;
+    }
+    if is_wanted("memory") {
+        memory::measure(&environment).await?;
+    }
     Ok(())
 }
