@@ -1,0 +1,159 @@
+//! Several nodes that know each other.
+
+use raftwire_server::ClusterReport;
+use tempfile::TempDir;
+
+use super::{NodeProcess, eventually, free_ports};
+
+/// What the nodes of a test are told beside who they are.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub arguments: Vec<String>,
+    pub variables: Vec<(String, String)>,
+}
+
+impl Default for Settings {
+    /// Clients may send, as in the demonstration.
+    fn default() -> Settings {
+        Settings {
+            arguments: vec!["--client-allow-send".to_owned()],
+            variables: Vec::new(),
+        }
+    }
+}
+
+impl Settings {
+    pub fn with_flag(mut self, name: &str, value: &str) -> Settings {
+        self.arguments.push(format!("--{name}={value}"));
+        self
+    }
+
+    pub fn with_variable(mut self, name: &str, value: &str) -> Settings {
+        self.variables.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
+
+/// Several nodes that know each other, each with a data folder of its own.
+#[derive(Debug)]
+pub struct Cluster {
+    // First, so that the processes are gone before their folder goes.
+    nodes: Vec<NodeProcess>,
+    folder: TempDir,
+}
+
+impl Cluster {
+    /// `node1`, `node2` and so on, all of them ready.
+    pub async fn start(count: usize) -> Cluster {
+        Cluster::start_with(count, &Settings::default()).await
+    }
+
+    /// The same with other settings.
+    pub async fn start_with(count: usize, settings: &Settings) -> Cluster {
+        let mut cluster = Cluster::prepare(count, settings).await;
+        for node in &mut cluster.nodes {
+            node.start();
+        }
+        for index in 0..count {
+            cluster.ready(index).await;
+        }
+        cluster
+    }
+
+    /// The same, with no node started.
+    pub async fn prepare(count: usize, settings: &Settings) -> Cluster {
+        let folder = tempfile::Builder::new()
+            .prefix("raftwire-test-")
+            .tempdir()
+            .unwrap();
+        let ports = free_ports(count).await;
+        let names: Vec<_> = (1..=count).map(|number| format!("node{number}")).collect();
+        let addresses: Vec<_> = names
+            .iter()
+            .zip(&ports)
+            .map(|(name, port)| format!("ws://127.0.0.1:{port}/{name}"))
+            .collect();
+        let nodes = names.iter().zip(&ports).map(|(name, port)| {
+            let mut arguments = vec![
+                format!("--node-id={name}"),
+                format!("--node-port={port}"),
+                format!("--nodes={}", addresses.join(",")),
+                format!("--data-dir={}", folder.path().join(name).display()),
+            ];
+            arguments.extend(settings.arguments.iter().cloned());
+            NodeProcess::new(
+                name,
+                *port,
+                folder.path(),
+                arguments,
+                settings.variables.clone(),
+            )
+        });
+        let nodes = nodes.collect();
+        Cluster { nodes, folder }
+    }
+
+    pub fn node(&self, index: usize) -> &NodeProcess {
+        &self.nodes[index]
+    }
+
+    pub fn node_mut(&mut self, index: usize) -> &mut NodeProcess {
+        &mut self.nodes[index]
+    }
+
+    pub fn len(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// `kill -9`.
+    pub async fn kill(&mut self, index: usize) {
+        self.nodes[index].kill().await;
+    }
+
+    /// Starts a node that had ended, with its data, and waits until it is ready.
+    pub async fn restart(&mut self, index: usize) {
+        self.nodes[index].start();
+        self.ready(index).await;
+    }
+
+    /// Waits until a node is ready.
+    pub async fn ready(&self, index: usize) -> ClusterReport {
+        let what = format!("the readiness of {}", self.nodes[index].name);
+        self.until(index, &what, |report| report.ready).await
+    }
+
+    /// Waits until a node's report is as wanted.
+    pub async fn until(
+        &self,
+        index: usize,
+        what: &str,
+        wanted: impl Fn(&ClusterReport) -> bool,
+    ) -> ClusterReport {
+        eventually(what, async || {
+            self.nodes[index]
+                .report()
+                .await
+                .ok()
+                .filter(|report| wanted(report))
+        })
+        .await
+    }
+
+    /// Waits until one of these nodes says that it leads, and may: its index, and what it says.
+    pub async fn leader_among(&self, among: &[usize]) -> (usize, ClusterReport) {
+        eventually("an election", async || {
+            for index in among {
+                let node = &self.nodes[*index];
+                let report = node.report().await.ok();
+                let leads = |report: &ClusterReport| {
+                    report.ready && report.leader.as_deref() == Some(&*node.name)
+                };
+                if let Some(report) = report.filter(leads) {
+                    return Some((*index, report));
+                }
+            }
+            None
+        })
+        .await
+    }
+}

@@ -1,0 +1,28 @@
+//! Clusters of real processes for tests, and clients that share no code with the server.
+//!
+//! ```ignore
+//! let mut cluster = Cluster::start(3).await;
+//! let mut client = cluster.node(0).client().await;
+//! cluster.kill(1).await;
+//! cluster.restart(1).await;
+//! ```
+//!
+//! Data, logs and processes end with the [`Cluster`], however the test ends: each process stops
+//! when its standard input does.
+
+// Each test takes what it needs.
+#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
+
+mod client;
+mod cluster;
+mod ports;
+mod process;
+mod traffic;
+mod wait;
+
+pub use client::{Client, Closed, Heard};
+pub use cluster::{Cluster, Settings};
+pub use ports::free_ports;
+pub use process::{Ended, NodeProcess, run};
+pub use traffic::{Tally, Traffic};
+pub use wait::{WAIT_MAX, eventually};
