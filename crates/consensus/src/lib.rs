@@ -1,4 +1,23 @@
 //! Who is a member, who is alive, who leads: the facts that all nodes of a cluster agree on.
+//!
+//! [`RaftNode`] is one node's part in it. Below it there is an engine, openraft, which brings
+//! elections, replication and membership changes; this crate gives it a durable log, a state
+//! machine, a network and settings, and adds what is Raftwire's own: how a cluster is
+//! founded, who is a member under which incarnation, and leases. No type of the engine leaves the
+//! crate.
+//!
+//! ```text
+//! node        the facade: open, start, handle, stop          founding   who founds, once
+//! leader      what a leader does: seats, grants, deaths      member     joins, renews
+//! lease       leases, and why they are safe                  proposer   commands to the leader
+//! machine     applies the log    state   what is agreed on   event_feed what changed
+//! network     the engine's calls, over a ControlNetwork      wire       bytes on disk and between nodes
+//! log, data_dir                  what survives a restart
+//! ```
+//!
+//! **What is absent.** No socket, thread, clock or randomness but through the environment. Nothing
+//! here knows of connections, messages or transports; peers are named, and a
+//! [`ControlNetwork`] finds them. Nothing but the log decides who is dead.
 
 mod command;
 mod control_network;

@@ -136,6 +136,8 @@ struct Chaos {
     /// Nodes that are down, and the step at which they start again.
     down: BTreeMap<&'static str, u64>,
     serial: u64,
+    /// Whether a disk was lost.
+    wiped: bool,
     /// Proposals under way, and the node that makes them.
     proposals: Vec<(&'static str, tokio::task::AbortHandle)>,
     /// How many steps there are between two faults, on average.
@@ -159,6 +161,7 @@ impl Chaos {
             list: all[..count].to_vec(),
             down: BTreeMap::new(),
             serial: 0,
+            wiped: false,
             proposals: Vec::new(),
             tune,
         };
@@ -221,6 +224,11 @@ impl Chaos {
                 let node = self.some_node();
                 if !self.down.contains_key(node) && self.down.len() < self.list.len() - 1 {
                     self.crash(node).await;
+                    // A second lost disk could be a majority's.
+                    if !self.wiped && self.random.random_range(0..8) == 0 {
+                        self.wiped = true;
+                        self.cluster.wipe(node);
+                    }
                     let wait = [2, 20, 400]
                         [usize::try_from(self.random.random_range(0..3)).expect("small")];
                     self.down.insert(node, step + wait);

@@ -52,20 +52,27 @@ async fn three_nodes_elect_one_leader_and_become_members() {
 
 #[tokio::test(start_paused = true)]
 async fn a_killed_leader_is_replaced_within_two_seconds_every_time() {
-    let mut worst = Duration::ZERO;
-    for seed in 0..10 {
+    let mut took = Vec::new();
+    for seed in 0..20 {
         let mut cluster = TestCluster::started(seed, &["a", "b", "c"]).await;
         cluster.settled().await;
         let old = cluster.leader().await;
 
         cluster.crash(old.as_str()).await;
-        let took = cluster.until("new leader", Duration::from_secs(5), || {
-            cluster.leaders().len() == 1
-        });
-        worst = worst.max(took.await);
+        let limit = Duration::from_secs(5);
+        took.push(
+            cluster
+                .until("new leader", limit, || cluster.leaders().len() == 1)
+                .await,
+        );
     }
-    println!("time to the new leader, the longest of 10: {worst:?}");
-    assert!(worst < Duration::from_secs(2), "{worst:?}");
+    took.sort();
+    let (median, longest) = (took[took.len() / 2], took[took.len() - 1]);
+    println!(
+        "time to the new leader in {} runs: median {median:?}, longest {longest:?}",
+        took.len()
+    );
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use raftwire_protocol::Incarnation;
 
 /// Whether this node holds its lease: one atomic read, for the path of every batch.
 ///
-/// See `docs` of the lease module for what holding it means. A clone sees the same lease.
+/// While it holds, no other node acts on this node's death. A clone sees the same lease.
 #[derive(Clone, Debug)]
 pub struct LeaseView {
     shared: Arc<Shared>,

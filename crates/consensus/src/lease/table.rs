@@ -18,6 +18,11 @@ pub(crate) struct LeaseTable {
     /// The term in which this node leads; none while it does not.
     term: Option<u64>,
     rows: BTreeMap<NodeId, Row>,
+    /// The term that the rows belong to, kept while this node does not lead: what was doomed in a
+    /// term stays so in that term.
+    rows_of: Option<u64>,
+    /// The index of the newest state that was taken in.
+    observed: u64,
     /// When a quorum was last known to follow.
     confirmed: BootTime,
 }
@@ -43,13 +48,14 @@ pub(crate) struct Expired {
 impl LeaseTable {
     /// This node leads in `term` since, at the latest, `now`; or it leads no more.
     pub(crate) fn lead(&mut self, term: Option<u64>, now: BootTime) {
-        if self.term != term {
+        if term.is_some() && term != self.rows_of {
             *self = LeaseTable {
-                term,
-                rows: BTreeMap::new(),
+                rows_of: term,
                 confirmed: now,
+                ..LeaseTable::default()
             };
         }
+        self.term = term;
     }
 
     /// The term in which this node leads.
@@ -58,8 +64,12 @@ impl LeaseTable {
     }
 
     /// Takes in what the log says by now: new incarnations get a whole lease, ended ones lose
-    /// their row.
+    /// their row. A state that is older than one seen before says nothing.
     pub(crate) fn observe(&mut self, state: &ClusterState, now: BootTime) {
+        if state.applied_index < self.observed {
+            return;
+        }
+        self.observed = state.applied_index;
         self.rows
             .retain(|node, row| state.is_alive(node, row.incarnation));
         for (node, member) in &state.members {
@@ -312,5 +322,32 @@ mod tests {
 
         assert_eq!(table.expired(LEASE, AGAIN, at(9_000)), []);
         assert!(!table.grant(3, &node(), incarnation, at(9_000)));
+    }
+
+    #[test]
+    fn who_leads_the_same_term_again_remembers_whom_it_doomed() {
+        let (mut table, incarnation) = table();
+        for millis in (0..=5_000).step_by(500) {
+            table.confirm(LEASE, at(millis));
+        }
+        assert_eq!(table.expired(LEASE, AGAIN, at(5_000)).len(), 1);
+
+        table.lead(None, at(5_100));
+        table.lead(Some(3), at(5_200));
+
+        assert!(!table.grant(3, &node(), incarnation, at(5_300)));
+    }
+
+    #[test]
+    fn a_state_that_arrives_late_takes_nobody_out() {
+        let (mut table, incarnation) = table();
+        let older = ClusterState {
+            applied_index: 1,
+            ..ClusterState::default()
+        };
+
+        table.observe(&older, at(100));
+
+        assert!(table.grant(3, &node(), incarnation, at(200)));
     }
 }
