@@ -62,6 +62,12 @@ impl Cluster {
 
     /// The same, with no node started.
     pub async fn prepare(count: usize, settings: &Settings) -> Cluster {
+        Cluster::prepare_each(&vec![settings; count]).await
+    }
+
+    /// The same, each node with settings of its own.
+    pub async fn prepare_each(settings: &[&Settings]) -> Cluster {
+        let count = settings.len();
         let folder = tempfile::Builder::new()
             .prefix("raftwire-test-")
             .tempdir()
@@ -73,22 +79,26 @@ impl Cluster {
             .zip(&ports)
             .map(|(name, port)| format!("ws://127.0.0.1:{port}/{name}"))
             .collect();
-        let nodes = names.iter().zip(&ports).map(|(name, port)| {
-            let mut arguments = vec![
-                format!("--node-id={name}"),
-                format!("--node-port={port}"),
-                format!("--nodes={}", addresses.join(",")),
-                format!("--data-dir={}", folder.path().join(name).display()),
-            ];
-            arguments.extend(settings.arguments.iter().cloned());
-            NodeProcess::new(
-                name,
-                *port,
-                folder.path(),
-                arguments,
-                settings.variables.clone(),
-            )
-        });
+        let nodes = names
+            .iter()
+            .zip(&ports)
+            .zip(settings)
+            .map(|((name, port), settings)| {
+                let mut arguments = vec![
+                    format!("--node-id={name}"),
+                    format!("--node-port={port}"),
+                    format!("--nodes={}", addresses.join(",")),
+                    format!("--data-dir={}", folder.path().join(name).display()),
+                ];
+                arguments.extend(settings.arguments.iter().cloned());
+                NodeProcess::new(
+                    name,
+                    *port,
+                    folder.path(),
+                    arguments,
+                    settings.variables.clone(),
+                )
+            });
         let nodes = nodes.collect();
         Cluster { nodes, folder }
     }
@@ -103,6 +113,28 @@ impl Cluster {
 
     pub fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// Starts another process under the name of a node, with a port and a data folder of its own.
+    pub async fn impersonate(&self, index: usize) -> NodeProcess {
+        let name = &self.nodes[index].name;
+        let port = free_ports(1).await[0];
+        let addresses: Vec<_> = self
+            .nodes
+            .iter()
+            .map(|node| format!("ws://127.0.0.1:{}/{}", node.port, node.name))
+            .collect();
+        let folder = self.folder.path().join("imposter");
+        std::fs::create_dir(&folder).unwrap();
+        let arguments = vec![
+            format!("--node-id={name}"),
+            format!("--node-port={port}"),
+            format!("--nodes={}", addresses.join(",")),
+            format!("--data-dir={}", folder.join("data").display()),
+        ];
+        let mut imposter = NodeProcess::new(name, port, &folder, arguments, Vec::new());
+        imposter.start();
+        imposter
     }
 
     /// `kill -9`.

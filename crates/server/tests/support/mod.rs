@@ -11,7 +11,13 @@
 //! when its standard input does.
 
 // Each test takes what it needs.
-#![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::disallowed_methods
+)]
 
 mod client;
 mod cluster;
