@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use crate::client::SessionContext;
 use crate::config::ServerOptions;
 use crate::http::Access;
+use crate::listener::Places;
 
 /// One running node: what requests and sessions need.
 #[derive(Debug)]
@@ -20,6 +21,7 @@ pub(crate) struct Node {
     pub(crate) manager: ClusterManager,
     pub(crate) acceptor: WsAcceptor,
     pub(crate) sessions: Arc<SessionContext>,
+    pub(crate) places: Places,
     /// Cancelled when the node begins to stop.
     pub(crate) stopping: CancellationToken,
 }
@@ -40,6 +42,7 @@ impl Node {
         Node {
             environment,
             access: Access::of(&options),
+            places: Places::new(options.client.connections_max),
             options,
             manager,
             acceptor,

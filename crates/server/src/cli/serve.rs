@@ -23,13 +23,13 @@ pub(super) async fn run(
         variables: variables(),
         flags,
     };
-    let options = load(sources, &environment).await?;
+    let mut options = load(sources, &environment).await?;
     // Before anything is logged: a node that may not run says so in one plain line.
     options
         .require_secret_or_loopback()
         .map_err(Failure::usage)?;
     serve::start_logging(&options.log);
-    serve::raise_open_files(options.http.connections_max);
+    options.client.connections_max = serve::room_for_clients(options.client.connections_max);
     let stop = serve::told_to_stop(exit_with_stdin)
         .map_err(|error| Failure::new(format!("cannot listen to signals: {error}")))?;
     serve::serve(options, environment, stop)

@@ -239,27 +239,27 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
-        name: "http.connections_max",
-        allowed: "a number from 1 to 10000000",
-        default: Some("100000"),
-        help: "How many sockets are held at once, further ones wait. The limit of open files is a \
-               limit too",
-        placeholder: "COUNT",
-        apply: |options, value| {
-            put(
-                &mut options.http.connections_max,
-                value.integer(1..=CONNECTIONS_CEILING),
-            )
-        },
-        ..PLAIN
-    },
-    Key {
         name: "client.path",
         allowed: "a path that begins with \"/\"",
         default: Some("/ws"),
         help: "The path of the endpoint of WebSocket clients",
         placeholder: "PATH",
         apply: |options, value| put(&mut options.client.path, path(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "client.connections_max",
+        allowed: "a number from 1 to 10000000",
+        default: Some("100000"),
+        help: "How many clients are held at once; further ones are refused with 503. Fewer where the \
+               limit of open files is lower",
+        placeholder: "COUNT",
+        apply: |options, value| {
+            put(
+                &mut options.client.connections_max,
+                value.integer(1..=CONNECTIONS_CEILING),
+            )
+        },
         ..PLAIN
     },
     Key {

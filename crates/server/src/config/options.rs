@@ -30,8 +30,6 @@ pub struct HttpOptions {
     pub token: Option<String>,
     /// How long a request line with its headers may take.
     pub handshake_timeout: Duration,
-    /// How many sockets of clients are held at once.
-    pub connections_max: usize,
 }
 
 /// The endpoint of WebSocket clients.
@@ -40,6 +38,8 @@ pub struct HttpOptions {
 pub struct ClientOptions {
     /// Its path.
     pub path: String,
+    /// How many clients are held at once.
+    pub connections_max: usize,
     /// Whether a client may send to connections.
     pub allow_send: bool,
     /// The largest WebSocket message that a client may send.
@@ -68,7 +68,6 @@ impl Default for HttpOptions {
         HttpOptions {
             token: None,
             handshake_timeout: Duration::from_secs(10),
-            connections_max: 100_000,
         }
     }
 }
@@ -77,6 +76,7 @@ impl Default for ClientOptions {
     fn default() -> ClientOptions {
         ClientOptions {
             path: "/ws".to_owned(),
+            connections_max: 100_000,
             allow_send: false,
             message_bytes_max: 1024 * 1024,
             sends_in_flight_max: 64,

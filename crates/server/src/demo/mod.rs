@@ -46,7 +46,7 @@ pub async fn run(
     environment: Environment,
     output: Output,
 ) -> Result<(), DemoError> {
-    crate::serve::raise_open_files(options.clients);
+    crate::serve::room_for_clients(options.clients);
     let narrator = Narrator::new(environment.clone(), output);
     let mut nodes = Nodes::prepare(&environment, &narrator).await?;
     let stop = crate::serve::told_to_stop(false).map_err(DemoError::Signals)?;

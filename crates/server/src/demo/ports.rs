@@ -1,6 +1,7 @@
 //! Three ports for three nodes.
 
 use std::io;
+use std::ops::RangeInclusive;
 
 use raftwire_environment::Environment;
 
@@ -9,6 +10,9 @@ use super::nodes::NODES;
 /// Where the nodes listen if nobody else does.
 const PREFERRED: [u16; NODES] = [5000, 5001, 5002];
 
+/// Where they are looked for if somebody does.
+const OTHERS: RangeInclusive<u16> = 5003..=5999;
+
 /// The ports, and which of the preferred ones are taken.
 #[derive(Debug)]
 pub(super) struct Ports {
@@ -16,7 +20,7 @@ pub(super) struct Ports {
     pub(super) taken: Vec<u16>,
 }
 
-/// The preferred ports, or, where one of them is taken, three that are free now.
+/// The preferred ports, or, where one of them is taken, three others that are free now.
 pub(super) async fn find(environment: &Environment) -> io::Result<Ports> {
     let mut taken = Vec::new();
     for port in PREFERRED {
@@ -30,13 +34,16 @@ pub(super) async fn find(environment: &Environment) -> io::Result<Ports> {
             taken,
         });
     }
-    // All three are held until the last is found, so that they differ.
-    let mut held = Vec::with_capacity(NODES);
-    let mut ports = PREFERRED;
-    for port in &mut ports {
-        let listener = environment.bind("127.0.0.1", 0).await?;
-        *port = listener.local_addr()?.port();
-        held.push(listener);
+    let mut found = Vec::with_capacity(NODES);
+    for port in OTHERS {
+        // Looked for from below, because the system hands ports from above to whoever dials: such
+        // a port could be somebody's when a node that was killed wants it back.
+        if environment.bind("127.0.0.1", port).await.is_ok() {
+            found.push(port);
+        }
+        if let Ok(ports) = <[u16; NODES]>::try_from(found.as_slice()) {
+            return Ok(Ports { ports, taken });
+        }
     }
-    Ok(Ports { ports, taken })
+    Err(io::Error::from(io::ErrorKind::AddrInUse))
 }

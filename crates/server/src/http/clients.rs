@@ -7,6 +7,7 @@ use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use raftwire::{AcceptError, ConnectionId, ConnectionInfo, Outbox};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{Answer, ApiError};
 use super::{Upgrade, health};
@@ -21,6 +22,7 @@ pub(crate) struct ClientUpgrade {
     pub(crate) on_upgrade: OnUpgrade,
     pub(crate) connection: ConnectionId,
     pub(crate) outbox: Outbox,
+    pub(crate) place: OwnedSemaphorePermit,
 }
 
 pub(super) fn open(
@@ -40,6 +42,14 @@ pub(super) fn open(
             message,
         ));
     }
+    let Some(place) = node.places.client() else {
+        let message = "this node has as many clients as it may; try another one";
+        return Err(ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too_many_clients",
+            message,
+        ));
+    };
     let info = ConnectionInfo::from_remote(peer.address);
     let (connection, outbox) = node
         .manager
@@ -50,6 +60,7 @@ pub(super) fn open(
         on_upgrade,
         connection,
         outbox,
+        place,
     }));
     Ok(handshake.response(SUBPROTOCOL))
 }

@@ -68,6 +68,7 @@ async fn serve_client(client: ClientUpgrade, node: Arc<Node>) {
         on_upgrade,
         connection,
         outbox,
+        place,
     } = client;
     let Some(upgraded) = upgraded(on_upgrade).await else {
         return;
@@ -83,6 +84,7 @@ async fn serve_client(client: ClientUpgrade, node: Arc<Node>) {
             let session = Session::new(Arc::clone(&node.sessions), connection, outbox, socket);
             drop(node);
             session.run().await;
+            drop(place);
         }
         Err(_) => debug!(%connection, "an upgraded stream is not the accepted one"),
     }

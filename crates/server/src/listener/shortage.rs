@@ -21,11 +21,12 @@ pub(super) struct Shortage {
 }
 
 impl Shortage {
-    pub(super) fn of_places(&mut self, connections_max: usize) {
+    pub(super) fn of_clients(&mut self, clients_max: usize) {
         if self.begins() {
             warn!(
-                "{connections_max} sockets are held, as many as http.connections_max allows: \
-                 further clients wait until one goes; this is said once"
+                "{clients_max} clients are connected, as many as client.connections_max and the \
+                 limit of open files allow: further ones are refused with 503 until one goes; \
+                 this is said once"
             );
         }
     }

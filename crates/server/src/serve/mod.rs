@@ -15,7 +15,7 @@ use tracing::{info, warn};
 
 pub use error::ServeError;
 pub use logging::start_logging;
-pub use open_files::raise_open_files;
+pub use open_files::room_for_clients;
 pub use stop::told_to_stop;
 
 use crate::config::ServerOptions;

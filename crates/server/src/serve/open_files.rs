@@ -3,12 +3,15 @@
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tracing::{debug, info};
 
-/// Descriptors that a node needs beside its clients': log, peers, HTTP requests, the runtime.
-const RESERVED: u64 = 256;
+use crate::listener::OTHER_SOCKETS_MAX;
 
-/// Raises the limit of open files as far as the system lets this process, and says how many
-/// clients fit where that is fewer than configured.
-pub fn raise_open_files(connections_max: usize) {
+/// Descriptors that are not for clients: the log, the channels to peers and the runtime, beside
+/// the sockets that [`OTHER_SOCKETS_MAX`] is for.
+const RESERVED: u64 = 256 + OTHER_SOCKETS_MAX as u64;
+
+/// Raises the limit of open files as far as the system lets this process, and returns how many
+/// of `clients` fit in it. Where a system allows almost nothing, half of it is for clients.
+pub fn room_for_clients(clients: usize) -> usize {
     let limit = getrlimit(Resource::Nofile);
     let raised = Rlimit {
         current: limit.maximum,
@@ -18,10 +21,13 @@ pub fn raise_open_files(connections_max: usize) {
         debug!(%error, "the limit of open files stays as it was");
     }
     // No limit at all is told as none.
-    if let Some(files) = getrlimit(Resource::Nofile).current {
-        let room = files.saturating_sub(RESERVED);
-        if room < connections_max as u64 {
-            info!("room for about {room} clients: the limit of open files is {files}");
-        }
+    let Some(files) = getrlimit(Resource::Nofile).current else {
+        return clients;
+    };
+    let room = files.saturating_sub(RESERVED).max(files / 2);
+    let room = usize::try_from(room).unwrap_or(usize::MAX);
+    if room < clients {
+        info!("room for {room} clients: the limit of open files is {files}");
     }
+    room.min(clients)
 }

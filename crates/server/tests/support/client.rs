@@ -76,29 +76,31 @@ impl Client {
             .expect("the node says something")
     }
 
-    /// The same; `None`: nothing in this time.
+    /// The same; `None`: nothing in this time. Pings are answered meanwhile.
     pub async fn hear_within(&mut self, time: Duration) -> Option<Heard> {
-        let ended = Closed {
-            code: None,
-            reason: String::new(),
-        };
+        tokio::time::timeout(time, self.listen()).await.ok()
+    }
+
+    async fn listen(&mut self) -> Heard {
         loop {
-            let message = match tokio::time::timeout(time, self.socket.next()).await.ok()? {
-                Some(Ok(message)) => message,
-                Some(Err(_)) | None => return Some(Heard::Closed(ended)),
+            let Some(Ok(message)) = self.socket.next().await else {
+                return Heard::Closed(Closed {
+                    code: None,
+                    reason: String::new(),
+                });
             };
             if let Some(text) = message.as_text() {
-                return Some(Heard::Json(serde_json::from_str(text).expect(text)));
+                return Heard::Json(serde_json::from_str(text).expect(text));
             }
             if message.is_binary() {
-                return Some(Heard::Binary(message.into_payload().to_vec()));
+                return Heard::Binary(message.into_payload().to_vec());
             }
             if let Some((code, reason)) = message.as_close() {
                 let reason = reason.to_owned();
-                return Some(Heard::Closed(Closed {
+                return Heard::Closed(Closed {
                     code: Some(code.into()),
                     reason,
-                }));
+                });
             }
         }
     }

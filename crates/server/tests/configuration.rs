@@ -1,0 +1,269 @@
+//! What a node is told: three sources, each stronger than the one before, and no slip unnoticed.
+
+#![allow(clippy::unwrap_used)] // in the helpers of the tests too
+
+mod support;
+
+use std::time::Duration;
+
+use clap::{Args, Command, FromArgMatches};
+use raftwire_environment::Environment;
+use raftwire_server::config::{KEYS, ServeFlags, ServerOptions, Sources, load};
+use support::run;
+
+/// Loads a file of this text with these variables and flags; the error as it is shown.
+fn try_load(
+    file: &str,
+    variables: &[(&str, &str)],
+    flags: &[&str],
+) -> Result<ServerOptions, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raftwire.toml");
+    let environment = Environment::real();
+    let mut config = environment.disk().open_append(&path).unwrap();
+    config.append(file.as_bytes()).unwrap();
+    let command = ServeFlags::augment_args(Command::new("serve").no_binary_name(true));
+    let matches = command
+        .try_get_matches_from(flags)
+        .map_err(|error| error.to_string())?;
+    let owned = variables
+        .iter()
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let sources = Sources {
+        file: Some(path.clone()),
+        variables: owned.collect(),
+        flags: ServeFlags::from_arg_matches(&matches).unwrap(),
+    };
+    load(&sources, environment.disk().as_ref()).map_err(|error| {
+        error
+            .to_string()
+            .replace(&path.display().to_string(), "raftwire.toml")
+    })
+}
+
+#[test]
+fn each_source_is_stronger_than_the_one_before() {
+    let file = "node_port = 6001\ncluster_name = \"file\"\nroute_deadline = \"1s\"\n";
+    let variables = [
+        ("RAFTWIRE_CLUSTER_NAME", "variable"),
+        ("RAFTWIRE_ROUTE_DEADLINE", "2s"),
+    ];
+
+    let options = try_load(file, &variables, &["--route-deadline=3s"]).unwrap();
+
+    assert_eq!(options.cluster.node_port, 6001);
+    assert_eq!(options.cluster.cluster_name, "variable");
+    assert_eq!(options.cluster.route_deadline, Duration::from_secs(3));
+    assert_eq!(options.cluster.node_address, "127.0.0.1");
+}
+
+#[test]
+fn every_key_can_be_set_in_the_file_and_by_its_variable() {
+    for key in KEYS {
+        let value = match key.name {
+            "secret" | "http.token" => "0123456789abcdef",
+            "node_id" => "node1",
+            "listen_address" => "127.0.0.1",
+            "nodes" => "ws://127.0.0.1:5001/node2",
+            "data_dir" => "/tmp/data",
+            _ => key.default.expect(key.name),
+        };
+        try_load("", &[(&key.variable(), value)], &[]).expect(key.name);
+        let flag = format!("--{}={value}", key.flag());
+        assert_eq!(
+            try_load("", &[], &[&flag]).is_err(),
+            key.confidential,
+            "{}",
+            key.name
+        );
+    }
+}
+
+#[test]
+fn a_file_may_set_everything() {
+    let options = try_load(
+        r#"
+            node_id = "node1"
+            nodes = ["ws://127.0.0.1:5001/node2", "node3@127.0.0.1:5002"]
+            secret = "what only nodes know"
+            ephemeral = true
+            message_bytes_max = "2 MiB"
+            [http]
+            token = "0123456789abcdef"
+            [client]
+            allow_send = true
+            ping_interval = "5s"
+        "#,
+        &[],
+        &[],
+    )
+    .unwrap();
+
+    assert_eq!(options.cluster.nodes.len(), 2);
+    assert_eq!(options.cluster.message_bytes_max, 2 << 20);
+    assert!(options.cluster.ephemeral && options.client.allow_send);
+    assert!(options.cluster.secret.is_some() && options.http.token.is_some());
+    assert_eq!(options.client.ping_interval, Duration::from_secs(5));
+}
+
+#[test]
+fn unknown_keys_are_refused_by_name_with_the_nearest_known_one() {
+    for (file, variables, message) in [
+        (
+            "\nnode_prot = 1\n",
+            &[][..],
+            "raftwire.toml:2: unknown key \"node_prot\"; did you mean \"node_port\"?",
+        ),
+        (
+            "[client]\n# to be or not\nalow_send = true\n",
+            &[],
+            "raftwire.toml:3: unknown key \"client.alow_send\"; did you mean \"client.allow_send\"?",
+        ),
+        (
+            "[cleint]\n",
+            &[],
+            "raftwire.toml:1: unknown table \"cleint\"; did you mean \"client\"?",
+        ),
+        (
+            "",
+            &[("RAFTWIRE_NODE_PROT", "1")],
+            "environment: unknown variable \"RAFTWIRE_NODE_PROT\"; did you mean \
+             \"RAFTWIRE_NODE_PORT\"?",
+        ),
+        (
+            "zzz = 1\n",
+            &[],
+            "raftwire.toml:1: unknown key \"zzz\"; `raftwire serve --help` lists what can be set",
+        ),
+    ] {
+        assert_eq!(try_load(file, variables, &[]).unwrap_err(), message);
+    }
+    let flag = try_load("", &[], &["--node-prot=1"]).unwrap_err();
+    assert!(
+        flag.contains("'--node-prot'") && flag.contains("'--node-port'"),
+        "{flag}"
+    );
+}
+
+#[test]
+fn wrong_values_are_refused_with_the_place_and_what_is_allowed() {
+    for (file, variables, flags, message) in [
+        (
+            "\n\nnode_port = 70000\n",
+            &[][..],
+            &[][..],
+            "raftwire.toml:3: node_port = 70000: must be a port, 1 to 65535",
+        ),
+        (
+            "node_port = \"5000\"\n",
+            &[],
+            &[],
+            "raftwire.toml:1: node_port = \"5000\": must be a port, 1 to 65535",
+        ),
+        (
+            "",
+            &[("RAFTWIRE_CLIENT_PING_INTERVAL", "5")],
+            &[],
+            "environment variable RAFTWIRE_CLIENT_PING_INTERVAL: client.ping_interval = \"5\": \
+             must be a duration from 1s to 10m",
+        ),
+        (
+            "",
+            &[],
+            &["--outbox-bytes-max=1 MB"],
+            "flag --outbox-bytes-max: outbox_bytes_max = \"1 MB\": must be a size from 1 B to 1 GiB",
+        ),
+        (
+            "nodes = [\"ws://127.0.0.1:1/a\", \"ws://127.0.0.1:2/a\"]\n",
+            &[],
+            &[],
+            "raftwire.toml:1: nodes: a is listed as ws://127.0.0.1:1/a and as ws://127.0.0.1:2/a; \
+             keep one",
+        ),
+        (
+            "[http]\ntoken = \"short\"\n",
+            &[],
+            &[],
+            "raftwire.toml:2: http.token = …: must be at least 16 printable characters without \
+             blanks",
+        ),
+    ] {
+        assert_eq!(try_load(file, variables, flags).unwrap_err(), message);
+    }
+}
+
+#[test]
+fn what_is_not_toml_is_refused_with_its_line() {
+    let error = try_load("node_port = 1\nnode_id =\n", &[], &[]).unwrap_err();
+    assert!(
+        error.starts_with("raftwire.toml:2: not valid TOML: "),
+        "{error}"
+    );
+}
+
+#[test]
+fn secrets_are_not_taken_from_the_command_line() {
+    let error = try_load("", &[], &["--secret=x"]).unwrap_err();
+    assert!(error.contains("RAFTWIRE_SECRET"), "{error}");
+}
+
+#[test]
+fn a_secret_appears_in_no_error_and_no_debug_output() {
+    let secret = "hush-hush-hush-hush";
+    let variables = [("RAFTWIRE_SECRET", secret), ("RAFTWIRE_HTTP_TOKEN", "sssh")];
+    let error = try_load("", &variables, &[]).unwrap_err();
+    assert!(!error.contains("sssh"), "{error}");
+
+    let options = try_load("", &[("RAFTWIRE_SECRET", secret)], &[]).unwrap();
+    assert!(!format!("{options:?}").contains("hush"));
+}
+
+#[tokio::test]
+async fn a_node_without_a_secret_does_not_start_within_reach_of_others() {
+    for flags in [
+        &["--listen-address=0.0.0.0"][..],
+        &["--node-address=10.0.0.1", "--listen-address=127.0.0.1"],
+        &["--nodes=ws://10.0.0.2:5000/node2"],
+    ] {
+        let ended = run(&[&["serve", "--ephemeral"], flags].concat(), &[]).await;
+        assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+        assert!(
+            ended.stderr.starts_with("raftwire: no secret is set, and "),
+            "{}",
+            ended.stderr
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_ends_with_2_and_one_line() {
+    let ended = run(&["serve"], &[("RAFTWIRE_NODE_PORT", "0")]).await;
+    assert_eq!(ended.code, Some(2));
+    assert_eq!(ended.stderr.lines().count(), 1, "{}", ended.stderr);
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_said_before_anything_is_written() {
+    let port = support::free_ports(1).await[0];
+    let _taken = Environment::real().bind("127.0.0.1", port).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+
+    let port = port.to_string();
+    let ended = run(
+        &[
+            "serve",
+            "--node-port",
+            &port,
+            "--data-dir",
+            &data.display().to_string(),
+        ],
+        &[],
+    )
+    .await;
+
+    assert_eq!(ended.code, Some(1));
+    let said = format!("raftwire: cannot listen on 127.0.0.1:{port}: Address already in use");
+    assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    assert!(!data.exists());
+}
