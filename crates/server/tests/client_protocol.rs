@@ -77,7 +77,7 @@ async fn without_the_subprotocol_nobody_is_let_in() {
 async fn sending_is_denied_by_default() {
     let settings = Settings {
         arguments: Vec::new(),
-        variables: Vec::new(),
+        ..Settings::default()
     };
     let cluster = Cluster::start_with(1, &settings).await;
     let (mut client, mut other) = two_clients(&cluster).await;

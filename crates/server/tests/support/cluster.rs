@@ -10,6 +10,8 @@ use super::{NodeProcess, eventually, free_ports};
 pub struct Settings {
     pub arguments: Vec<String>,
     pub variables: Vec<(String, String)>,
+    /// The limit of open files; `None`: that of whoever runs the tests.
+    pub open_files: Option<u64>,
 }
 
 impl Default for Settings {
@@ -18,6 +20,7 @@ impl Default for Settings {
         Settings {
             arguments: vec!["--client-allow-send".to_owned()],
             variables: Vec::new(),
+            open_files: None,
         }
     }
 }
@@ -26,6 +29,13 @@ impl Settings {
     pub fn with_flag(mut self, name: &str, value: &str) -> Settings {
         self.arguments.push(format!("--{name}={value}"));
         self
+    }
+
+    pub fn with_open_files(self, limit: u64) -> Settings {
+        Settings {
+            open_files: Some(limit),
+            ..self
+        }
     }
 
     pub fn with_variable(mut self, name: &str, value: &str) -> Settings {
@@ -91,13 +101,7 @@ impl Cluster {
                     format!("--data-dir={}", folder.path().join(name).display()),
                 ];
                 arguments.extend(settings.arguments.iter().cloned());
-                NodeProcess::new(
-                    name,
-                    *port,
-                    folder.path(),
-                    arguments,
-                    settings.variables.clone(),
-                )
+                NodeProcess::new(name, *port, folder.path(), arguments, settings)
             });
         let nodes = nodes.collect();
         Cluster { nodes, folder }
@@ -132,7 +136,7 @@ impl Cluster {
             format!("--nodes={}", addresses.join(",")),
             format!("--data-dir={}", folder.join("data").display()),
         ];
-        let mut imposter = NodeProcess::new(name, port, &folder, arguments, Vec::new());
+        let mut imposter = NodeProcess::new(name, port, &folder, arguments, &Settings::default());
         imposter.start();
         imposter
     }

@@ -29,6 +29,6 @@ mod wait;
 pub use client::{Client, Closed, Heard};
 pub use cluster::{Cluster, Settings};
 pub use ports::free_ports;
-pub use process::{Ended, NodeProcess, run};
+pub use process::{Ended, NodeProcess, raftwire, run};
 pub use traffic::{Tally, Traffic};
 pub use wait::{WAIT_MAX, eventually};

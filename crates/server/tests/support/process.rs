@@ -10,11 +10,22 @@ use raftwire_server::ClusterReport;
 use raftwire_server::http_client::{HttpClient, RequestError};
 use tokio::process::{Child, Command};
 
-use super::{Client, WAIT_MAX};
+use super::{Client, Settings, WAIT_MAX};
 
 /// The binary, with none of the settings of whoever runs the tests.
-fn raftwire() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_raftwire"));
+pub fn raftwire() -> Command {
+    without_settings(Command::new(env!("CARGO_BIN_EXE_raftwire")))
+}
+
+/// The binary with a limit of open files, which it cannot raise.
+fn raftwire_with_open_files(limit: u64) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n \"$1\" && shift && exec \"$@\"", "sh"]);
+    command.args([&limit.to_string(), env!("CARGO_BIN_EXE_raftwire")]);
+    without_settings(command)
+}
+
+fn without_settings(mut command: Command) -> Command {
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("RAFTWIRE_") {
             command.env_remove(name);
@@ -55,6 +66,7 @@ pub struct NodeProcess {
     pub port: u16,
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
+    open_files: Option<u64>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -65,14 +77,15 @@ impl NodeProcess {
         port: u16,
         folder: &Path,
         arguments: Vec<String>,
-        variables: Vec<(String, String)>,
+        settings: &Settings,
     ) -> NodeProcess {
         let log = folder.join(format!("{name}.log"));
         NodeProcess {
             name: name.to_owned(),
             port,
             arguments,
-            variables,
+            variables: settings.variables.clone(),
+            open_files: settings.open_files,
             log,
             child: None,
         }
@@ -85,7 +98,10 @@ impl NodeProcess {
             .append(true)
             .open(&self.log)
             .unwrap();
-        let child = raftwire()
+        let mut command = self
+            .open_files
+            .map_or_else(raftwire, raftwire_with_open_files);
+        let child = command
             .args(["serve", "--exit-with-stdin"])
             .args(&self.arguments)
             .envs(self.variables.iter().map(|(name, value)| (name, value)))
