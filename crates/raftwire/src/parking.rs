@@ -23,6 +23,9 @@ pub(crate) trait Resolver: fmt::Debug + Send + Sync {
     /// Returns once the directory holds everything that was committed before the call.
     /// `false`: that cannot be had now (no leader, no quorum).
     async fn catch_up(&self) -> bool;
+
+    /// The index that the directory has been made from.
+    fn applied(&self) -> watch::Receiver<u64>;
 }
 
 #[derive(Debug, Default)]
@@ -84,6 +87,23 @@ impl Drop for Seat {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Parked> {
         self.parked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits until the owner is known, or the directory is current without it. The owner may become
+    /// known on the usual way before the leader has answered, and without a leader as well; what
+    /// waits behind a first message then follows at once.
+    async fn until_known(&self, is_known: impl Fn() -> bool) -> bool {
+        let mut applied = self.resolver.applied();
+        let mut caught_up = std::pin::pin!(self.catch_up());
+        loop {
+            if is_known() {
+                return true;
+            }
+            tokio::select! {
+                is_current = &mut caught_up => return is_current,
+                Ok(()) = applied.changed() => {}
+            }
+        }
     }
 
     /// Waits for a question that was begun after this call: concurrent callers share it.
@@ -156,17 +176,19 @@ impl Parking {
         !parked.queues.is_empty() && parked.queues.contains_key(id)
     }
 
-    /// Waits until the directory is current, in line with the other messages for `id`.
+    /// Waits until the directory knows the owner or is current, in line with the other messages for
+    /// `id`.
     pub(crate) async fn enter(
         &self,
         id: &MintedId,
         payload_bytes: usize,
         deadline: Instant,
+        is_known: impl Fn() -> bool,
     ) -> Result<Ticket, RouteOutcome> {
         let (seat, queue) = self.sit(id, payload_bytes)?;
         let wait = async {
             let turn = queue.lock_owned().await;
-            self.shared.catch_up().await.then_some(turn)
+            self.shared.until_known(is_known).await.then_some(turn)
         };
         match tokio::time::timeout_at(deadline.into(), wait).await {
             Ok(Some(turn)) => Ok(Ticket {
@@ -208,7 +230,7 @@ impl Parking {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
     use std::time::Duration;
 
     use futures_util::future::join_all;
@@ -222,6 +244,7 @@ mod tests {
         questions: AtomicU64,
         takes: Duration,
         is_current: bool,
+        applied: watch::Sender<u64>,
     }
 
     #[async_trait]
@@ -231,6 +254,14 @@ mod tests {
             tokio::time::sleep(self.takes).await;
             self.is_current
         }
+
+        fn applied(&self) -> watch::Receiver<u64> {
+            self.applied.subscribe()
+        }
+    }
+
+    fn unknown() -> bool {
+        false
     }
 
     fn parking(takes: Duration, is_current: bool) -> (Parking, Arc<Counting>) {
@@ -238,6 +269,7 @@ mod tests {
             questions: AtomicU64::new(0),
             takes,
             is_current,
+            applied: watch::Sender::new(0),
         });
         (
             Parking::new(Arc::clone(&resolver) as Arc<dyn Resolver>),
@@ -257,7 +289,9 @@ mod tests {
     async fn a_thousand_questions_at_once_are_one() {
         let (parking, resolver) = parking(Duration::from_millis(10), true);
         let ids: Vec<_> = (0..1_000).map(id).collect();
-        let asks = ids.iter().map(|id| parking.enter(id, 0, in_seconds(5)));
+        let asks = ids
+            .iter()
+            .map(|id| parking.enter(id, 0, in_seconds(5), unknown));
 
         let tickets = join_all(asks).await;
 
@@ -271,11 +305,12 @@ mod tests {
         let id_of_late = id(2);
         let late = async {
             tokio::time::sleep(Duration::from_millis(5)).await;
-            parking.enter(&id_of_late, 0, in_seconds(5)).await
+            parking.enter(&id_of_late, 0, in_seconds(5), unknown).await
         };
 
         let id_of_early = id(1);
-        let (early, late) = tokio::join!(parking.enter(&id_of_early, 0, in_seconds(5)), late);
+        let (early, late) =
+            tokio::join!(parking.enter(&id_of_early, 0, in_seconds(5), unknown), late);
 
         assert!(early.is_ok() && late.is_ok());
         assert_eq!(resolver.questions.load(Ordering::Relaxed), 2);
@@ -285,7 +320,7 @@ mod tests {
     async fn no_quorum_is_unavailable_and_never_not_found() {
         let (parking, _) = parking(Duration::ZERO, false);
 
-        let refused = parking.enter(&id(1), 0, in_seconds(5)).await;
+        let refused = parking.enter(&id(1), 0, in_seconds(5), unknown).await;
 
         assert_eq!(refused.map(drop), Err(RouteOutcome::Unavailable));
     }
@@ -294,7 +329,7 @@ mod tests {
     async fn waiting_ends_with_the_deadline() {
         let (parking, _) = parking(Duration::from_secs(60), true);
 
-        let late = parking.enter(&id(1), 0, in_seconds(1)).await;
+        let late = parking.enter(&id(1), 0, in_seconds(1), unknown).await;
 
         assert_eq!(
             late.map(drop),
@@ -307,8 +342,8 @@ mod tests {
     async fn parked_bytes_are_bounded() {
         let (parking, _) = parking(Duration::from_millis(1), true);
         let (one, two) = (id(1), id(2));
-        let first = parking.enter(&one, PARKED_BYTES_MAX, in_seconds(5));
-        let second = parking.enter(&two, 1, in_seconds(5));
+        let first = parking.enter(&one, PARKED_BYTES_MAX, in_seconds(5), unknown);
+        let second = parking.enter(&two, 1, in_seconds(5), unknown);
 
         let (first, second) = tokio::join!(first, second);
 
@@ -326,12 +361,12 @@ mod tests {
         let (parking, _) = parking(Duration::from_millis(1), true);
         let connection = id(1);
         let first = parking
-            .enter(&connection, 0, in_seconds(5))
+            .enter(&connection, 0, in_seconds(5), unknown)
             .await
             .expect("current");
         assert!(parking.is_parked(&connection));
 
-        let second = parking.enter(&connection, 0, in_seconds(5));
+        let second = parking.enter(&connection, 0, in_seconds(5), unknown);
         tokio::pin!(second);
         let early = tokio::time::timeout(Duration::from_secs(1), &mut second).await;
         assert!(early.is_err(), "the first still has its turn");
@@ -339,5 +374,39 @@ mod tests {
 
         assert!(second.await.is_ok());
         assert!(!parking.is_parked(&connection));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_owner_that_becomes_known_meanwhile_needs_no_leader() {
+        let (parking, resolver) = parking(Duration::from_secs(60), false);
+        let is_known = AtomicBool::new(false);
+        let learns = async {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            is_known.store(true, Ordering::Relaxed);
+            resolver.applied.send_replace(1);
+        };
+
+        let connection = id(1);
+        let known = || is_known.load(Ordering::Relaxed);
+        let enter = parking.enter(&connection, 0, in_seconds(5), known);
+        let (entered, ()) = tokio::join!(enter, learns);
+
+        assert!(entered.is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_behind_the_first_asks_nothing_once_the_owner_is_known() {
+        let (parking, resolver) = parking(Duration::from_millis(1), true);
+        let connection = id(1);
+        let first = parking
+            .enter(&connection, 0, in_seconds(5), unknown)
+            .await
+            .expect("current");
+
+        let second = parking.enter(&connection, 0, in_seconds(5), || true);
+        let (second, ()) = tokio::join!(second, async { drop(first) });
+
+        assert!(second.is_ok());
+        assert_eq!(resolver.questions.load(Ordering::Relaxed), 1);
     }
 }

@@ -214,7 +214,11 @@ impl Inner {
         let started = if is_open {
             self.start(route, id, frame, deadline, acknowledgement)
         } else {
-            let ticket = match self.parking.enter(id, frame.len(), deadline).await {
+            let ticket = match self
+                .parking
+                .enter(id, frame.len(), deadline, || self.knows(id))
+                .await
+            {
                 Ok(ticket) => ticket,
                 Err(outcome) => return outcome,
             };
@@ -228,6 +232,10 @@ impl Inner {
             Ok(flight) => flight.land(deadline).await,
             Err(outcome) => outcome,
         }
+    }
+
+    fn knows(&self, id: &MintedId) -> bool {
+        !matches!(self.directory.load().route(id), Route::Unknown)
     }
 
     /// Puts the message on its way. Nothing in here waits: this is what keeps the order.

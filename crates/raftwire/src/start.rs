@@ -345,6 +345,10 @@ impl Resolver for CatchUp {
         let mut applied = self.applied.clone();
         applied.wait_for(|applied| *applied >= index).await.is_ok()
     }
+
+    fn applied(&self) -> watch::Receiver<u64> {
+        self.applied.clone()
+    }
 }
 
 /// Answers what peers ask of this node.
