@@ -1,8 +1,8 @@
 //! What a client asked to have sent, until its outcome is known.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use futures_util::Stream;
 use futures_util::stream::FuturesUnordered;
@@ -38,7 +38,7 @@ impl Sends {
     }
 
     /// Puts a message on its way. Returns the outcome where it is known at once.
-    pub(crate) async fn start(
+    pub(crate) fn start(
         &mut self,
         id: u64,
         to: ConnectionId,
@@ -48,9 +48,9 @@ impl Sends {
         let router = self.router.clone();
         let mut route: InFlight =
             Box::pin(async move { (id, router.route_with(&to, frame, options).await) });
-        // The first poll gives the message its place in the order, so it happens here and now.
-        let first = poll_fn(|context| Poll::Ready(route.as_mut().poll(context))).await;
-        match first {
+        // The first poll gives the message its place in the order, so it happens here and now. It
+        // needs nobody to wake: what is in flight is polled again as soon as it is pushed.
+        match route.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(answered) => Some(answered),
             Poll::Pending => {
                 self.in_flight.push(route);

@@ -9,6 +9,7 @@ use raftwire::{ClusterRouter, Outbox, OutboxClosed, RouteOptions};
 use raftwire_environment::Environment;
 use raftwire_protocol::{CloseCode, ConnectionId, Frame, NodeId};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{debug, trace};
 
@@ -41,6 +42,8 @@ pub(crate) struct Session<IO> {
     connection: ConnectionId,
     socket: WebSocket<IO>,
     outbox: Outbox,
+    /// Its place among the clients that may be connected.
+    place: OwnedSemaphorePermit,
     writer: Writer,
     sends: Sends,
     /// Frames of the outbox on their way into the writer; kept for its capacity.
@@ -77,8 +80,7 @@ enum End {
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(crate) fn new(
         context: Arc<SessionContext>,
-        connection: ConnectionId,
-        outbox: Outbox,
+        (connection, outbox, place): (ConnectionId, Outbox, OwnedSemaphorePermit),
         socket: WebSocket<IO>,
     ) -> Session<IO> {
         let sends = Sends::new(context.router.clone(), context.options.sends_in_flight_max);
@@ -87,6 +89,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             connection,
             socket,
             outbox,
+            place,
             writer: Writer::default(),
             sends,
             batch: Vec::new(),
@@ -101,11 +104,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let end = self.serve().await;
         match end {
             End::Gone => trace!(connection = %self.connection, "client is gone"),
-            End::Closed => self.finish().await,
+            // In a box of its own: a connection is open for longer than it closes.
+            End::Closed => Box::pin(self.finish()).await,
             End::Close(code) => {
                 debug!(connection = %self.connection, %code, "closing a client");
                 self.writer.push(Outgoing::Close(code));
-                self.finish().await;
+                Box::pin(self.finish()).await;
             }
         }
     }
@@ -152,7 +156,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     &mut self.sends,
                     &mut self.received_since_flush,
                     context,
-                )) => self.handle(step).await,
+                )) => self.handle(step),
             };
             if let Err(end) = ended {
                 return end;
@@ -192,7 +196,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         })
     }
 
-    async fn handle(&mut self, step: Step) -> Result<(), End> {
+    fn handle(&mut self, step: Step) -> Result<(), End> {
         match step {
             Step::Answered((id, outcome)) => {
                 self.writer.say(&ToClient::Result {
@@ -203,7 +207,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             Step::Flushed(Ok(())) | Step::Received(Some(Ok(Received::Heartbeat))) => Ok(()),
             Step::Received(Some(Ok(Received::Message(frame)))) => {
-                self.obey(&frame).await;
+                self.obey(&frame);
                 Ok(())
             }
             Step::Received(Some(Ok(Received::Close(_))) | None) => Err(End::Closed),
@@ -214,17 +218,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    async fn obey(&mut self, frame: &Frame) {
+    fn obey(&mut self, frame: &Frame) {
         match FromClient::decode(frame) {
             Ok(FromClient::Ping { id }) => self.writer.say(&ToClient::Pong { id }),
-            Ok(FromClient::Send(request)) => self.send(request).await,
+            Ok(FromClient::Send(request)) => self.send(request),
             Err(Malformed { code, message, id }) => {
                 self.writer.say(&ToClient::Error { code, message, id });
             }
         }
     }
 
-    async fn send(&mut self, request: SendRequest) {
+    fn send(&mut self, request: SendRequest) {
         let SendRequest {
             id,
             to,
@@ -251,7 +255,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             None => RouteOptions::default(),
             Some(deadline) => RouteOptions::default().deadline(deadline),
         };
-        if let Some((id, outcome)) = self.sends.start(id, to, frame, options).await {
+        if let Some((id, outcome)) = self.sends.start(id, to, frame, options) {
             self.writer.say(&ToClient::Result {
                 id,
                 outcome: Outcome::from(&outcome),
@@ -308,6 +312,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             mut writer,
             outbox,
             sends,
+            place,
             ..
         } = self;
         // Not registered any more: nothing is said to be delivered that nobody will write.
@@ -323,5 +328,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         };
         // Whoever has not closed by then is cut off: dropping the socket does it.
         drop(tokio::time::timeout(CLOSE_TIMEOUT, closing).await);
+        drop(place);
     }
 }

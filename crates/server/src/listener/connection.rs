@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -33,7 +34,11 @@ pub(super) async fn serve(stream: TcpStream, address: SocketAddr, node: Arc<Node
     Box::pin(speak_http(stream, &peer, &node)).await;
     match peer.take_upgrade() {
         None => {}
-        Some(Upgrade::Client(client)) => Box::pin(serve_client(client, node)).await,
+        Some(Upgrade::Client(client)) => {
+            if let Some(session) = Box::pin(open_session(client, node)).await {
+                session.await;
+            }
+        }
         Some(Upgrade::Channel(channel)) => hand_over(channel, &peer, &node).await,
     }
 }
@@ -63,31 +68,30 @@ async fn speak_http(stream: TcpStream, peer: &Peer, node: &Arc<Node>) {
     }
 }
 
-async fn serve_client(client: ClientUpgrade, node: Arc<Node>) {
+/// A client's session, in a box of just its size: an idle client costs little else.
+type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving> {
     let ClientUpgrade {
         on_upgrade,
         connection,
         outbox,
         place,
     } = client;
-    let Some(upgraded) = upgraded(on_upgrade).await else {
-        return;
-    };
+    let upgraded = upgraded(on_upgrade).await?;
     let limits = EngineLimits {
         received_bytes_max: node.options.client.message_bytes_max,
         written_bytes_max: WRITTEN_BYTES_MAX,
     };
     // The socket itself, without the layers that HTTP needed.
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
-        Ok(parts) => {
-            let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, limits).await;
-            let session = Session::new(Arc::clone(&node.sessions), connection, outbox, socket);
-            drop(node);
-            session.run().await;
-            drop(place);
-        }
-        Err(_) => debug!(%connection, "an upgraded stream is not the accepted one"),
-    }
+    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+        debug!(%connection, "an upgraded stream is not the accepted one");
+        return None;
+    };
+    let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, limits).await;
+    let context = Arc::clone(&node.sessions);
+    let session = Session::new(context, (connection, outbox, place), socket);
+    Some(Box::pin(session.run()))
 }
 
 async fn hand_over(channel: ChannelUpgrade, peer: &Peer, node: &Node) {
