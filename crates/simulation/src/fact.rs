@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{CloseCode, ConnectionId, Incarnation, NodeId, RouteOutcome};
+use raftwire::{CloseCode, ClusterEvent, ConnectionId, Incarnation, NodeId, RouteOutcome};
 use raftwire_consensus::Inspection;
 
 /// One start of a node.
@@ -42,6 +42,8 @@ pub enum Event {
     Failed(Process, String),
     /// A process has ended.
     Ended(Process, End),
+    /// A process told its application what happened in the cluster.
+    Told(Process, ClusterEvent),
     /// A look inside a process.
     Inspected(Process, Arc<Inspection>),
     /// A client is connected; whether it reads whatever there is at once.
@@ -126,4 +128,59 @@ pub struct Received {
     pub lease_left: Duration,
     /// Whether the client reads at once, so that this is the time of the delivery as well.
     pub at_once: bool,
+}
+
+/// Facts for the tests of the invariants.
+#[cfg(test)]
+#[allow(clippy::expect_used)]
+pub(crate) mod samples {
+    use raftwire_protocol::{Boot, MintedId, Slot};
+
+    use super::*;
+
+    /// So many milliseconds after the beginning.
+    pub(crate) fn at(millis: u64) -> Duration {
+        Duration::from_millis(millis)
+    }
+
+    /// The first start of the node of this number.
+    pub(crate) fn process(number: u16) -> Process {
+        let node = format!("node{number}").parse().expect("a node id");
+        Process { node, start: 1 }
+    }
+
+    /// A connection of the node of this number.
+    pub(crate) fn connection(number: u16) -> ConnectionId {
+        let boot = Boot::new(1).expect("a boot");
+        ConnectionId::Minted(MintedId::new(Slot::new(number), boot, 0, 0, 0))
+    }
+
+    /// Number `sequence` of the sender of node 1 to the client of node 2, with a second to go. The
+    /// frame has the same number.
+    pub(crate) fn sent(sequence: u64) -> Arc<Sent> {
+        Arc::new(Sent {
+            id: MessageId {
+                number: sequence,
+                to: connection(2),
+            },
+            at: at(0),
+            process: process(1),
+            sender: 0,
+            sequence,
+            deadline: Some(at(1_000)),
+            incarnation: Some(Incarnation::new(1)),
+            owner_known: true,
+        })
+    }
+
+    /// The client of node 2 receives this frame.
+    pub(crate) fn received(number: u64) -> Received {
+        Received {
+            process: process(2),
+            connection: connection(2),
+            frame: Ok(number),
+            lease_left: Duration::from_secs(1),
+            at_once: true,
+        }
+    }
 }

@@ -34,6 +34,10 @@ pub struct Report {
     pub messages: u64,
     /// The highest term that had a leader.
     pub last_term: u64,
+    /// What senders were told, by the outcomes' names, and how often.
+    pub outcomes: BTreeMap<&'static str, u64>,
+    /// The longest time in which nobody acted as the leader, from the first leader on.
+    pub longest_leaderless: Duration,
     /// What became of packets.
     pub packets: MemoryStatistics,
     /// The hash of the trace.
@@ -50,6 +54,8 @@ pub fn run<'a>(scenario: &'a Scenario, lines: Lines<'a>) -> Report {
         invariants: Invariants::default(),
         trace: Trace::new(lines),
         recovery: None,
+        outcomes: BTreeMap::new(),
+        leaderless: Leaderless::default(),
     };
     run.trace.line(&scenario.to_string());
     run.all();
@@ -62,6 +68,25 @@ struct Run<'a> {
     invariants: Invariants,
     trace: Trace<'a>,
     recovery: Option<Duration>,
+    outcomes: BTreeMap<&'static str, u64>,
+    leaderless: Leaderless,
+}
+
+/// How long nobody has acted as the leader.
+#[derive(Debug, Default)]
+struct Leaderless {
+    last_led: Option<Duration>,
+    longest: Duration,
+}
+
+impl Leaderless {
+    fn observe(&mut self, at: Duration, is_led: bool) {
+        if is_led {
+            self.last_led = Some(at);
+        } else if let Some(last) = self.last_led {
+            self.longest = self.longest.max(at.saturating_sub(last));
+        }
+    }
 }
 
 impl Run<'_> {
@@ -86,10 +111,14 @@ impl Run<'_> {
         for fact in &facts {
             self.trace.fact(fact);
             self.judge_start(fact);
+            if let Event::Answered(_, outcome) = &fact.event {
+                *self.outcomes.entry(outcome.name()).or_default() += 1;
+            }
         }
-        let at = self.now();
-        self.invariants
-            .after_step(at, &facts, &self.cluster.views());
+        let (at, views) = (self.now(), self.cluster.views());
+        self.leaderless
+            .observe(at, views.values().any(|view| view.is_leader));
+        self.invariants.after_step(at, &facts, &views);
         for plan in &self.scenario.nodes {
             if self.cluster.is_disk_bad(&plan.node) {
                 self.invariants.disk_failed(&plan.node);
@@ -190,6 +219,8 @@ impl Run<'_> {
             recovery: self.recovery,
             messages,
             last_term: self.invariants.last_term(),
+            outcomes: self.outcomes,
+            longest_leaderless: self.leaderless.longest,
             packets,
             trace: self.trace.hash(),
             violations: self.invariants.into_violations(),

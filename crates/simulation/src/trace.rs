@@ -72,6 +72,7 @@ impl fmt::Display for Told<'_> {
             Event::Started(process) => write!(f, "{process} started"),
             Event::Failed(process, why) => write!(f, "{process} failed: {why}"),
             Event::Ended(process, end) => write!(f, "{process} ended: {end:?}"),
+            Event::Told(process, event) => write!(f, "{process} tells {event:?}"),
             Event::Inspected(process, seen) => {
                 write!(f, "{process} ")?;
                 inspection(f, seen)

@@ -1,7 +1,7 @@
 //! Runs simulated clusters, a seed each, and says which of them went wrong.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // this is what it is for
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -80,8 +80,8 @@ fn summary(report: &Report) -> String {
     let recovery = recovery.map_or("not".to_owned(), |took| format!("in {took:?}"));
     format!(
         "seed {seed}: {simulated:?}, {messages} messages, {} packets, last term {last_term}, \
-         recovered {recovery}",
-        packets.accepted
+         longest without a leader {:?}, recovered {recovery}",
+        packets.accepted, report.longest_leaderless
     )
 }
 
@@ -149,6 +149,7 @@ struct Tally {
     simulated: Duration,
     messages: u64,
     slowest_recovery: Duration,
+    outcomes: BTreeMap<&'static str, u64>,
 }
 
 impl Tally {
@@ -159,6 +160,9 @@ impl Tally {
         self.slowest_recovery = self
             .slowest_recovery
             .max(report.recovery.unwrap_or_default());
+        for (outcome, count) in &report.outcomes {
+            *self.outcomes.entry(outcome).or_default() += count;
+        }
         if print_failure(report) {
             self.failed.push(report.seed);
         }
@@ -186,6 +190,7 @@ impl Tally {
             simulated,
             messages,
             slowest_recovery,
+            ..
         } = self;
         println!(
             "\r{} seeds, {} failed; {:.1} simulated hours, {messages} messages, slowest recovery \
@@ -194,6 +199,11 @@ impl Tally {
             failed.len(),
             simulated.as_secs_f64() / 3_600.0
         );
+        let outcomes = self
+            .outcomes
+            .iter()
+            .map(|(outcome, count)| format!("{count} {outcome}"));
+        println!("outcomes: {}", outcomes.collect::<Vec<_>>().join(", "));
         for seed in failed {
             println!("  make simulate SEEDS=1 FIRST={seed}");
         }

@@ -110,6 +110,7 @@ async fn serve(place: Place) {
     let clients = load::start(&place);
     let observer = environment.spawn("observer", observe(place.clone()));
     environment.spawn("inspector", inspect(place.clone()));
+    environment.spawn("listener", listen(place.clone()));
 
     signal.notified().await;
     if timeout(STOP_MAX, manager.stop()).await.is_err() {
@@ -162,5 +163,17 @@ async fn inspect(place: Place) {
         if status.changed().await.is_err() {
             return;
         }
+    }
+}
+
+/// Reports what the node tells its application.
+async fn listen(place: Place) {
+    let mut events = place.manager.events();
+    while let Some(event) = events.next().await {
+        let process = place.process.clone();
+        place.board.report(match event {
+            Ok(event) => Event::Told(process, event),
+            Err(missed) => Event::Failed(process, missed.to_string()),
+        });
     }
 }

@@ -78,3 +78,42 @@ impl DownNodes {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::samples::{at, process, sent};
+
+    fn judge(last_dead: Option<u64>) -> usize {
+        let (mut invariant, mut violations) = (DownNodes::default(), Violations::default());
+        let node = process(2).node;
+        if let Some(millis) = last_dead {
+            invariant
+                .last_dead
+                .insert((process(1), node.clone()), at(millis));
+        }
+        let sent = Sent {
+            at: at(50),
+            ..sent(0).as_ref().clone()
+        };
+        invariant.answered(at(100), sent.id, Some(&Arc::new(sent)), &node);
+        invariant.check(at(200), &mut violations);
+        violations.into_vec().len()
+    }
+
+    #[test]
+    fn a_node_that_never_died_is_not_down() {
+        assert_eq!(judge(None), 1);
+    }
+
+    #[test]
+    fn a_node_that_was_dead_while_the_message_was_under_way_is_down() {
+        assert_eq!(judge(Some(60)), 0);
+        assert_eq!(judge(Some(101)), 0);
+    }
+
+    #[test]
+    fn a_node_that_had_come_back_before_is_not_down() {
+        assert_eq!(judge(Some(20)), 1);
+    }
+}

@@ -120,3 +120,81 @@ impl Fencing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::samples::{at, process, received, sent};
+
+    fn fenced() -> Fencing {
+        let mut invariant = Fencing::default();
+        invariant.fenced_since.insert(process(2), at(100));
+        invariant
+    }
+
+    fn judge(invariant: &Fencing, millis: u64, received: &Received) -> usize {
+        let mut violations = Violations::default();
+        invariant.received(at(millis), received, &sent(0), &mut violations);
+        violations.into_vec().len()
+    }
+
+    #[test]
+    fn a_delivery_without_a_lease_is_found() {
+        let without = Received {
+            lease_left: Duration::ZERO,
+            ..received(0)
+        };
+
+        assert_eq!(
+            judge(&fenced(), 101, &without),
+            0,
+            "the turn in which it ended"
+        );
+        assert_eq!(judge(&fenced(), 110, &without), 1);
+        assert_eq!(
+            judge(&fenced(), 110, &received(0)),
+            0,
+            "it has a lease again"
+        );
+    }
+
+    #[test]
+    fn a_delivery_of_an_incarnation_that_is_known_dead_is_found() {
+        let mut invariant = Fencing::default();
+        let key = (process(2), process(1).node);
+        invariant
+            .deaths
+            .entry(key)
+            .or_default()
+            .insert(Incarnation::new(4), at(100));
+
+        assert_eq!(
+            judge(&invariant, 101, &received(0)),
+            0,
+            "the turn in which it was learnt"
+        );
+        assert_eq!(
+            judge(&invariant, 110, &received(0)),
+            1,
+            "an incarnation before the dead one"
+        );
+    }
+
+    #[test]
+    fn what_waited_for_its_owner_may_leave_under_a_later_incarnation() {
+        let mut invariant = Fencing::default();
+        let key = (process(2), process(1).node);
+        invariant
+            .deaths
+            .entry(key)
+            .or_default()
+            .insert(Incarnation::new(1), at(100));
+        let unknown = Sent {
+            owner_known: false,
+            ..sent(0).as_ref().clone()
+        };
+        invariant.sent(&unknown);
+
+        assert_eq!(judge(&invariant, 110, &received(0)), 0);
+    }
+}

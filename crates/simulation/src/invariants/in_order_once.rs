@@ -70,3 +70,51 @@ impl InOrderOnce {
         violations.add(at, NAME, what);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::samples::{at, received, sent};
+
+    fn judge(frames: &[u64]) -> Violations {
+        let (mut invariant, mut violations) = (InOrderOnce::default(), Violations::default());
+        for frame in frames {
+            invariant.received(
+                at(1),
+                &received(*frame),
+                Some(&sent(*frame)),
+                &mut violations,
+            );
+        }
+        violations
+    }
+
+    #[test]
+    fn rising_numbers_with_gaps_are_in_order() {
+        assert!(judge(&[0, 1, 5]).is_empty());
+    }
+
+    #[test]
+    fn a_message_that_arrives_twice_is_found() {
+        assert!(!judge(&[0, 0]).is_empty());
+        assert!(!judge(&[0, 1, 0]).is_empty());
+    }
+
+    #[test]
+    fn a_message_that_arrives_late_is_found() {
+        assert!(!judge(&[1, 0]).is_empty());
+    }
+
+    #[test]
+    fn a_frame_that_nobody_sent_or_that_is_damaged_is_found() {
+        let (mut invariant, mut violations) = (InOrderOnce::default(), Violations::default());
+        invariant.received(at(1), &received(3), None, &mut violations);
+        let damaged = Received {
+            frame: Err("other bytes".to_owned()),
+            ..received(3)
+        };
+        invariant.received(at(1), &damaged, None, &mut violations);
+
+        assert_eq!(violations.into_vec().len(), 2);
+    }
+}

@@ -119,6 +119,21 @@ impl Incarnations {
         }
     }
 
+    /// Whether the log may have issued this incarnation to this session of the node, at this index:
+    /// nothing else is known of any of them.
+    pub(super) fn may_have_issued(
+        &self,
+        node: &NodeId,
+        incarnation: Incarnation,
+        session: Session,
+        index: u64,
+    ) -> bool {
+        let known = self.issued.get(&incarnation);
+        let at_index = self.by_index.get(&index);
+        known.is_none_or(|(owner, known)| (owner, *known) == (node, session))
+            && at_index.is_none_or(|known| *known == incarnation)
+    }
+
     /// The death of an incarnation, if one is known.
     pub(super) fn death(&self, node: &NodeId, incarnation: Incarnation) -> Option<Death> {
         self.deaths.get(&(node.clone(), incarnation)).copied()

@@ -11,6 +11,7 @@ mod log_matching;
 mod route_deadlines;
 mod single_vote;
 mod state_agreement;
+mod true_events;
 mod true_outcomes;
 mod violation;
 
@@ -39,6 +40,7 @@ pub struct Invariants {
     fencing: fencing::Fencing,
     down_nodes: down_nodes::DownNodes,
     in_order_once: in_order_once::InOrderOnce,
+    true_events: true_events::TrueEvents,
     true_outcomes: true_outcomes::TrueOutcomes,
     route_deadlines: route_deadlines::RouteDeadlines,
     /// The last state that each node showed.
@@ -59,6 +61,8 @@ impl Invariants {
         leases::check(at, views, &self.incarnations, &mut self.violations);
         self.route_deadlines.check(at, &mut self.violations);
         self.down_nodes.check(at, &mut self.violations);
+        self.true_events
+            .check(at, &self.incarnations, &mut self.violations);
     }
 
     fn view(&mut self, at: Duration, view: &View) {
@@ -81,6 +85,9 @@ impl Invariants {
     fn fact(&mut self, fact: &Fact) {
         let (at, violations) = (fact.at, &mut self.violations);
         match &fact.event {
+            Event::Told(process, event) => {
+                self.true_events.told(at, process, event, violations);
+            }
             Event::Inspected(process, seen) => self.inspected(at, process, seen),
             Event::Opened(process, connection, at_once) => {
                 self.incarnations.opened(at, *connection, violations);

@@ -66,3 +66,45 @@ impl RouteDeadlines {
         self.routes.len()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::samples::{at, process, sent};
+
+    #[test]
+    fn an_answer_at_the_deadline_is_in_time() {
+        let (mut invariant, mut violations) = (RouteDeadlines::default(), Violations::default());
+        invariant.sent(&sent(0));
+
+        invariant.answered(at(1_001), sent(0).id, &mut violations);
+        invariant.check(at(5_000), &mut violations);
+
+        assert!(violations.is_empty());
+    }
+
+    #[test]
+    fn a_route_without_an_answer_is_found_once() {
+        let (mut invariant, mut violations) = (RouteDeadlines::default(), Violations::default());
+        invariant.sent(&sent(0));
+
+        invariant.check(at(1_000), &mut violations);
+        assert!(violations.is_empty());
+        invariant.check(at(1_100), &mut violations);
+        invariant.check(at(1_200), &mut violations);
+
+        assert_eq!(violations.into_vec().len(), 1);
+    }
+
+    #[test]
+    fn a_sender_that_has_ended_waits_for_nothing() {
+        let (mut invariant, mut violations) = (RouteDeadlines::default(), Violations::default());
+        invariant.sent(&sent(0));
+
+        invariant.ended(&process(1));
+        invariant.check(at(5_000), &mut violations);
+
+        assert!(violations.is_empty());
+        assert_eq!(invariant.len(), 0);
+    }
+}

@@ -230,3 +230,115 @@ impl TrueOutcomes {
         is_open && ended.is_none_or(|ended| *ended > at)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fact::samples::{at, connection, process, sent};
+
+    /// Two messages to an open connection, and what `then` makes of them.
+    fn judge(then: impl FnOnce(&mut TrueOutcomes, &mut Violations)) -> Vec<String> {
+        let (mut invariant, mut violations) = (TrueOutcomes::default(), Violations::default());
+        invariant.opened(&process(2), connection(2), true);
+        invariant.sent(&sent(0));
+        invariant.sent(&sent(1));
+        then(&mut invariant, &mut violations);
+        invariant.at_end(at(9), &Incarnations::default(), &mut violations);
+        violations
+            .into_vec()
+            .into_iter()
+            .map(|violation| violation.what)
+            .collect()
+    }
+
+    #[test]
+    fn delivered_and_received_is_true() {
+        let found = judge(|it, violations| {
+            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
+            it.received(at(2), sent(0).id, violations);
+        });
+
+        assert!(found.is_empty(), "{found:?}");
+    }
+
+    #[test]
+    fn delivered_and_never_received_is_found() {
+        let found = judge(|it, violations| {
+            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
+        });
+
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn delivered_may_be_lost_with_the_socket_or_the_node() {
+        let with_socket = judge(|it, violations| {
+            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
+            it.closed(at(2), connection(2), Closing::HungUp);
+        });
+        let with_node = judge(|it, violations| {
+            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
+            it.ended(at(2), &process(2));
+        });
+
+        assert!(with_socket.is_empty() && with_node.is_empty());
+    }
+
+    #[test]
+    fn a_gap_in_what_was_delivered_is_found_whatever_ended() {
+        let found = judge(|it, violations| {
+            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
+            it.received(at(2), sent(1).id, violations);
+            it.ended(at(3), &process(2));
+        });
+
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn did_not_and_received_is_found_in_either_order() {
+        let outcome = RouteOutcome::Deadline { transmitted: false };
+        let before = judge(|it, violations| {
+            it.answered(at(1), sent(0).id, &outcome, violations);
+            it.received(at(2), sent(0).id, violations);
+        });
+        let after = judge(|it, violations| {
+            it.received(at(1), sent(0).id, violations);
+            it.answered(at(2), sent(0).id, &outcome, violations);
+        });
+
+        assert_eq!((before.len(), after.len()), (1, 1));
+    }
+
+    #[test]
+    fn written_before_it_was_received_is_found() {
+        let found = judge(|it, violations| {
+            it.answered(at(1), sent(0).id, &RouteOutcome::Written, violations);
+            it.received(at(2), sent(0).id, violations);
+        });
+
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn not_found_is_a_lie_while_the_connection_is_open() {
+        let found = judge(|it, violations| {
+            it.answered(at(1), sent(0).id, &RouteOutcome::NotFound, violations);
+            it.closed(at(2), connection(2), Closing::HungUp);
+            it.answered(at(3), sent(1).id, &RouteOutcome::NotFound, violations);
+        });
+
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn a_death_that_never_was_is_found() {
+        let node = process(2).node;
+        let found = judge(|it, violations| {
+            let outcome = RouteOutcome::NodeLost { node, index: 7 };
+            it.answered(at(1), sent(0).id, &outcome, violations);
+        });
+
+        assert_eq!(found.len(), 1, "{found:?}");
+    }
+}
