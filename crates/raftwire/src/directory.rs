@@ -23,6 +23,8 @@ pub(crate) enum Route {
     Down(NodeId),
     /// Nowhere ever: the process that minted the id has ended.
     Gone,
+    /// Nowhere now: this node keeps as many peers as it can, and the owner is not among them.
+    Unreachable,
     /// This node has not heard of such a process.
     Unknown,
 }
@@ -32,6 +34,7 @@ enum Place {
     Here,
     At(PeerHandle),
     Down(NodeId),
+    Unreachable,
 }
 
 /// One state of the directory. Immutable: readers keep it as long as they like.
@@ -53,6 +56,7 @@ impl Directory {
                 Place::Here => Route::Here,
                 Place::At(peer) => Route::At(peer.clone()),
                 Place::Down(node) => Route::Down(node.clone()),
+                Place::Unreachable => Route::Unreachable,
             },
         }
     }
@@ -108,14 +112,15 @@ impl DirectoryWriter {
         }
         let mut by_slot = BTreeMap::new();
         for (node, member) in &state.members {
-            let place = if *node == self.local {
-                Some(Place::Here)
-            } else {
+            let place = if *node != self.local {
                 self.peer(node, member, local)
+            } else if local.is_some() {
+                Place::Here
+            } else {
+                // The row of the process before this one, or of another that has the name.
+                Place::Unreachable
             };
-            if let Some(place) = place {
-                by_slot.insert(member.slot, (member.boot, place));
-            }
+            by_slot.insert(member.slot, (member.boot, place));
         }
         self.directory.store(Arc::new(Directory { by_slot }));
         // After the store: whoever waits for the index finds what it stands for.
@@ -123,12 +128,21 @@ impl DirectoryWriter {
     }
 
     /// Keeps the link to one peer as the members say, and says where its messages go.
-    fn peer(&self, node: &NodeId, member: &Member, local: Option<&Member>) -> Option<Place> {
-        let peer = self.registry.get_or_create(node)?;
-        peer.set_target(self.target(node, member, local));
-        match member.liveness {
-            Liveness::Alive => Some(Place::At(peer.handle.clone())),
-            Liveness::Dead { .. } => Some(Place::Down(node.clone())),
+    fn peer(&self, node: &NodeId, member: &Member, local: Option<&Member>) -> Place {
+        let is_alive = member.is_alive();
+        // The dead need no task; one that there is learns of the death.
+        let peer = if is_alive {
+            self.registry.get_or_create(node)
+        } else {
+            self.registry.get(node)
+        };
+        if let Some(peer) = &peer {
+            peer.set_target(self.target(node, member, local));
+        }
+        match peer {
+            _ if !is_alive => Place::Down(node.clone()),
+            Some(peer) => Place::At(peer.handle.clone()),
+            None => Place::Unreachable,
         }
     }
 

@@ -57,7 +57,9 @@ async fn kept_name(environment: &Environment, root: PathBuf) -> Result<NodeId, N
     let disk = Arc::clone(environment.disk());
     let fresh = generate(environment);
     let path = root.join(NAME_FILE);
-    let kept = environment.executor("node-id").spawn("node-id", {
+    // Held until the answer is there: the executor's end is the end of its tasks.
+    let executor = environment.executor("node-id");
+    let kept = executor.spawn("node-id", {
         let path = path.clone();
         async move { read_or_write(disk.as_ref(), &root, &path, &fresh) }
     });

@@ -44,8 +44,8 @@ mod start;
 mod variants;
 
 pub use connection::{
-    ConnectionInfo, ConnectionProvider, DefaultConnectionProvider, FRAME_OVERHEAD_BYTES, Outbox,
-    OutboxClosed, OutboxPolicy, Undeliverable,
+    CONNECTION_INFO_BYTES_MAX, ConnectionInfo, ConnectionProvider, DefaultConnectionProvider,
+    FRAME_OVERHEAD_BYTES, Outbox, OutboxClosed, OutboxPolicy, Undeliverable,
 };
 pub use events::{ClusterEvents, MissedEvents};
 pub use global::{AlreadySet, GlobalClusterCenter};
@@ -53,7 +53,7 @@ pub use manager::{AcceptError, ClusterManager};
 pub use nodes::NodeView;
 pub use options::{
     ClusterOptions, InvalidOptions, MESSAGE_BYTES_MAX_CEILING, MESSAGE_BYTES_MAX_DEFAULT,
-    OUTBOX_BYTES_MAX_DEFAULT, ROUTE_DEADLINE_DEFAULT,
+    OUTBOX_BYTES_MAX_DEFAULT, ROUTE_DEADLINE_DEFAULT, ROUTE_DEADLINE_MAX,
 };
 pub use outcome::{FullQueue, Happened, RouteOutcome};
 pub use raftwire_consensus::{ClusterEvent, DownReason, RaftNode, Timings};

@@ -1,10 +1,9 @@
 //! One node of the cluster, as an application holds it.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use arc_swap::ArcSwap;
 use raftwire_consensus::{ClusterEvent, ClusterState, RaftNode, RaftStatus};
 use raftwire_environment::{Environment, Executor};
 use raftwire_protocol::{CloseCode, ConnectionId, NodeId};
@@ -13,10 +12,12 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection::{ConnectionTable, Delivery};
-use crate::directory::Directory;
 use crate::peer::{PeerRegistry, Rpc};
 use crate::report::minted;
-use crate::{ClusterEvents, ClusterRouter, ConnectionInfo, Outbox};
+use crate::{
+    CONNECTION_INFO_BYTES_MAX, ClusterEvents, ClusterRouter, ConnectionInfo, ConnectionProvider,
+    Outbox,
+};
 
 /// A connection was not registered.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,6 +37,18 @@ pub enum AcceptError {
     /// [`ClusterManager::register_connection`].
     #[error("this node delivers by the application's provider: register the connection instead")]
     OwnProvider,
+    /// The node was started without a provider of the application; use
+    /// [`ClusterManager::accept`].
+    #[error("this node has no provider of the application's: accept the connection instead")]
+    NoProvider,
+    /// What the application says of the connection is too much to be asked for by other nodes.
+    #[error("the connection's endpoint and metadata have {bytes} bytes, over the limit of {limit}")]
+    InfoTooLarge {
+        /// Bytes of endpoint, keys and values.
+        bytes: usize,
+        /// The limit: [`CONNECTION_INFO_BYTES_MAX`](crate::CONNECTION_INFO_BYTES_MAX).
+        limit: usize,
+    },
 }
 
 pub(crate) struct Inner {
@@ -47,11 +60,11 @@ pub(crate) struct Inner {
     pub(crate) router: ClusterRouter,
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) delivery: Delivery,
-    pub(crate) directory: Arc<ArcSwap<Directory>>,
     pub(crate) rpc: Arc<Rpc>,
     pub(crate) registry: Arc<PeerRegistry>,
     pub(crate) transport: Arc<dyn ClusterTransport>,
-    pub(crate) events: broadcast::Sender<ClusterEvent>,
+    /// Taken at the end, so that who listens learns of it.
+    pub(crate) events: Mutex<Option<broadcast::Sender<ClusterEvent>>>,
     pub(crate) is_stopping: AtomicBool,
     pub(crate) stopped: tokio::sync::Mutex<bool>,
     /// What runs for as long as the node lives.
@@ -116,9 +129,11 @@ impl ClusterManager {
             return Err(AcceptError::OwnProvider);
         };
         let minting = self.inner.minting()?;
-        outboxes
-            .open(minting, self.inner.complete(endpoint, info))
-            .map_err(|_| AcceptError::Full)
+        let opened = outboxes.open(minting, self.inner.complete(endpoint, info)?);
+        let (connection, outbox) = opened.map_err(|_| AcceptError::Full)?;
+        // `stop` closes what it finds; what came after it had looked is taken back here.
+        self.inner.check_running()?;
+        Ok((connection, outbox))
     }
 
     /// Gives a connection an id, whose messages go to the application's
@@ -131,15 +146,28 @@ impl ClusterManager {
         endpoint: &str,
         info: ConnectionInfo,
     ) -> Result<ConnectionId, AcceptError> {
+        if let Delivery::Outboxes(_) = &self.inner.delivery {
+            return Err(AcceptError::NoProvider);
+        }
         let minting = self.inner.minting()?;
-        let info = Arc::new(self.inner.complete(endpoint, info));
+        let info = Arc::new(self.inner.complete(endpoint, info)?);
         let entry = crate::connection::Entry { info, outbox: None };
         let id = self
             .inner
             .table
             .insert(minting, entry)
             .map_err(|_| AcceptError::Full)?;
+        if let Err(stopping) = self.inner.check_running() {
+            self.inner.table.remove(&id);
+            return Err(stopping);
+        }
         Ok(ConnectionId::Minted(id))
+    }
+
+    /// What delivers to the connections of this node: the application's own provider, or the
+    /// library's [`DefaultConnectionProvider`](crate::DefaultConnectionProvider).
+    pub fn connection_provider(&self) -> Arc<dyn ConnectionProvider> {
+        self.inner.delivery.provider()
     }
 
     /// Ends a connection of this node, after what its outbox holds: its socket is to be closed
@@ -197,17 +225,23 @@ impl ClusterManager {
 
     /// Events from now on.
     pub fn events(&self) -> ClusterEvents {
-        ClusterEvents::new(self.inner.events.subscribe())
+        ClusterEvents::new(match &*self.inner.lock_events() {
+            Some(events) => events.subscribe(),
+            None => broadcast::channel(1).1,
+        })
     }
 
     /// Leaves the cluster: clients are told to go, leadership is handed over, the others learn
     /// that this node has stopped. Ends within its own deadlines, whatever the peers do; calling
-    /// it again does nothing.
+    /// it again does nothing. The data folder can be opened again afterwards.
+    ///
+    /// # Cancel safety
+    /// A stop that was given up goes on where it is called again.
     pub async fn stop(&self) {
         let inner = &self.inner;
         inner.is_stopping.store(true, Ordering::Relaxed);
         let mut stopped = inner.stopped.lock().await;
-        if std::mem::replace(&mut *stopped, true) {
+        if *stopped {
             return;
         }
         for id in inner.table.ids() {
@@ -216,20 +250,40 @@ impl ClusterManager {
         inner.raft.stop().await;
         inner.registry.close();
         inner.transport.stop().await;
+        drop(inner.lock_events().take());
+        inner.tasks.iter().for_each(JoinHandle::abort);
+        *stopped = true;
     }
 }
 
 impl Inner {
-    fn minting(&self) -> Result<(raftwire_protocol::Slot, raftwire_protocol::Boot), AcceptError> {
+    fn check_running(&self) -> Result<(), AcceptError> {
         if self.is_stopping.load(Ordering::Relaxed) {
             return Err(AcceptError::Stopping);
         }
+        Ok(())
+    }
+
+    fn minting(&self) -> Result<(raftwire_protocol::Slot, raftwire_protocol::Boot), AcceptError> {
+        self.check_running()?;
         self.table.minting().ok_or(AcceptError::NotReady)
     }
 
-    fn complete(&self, endpoint: &str, mut info: ConnectionInfo) -> ConnectionInfo {
+    fn complete(
+        &self,
+        endpoint: &str,
+        mut info: ConnectionInfo,
+    ) -> Result<ConnectionInfo, AcceptError> {
         endpoint.clone_into(&mut info.endpoint);
         info.connected_at = Some(self.environment.unix_time());
-        info
+        let (bytes, limit) = (info.bytes(), CONNECTION_INFO_BYTES_MAX);
+        if bytes > limit {
+            return Err(AcceptError::InfoTooLarge { bytes, limit });
+        }
+        Ok(info)
+    }
+
+    pub(crate) fn lock_events(&self) -> MutexGuard<'_, Option<broadcast::Sender<ClusterEvent>>> {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use prost::Message as _;
-use raftwire_consensus::Member;
+use raftwire_consensus::{CallError, Member};
 use raftwire_protocol::{ConnectionId, Incarnation, NodeId};
 
+use crate::directory::Route;
 use crate::manager::{ClusterManager, Inner};
 use crate::peer::Service;
 use crate::report::{ConnectionCount, Question, Report, minted};
@@ -62,7 +63,7 @@ impl ClusterManager {
                 return (view.node, Some(self.local_connections() as u64));
             }
             let report = self.inner.report(&view.node, &Question::default()).await;
-            (view.node, report.map(|report| report.connections))
+            (view.node, report.ok().map(|report| report.connections))
         });
         join_all(counts).await.into_iter().collect()
     }
@@ -97,40 +98,37 @@ impl ClusterManager {
         &self,
         connection: &ConnectionId,
     ) -> Result<ConnectionInfo, RouteOutcome> {
-        use crate::directory::Route;
-
         let id = minted(connection).ok_or(RouteOutcome::NotFound)?;
-        let route = self.inner.directory.load().route(id);
-        match route {
+        let deadline = self.inner.environment.now() + REPORT_DEADLINE;
+        match self.inner.router.resolve(id, deadline).await? {
             Route::Here => {
                 let entry = self.inner.table.get(id).ok_or(RouteOutcome::NotFound)?;
                 Ok(ConnectionInfo::clone(&entry.info))
             }
             Route::At(peer) => {
                 let report = self.inner.report(peer.node(), &Question::about(id)).await;
-                let report = report.ok_or(RouteOutcome::Deadline { transmitted: true })?;
+                let report = report.map_err(|error| match error {
+                    CallError::Deadline => RouteOutcome::Deadline { transmitted: true },
+                    _ => RouteOutcome::Unavailable,
+                })?;
                 report.into_info().ok_or(RouteOutcome::NotFound)
             }
             Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
-            Route::Gone => Err(RouteOutcome::NotFound),
-            Route::Unknown => Err(RouteOutcome::Unavailable),
+            Route::Unreachable => Err(RouteOutcome::Unavailable),
+            Route::Gone | Route::Unknown => Err(RouteOutcome::NotFound),
         }
     }
 }
 
 impl Inner {
-    async fn report(&self, node: &NodeId, question: &Question) -> Option<Report> {
+    async fn report(&self, node: &NodeId, question: &Question) -> Result<Report, CallError> {
         let question = question.encode_to_vec();
-        let answer = self
+        let call = self
             .rpc
-            .call(Service::Node, node, &question, REPORT_DEADLINE)
-            .await;
-        match answer {
-            Ok(answer) => Report::decode(answer).ok(),
-            Err(error) => {
-                tracing::debug!(%node, %error, "no report");
-                None
-            }
-        }
+            .call(Service::Node, node, &question, REPORT_DEADLINE);
+        let answer = call
+            .await
+            .inspect_err(|error| tracing::debug!(%node, %error, "no report"))?;
+        Report::decode(answer).map_err(|error| CallError::Refused(error.to_string()))
     }
 }

@@ -13,7 +13,11 @@ use crate::OutboxPolicy;
 /// The default of [`ClusterOptions::route_deadline`]: longer than a failover with its committed
 /// death would need on direct links to a living owner, short enough for a waiting user.
 pub const ROUTE_DEADLINE_DEFAULT: Duration = Duration::from_secs(5);
-/// The default of [`ClusterOptions::message_bytes_max`].
+/// The longest that a route may take: nobody waits longer for a message, and what waits takes room.
+pub const ROUTE_DEADLINE_MAX: Duration = Duration::from_secs(600);
+/// The longest host name (RFC 1035, §2.3.4).
+const NODE_ADDRESS_BYTES_MAX: usize = 253;
+/// The default of [`ClusterOptions::message_bytes_max`]. A larger message is better stored, and told of.
 pub const MESSAGE_BYTES_MAX_DEFAULT: usize = 1024 * 1024;
 /// The most that [`ClusterOptions::message_bytes_max`] may be: a message is held whole in memory
 /// on both nodes.
@@ -21,8 +25,8 @@ pub const MESSAGE_BYTES_MAX_CEILING: usize = 64 * 1024 * 1024;
 /// The default of [`ClusterOptions::outbox_bytes_max`].
 pub const OUTBOX_BYTES_MAX_DEFAULT: usize = 1024 * 1024;
 
-/// Everything that a node is told when it starts. The names and defaults of the first eight are
-/// those of the C# `ClusterOption`, in snake case.
+/// Everything that a node is told when it starts. The names and defaults of the first six are those
+/// of the C# `ClusterOption`, in snake case.
 ///
 /// ```
 /// use raftwire::ClusterOptions;
@@ -46,7 +50,8 @@ pub struct ClusterOptions {
     pub node_address: String,
     /// The port that this node listens on. Default 5000.
     pub node_port: u16,
-    /// Which transport carries the cluster. Default `ws`.
+    /// Which transport carries the cluster: read by whoever makes the factory, which is the server
+    /// for instance. Default `ws`.
     pub transport_type: String,
     /// The other founding members, each in one of the forms of [`NodeAddress`]. Listing oneself,
     /// duplicates and the order make no difference. Default none: a cluster of one.
@@ -167,7 +172,8 @@ impl ClusterOptions {
         )?;
         range("outbox_bytes_max", self.outbox_bytes_max, 1, 1 << 30)?;
         let milliseconds = usize::try_from(self.route_deadline.as_millis()).unwrap_or(usize::MAX);
-        range("route_deadline (ms)", milliseconds, 1, 600_000)?;
+        let longest = usize::try_from(ROUTE_DEADLINE_MAX.as_millis()).unwrap_or(usize::MAX);
+        range("route_deadline (ms)", milliseconds, 1, longest)?;
         malformed(
             "channel_name",
             &self.channel_name,
@@ -184,7 +190,7 @@ impl ClusterOptions {
             "node_address",
             &self.node_address,
             "must be a host name or an address",
-            |a| !a.is_empty() && !a.contains(char::is_whitespace),
+            |a| (1..=NODE_ADDRESS_BYTES_MAX).contains(&a.len()) && !a.contains(char::is_whitespace),
         )?;
         self.peers(self.node_id.as_ref()).map(drop)
     }

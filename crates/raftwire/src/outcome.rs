@@ -67,8 +67,8 @@ pub enum RouteOutcome {
     Written,
     /// No such connection: its node says so, or the process that minted it has ended.
     NotFound,
-    /// Whether the connection exists cannot be decided now (no leader, no quorum, or this node
-    /// is not a member yet).
+    /// It cannot be reached now: whether the connection exists cannot be decided (no leader, no
+    /// quorum), this node is no member or stops, or the way to the owner failed for too long.
     Unavailable,
     /// A bounded queue is full.
     Busy {
@@ -96,9 +96,10 @@ pub enum RouteOutcome {
         /// The log index of the death.
         index: u64,
     },
-    /// The deadline passed.
+    /// The deadline passed; or this node stopped with the message in flight.
     Deadline {
-        /// Whether the message had been transmitted by then. If not, it did not happen.
+        /// Whether the message may have reached its owner in time. If not, it did not happen: it
+        /// was never transmitted, or the owner dropped it as too late.
         transmitted: bool,
     },
 }
@@ -146,9 +147,7 @@ impl fmt::Display for RouteOutcome {
             RouteOutcome::Delivered => f.write_str("delivered"),
             RouteOutcome::Written => f.write_str("written to the socket"),
             RouteOutcome::NotFound => f.write_str("no such connection"),
-            RouteOutcome::Unavailable => {
-                f.write_str("the connection cannot be resolved now: no quorum")
-            }
+            RouteOutcome::Unavailable => f.write_str("the connection cannot be reached now"),
             RouteOutcome::Busy { queue } => write!(f, "the {} queue is full", queue.as_str()),
             RouteOutcome::TooLarge {
                 limit_bytes: Some(limit),
@@ -166,7 +165,7 @@ impl fmt::Display for RouteOutcome {
                 "node {node} was declared dead at log index {index} with the message in flight"
             ),
             RouteOutcome::Deadline { transmitted: false } => {
-                f.write_str("the deadline passed before it was transmitted")
+                f.write_str("the deadline passed, and it was not delivered")
             }
             RouteOutcome::Deadline { transmitted: true } => {
                 f.write_str("the deadline passed without an answer")

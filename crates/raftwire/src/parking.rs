@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use async_trait::async_trait;
+use raftwire_environment::Environment;
 use raftwire_protocol::MintedId;
 use tokio::sync::{OwnedMutexGuard, watch};
 
@@ -37,6 +38,7 @@ struct Parked {
 
 #[derive(Debug)]
 struct Shared {
+    environment: Environment,
     resolver: Arc<dyn Resolver>,
     parked: Mutex<Parked>,
     /// The number of the last question that was begun, and of the last that was answered.
@@ -92,7 +94,7 @@ impl Shared {
     /// Waits until the owner is known, or the directory is current without it. The owner may become
     /// known on the usual way before the leader has answered, and without a leader as well; what
     /// waits behind a first message then follows at once.
-    async fn until_known(&self, is_known: impl Fn() -> bool) -> bool {
+    async fn until_known(self: &Arc<Self>, is_known: impl Fn() -> bool) -> bool {
         let mut applied = self.resolver.applied();
         let mut caught_up = std::pin::pin!(self.catch_up());
         loop {
@@ -107,7 +109,7 @@ impl Shared {
     }
 
     /// Waits for a question that was begun after this call: concurrent callers share it.
-    async fn catch_up(&self) -> bool {
+    async fn catch_up(self: &Arc<Self>) -> bool {
         let mut rounds = self.rounds.subscribe();
         let needed = rounds.borrow().begun + 1;
         loop {
@@ -115,54 +117,65 @@ impl Shared {
             if now.ended >= needed {
                 return now.is_current;
             }
-            if now.begun > now.ended {
-                if rounds.changed().await.is_err() {
-                    return false;
-                }
-                continue;
+            if now.begun == now.ended {
+                self.begin_round();
             }
-            let mut is_mine = false;
-            self.rounds.send_if_modified(|rounds| {
-                is_mine = rounds.begun == rounds.ended;
-                rounds.begun += u64::from(is_mine);
-                is_mine
-            });
-            if is_mine {
-                let mut round = Round {
-                    shared: self,
-                    answer: None,
-                };
-                round.answer = Some(self.resolver.catch_up().await);
+            if rounds.changed().await.is_err() {
+                return false;
             }
         }
     }
+
+    /// Asks, unless somebody has begun to meanwhile. In a task of its own: who asked first may stop
+    /// to wait, and the others still want to know.
+    fn begin_round(self: &Arc<Self>) {
+        let is_mine = self.rounds.send_if_modified(|rounds| {
+            let is_mine = rounds.begun == rounds.ended;
+            rounds.begun += u64::from(is_mine);
+            is_mine
+        });
+        if !is_mine {
+            return;
+        }
+        let round = Round {
+            shared: Arc::clone(self),
+            is_current: false,
+        };
+        drop(self.environment.spawn("catch up", async move {
+            let is_current = round.shared.resolver.catch_up().await;
+            round.end(is_current);
+        }));
+    }
 }
 
-/// A question that is under way; it ends even where its asker is dropped.
-struct Round<'a> {
-    shared: &'a Shared,
-    /// `None`: its asker was dropped, so that somebody else must ask.
-    answer: Option<bool>,
+/// A question that is under way; it ends however its task ends.
+struct Round {
+    shared: Arc<Shared>,
+    is_current: bool,
 }
 
-impl Drop for Round<'_> {
+impl Round {
+    fn end(mut self, is_current: bool) {
+        self.is_current = is_current;
+    }
+}
+
+impl Drop for Round {
     fn drop(&mut self) {
-        self.shared.rounds.send_modify(|rounds| match self.answer {
-            Some(is_current) => {
-                rounds.ended = rounds.begun;
-                rounds.is_current = is_current;
-            }
-            None => rounds.begun = rounds.ended,
+        self.shared.rounds.send_modify(|rounds| {
+            rounds.ended = rounds.begun;
+            rounds.is_current = self.is_current;
         });
     }
 }
 
 impl Parking {
-    pub(crate) fn new(resolver: Arc<dyn Resolver>) -> Parking {
+    pub(crate) fn new(environment: Environment, resolver: Arc<dyn Resolver>) -> Parking {
         let (rounds, _) = watch::channel(Rounds::default());
         let parked = Mutex::new(Parked::default());
         Parking {
             shared: Arc::new(Shared {
+                environment,
                 resolver,
                 parked,
                 rounds,
@@ -234,7 +247,6 @@ mod tests {
     use std::time::Duration;
 
     use futures_util::future::join_all;
-    use raftwire_environment::Environment;
     use raftwire_protocol::{Boot, Slot};
 
     use super::*;
@@ -272,7 +284,10 @@ mod tests {
             applied: watch::Sender::new(0),
         });
         (
-            Parking::new(Arc::clone(&resolver) as Arc<dyn Resolver>),
+            Parking::new(
+                Environment::real(),
+                Arc::clone(&resolver) as Arc<dyn Resolver>,
+            ),
             resolver,
         )
     }

@@ -14,7 +14,7 @@ use crate::connection::{Delivery, Undeliverable, WrittenTicket};
 use crate::directory::{Directory, Route};
 use crate::parking::{Parking, Resolver};
 use crate::peer::{PeerHandle, Send};
-use crate::{Happened, RouteOutcome};
+use crate::{Happened, ROUTE_DEADLINE_MAX, RouteOutcome};
 
 /// What a sender waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,7 +46,8 @@ pub struct RouteOptions {
 }
 
 impl RouteOptions {
-    /// How long it may take. Default: the cluster's `route_deadline`.
+    /// How long it may take, at most [`ROUTE_DEADLINE_MAX`]: a longer one is taken as that.
+    /// Default: the cluster's `route_deadline`.
     #[must_use]
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.deadline = Some(deadline);
@@ -94,7 +95,7 @@ impl ClusterRouter {
         delivery: Delivery,
         resolver: Arc<dyn Resolver>,
     ) -> ClusterRouter {
-        let parking = Parking::new(resolver);
+        let parking = Parking::new(environment.clone(), resolver);
         ClusterRouter {
             inner: Arc::new(Inner {
                 environment,
@@ -135,7 +136,7 @@ impl ClusterRouter {
             return outcome;
         }
         let deadline = options.deadline.unwrap_or(inner.limits.deadline);
-        let deadline = inner.environment.now() + deadline;
+        let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
         inner
             .route(id, frame, deadline, options.acknowledgement)
             .await
@@ -191,6 +192,17 @@ impl ClusterRouter {
     }
 }
 
+impl ClusterRouter {
+    /// See [`Inner::resolve`].
+    pub(crate) async fn resolve(
+        &self,
+        id: &MintedId,
+        deadline: Instant,
+    ) -> Result<Route, RouteOutcome> {
+        self.inner.resolve(id, deadline).await
+    }
+}
+
 impl Inner {
     fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
         let limit = self.limits.message_bytes_max;
@@ -238,6 +250,17 @@ impl Inner {
         !matches!(self.directory.load().route(id), Route::Unknown)
     }
 
+    /// Where a connection is, once the directory holds what was committed before the call.
+    async fn resolve(&self, id: &MintedId, deadline: Instant) -> Result<Route, RouteOutcome> {
+        let route = self.directory.load().route(id);
+        if !matches!(route, Route::Unknown) {
+            return Ok(route);
+        }
+        let is_known = || self.knows(id);
+        drop(self.parking.enter(id, 0, deadline, is_known).await?);
+        Ok(self.directory.load().route(id))
+    }
+
     /// Puts the message on its way. Nothing in here waits: this is what keeps the order.
     fn start(
         &self,
@@ -251,6 +274,7 @@ impl Inner {
             Route::Here => self.deliver_here(id, frame, acknowledgement),
             Route::At(peer) => Self::send_to(&peer, id, frame, deadline, acknowledgement),
             Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
+            Route::Unreachable => Err(RouteOutcome::Unavailable),
             Route::Gone | Route::Unknown => Err(RouteOutcome::NotFound),
         }
     }
@@ -327,7 +351,7 @@ impl Inner {
             }
             Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
             Route::Gone => Err(RouteOutcome::NotFound),
-            Route::Unknown => Err(RouteOutcome::Unavailable),
+            Route::Unreachable | Route::Unknown => Err(RouteOutcome::Unavailable),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Puts the parts of a node together, in the one order that works.
 
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, Weak};
 
 use arc_swap::ArcSwap;
 use async_trait::async_trait;
@@ -155,6 +155,14 @@ fn random_session(environment: &Environment) -> Session {
     Session::new(halves[0] << 64 | halves[1])
 }
 
+/// Host and port as one text; an IPv6 address stands in brackets.
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') && !host.starts_with('[') {
+        return format!("[{host}]:{port}");
+    }
+    format!("{host}:{port}")
+}
+
 fn raft_options(
     options: &ClusterOptions,
     (node, session): (&NodeId, Session),
@@ -173,7 +181,7 @@ fn raft_options(
         founding: founding.collect(),
         storage,
         timings: Timings::direct(),
-        address: Some(format!("{}:{}", options.node_address, options.node_port)),
+        address: Some(address(&options.node_address, options.node_port)),
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
@@ -236,9 +244,9 @@ impl Parts {
             applied,
         );
         let tasks = vec![environment.spawn("directory", writer.run(state.clone()))];
-        let (events, _) = broadcast::channel(EVENTS_MAX);
+        let events = Mutex::new(Some(broadcast::channel(EVENTS_MAX).0));
         let resolver = Arc::new(CatchUp {
-            raft: Arc::clone(&raft),
+            raft: Arc::downgrade(&raft),
             applied: applied_receiver,
         });
         let limits = RouterLimits {
@@ -281,7 +289,6 @@ impl Parts {
             router,
             table,
             delivery,
-            directory,
             rpc,
             registry,
             transport,
@@ -317,7 +324,9 @@ impl Inner {
         let Some(mut source) = self.raft.events() else {
             return;
         };
-        let events = self.events.clone();
+        let Some(events) = self.lock_events().clone() else {
+            return;
+        };
         let task = self.environment.spawn("events", async move {
             while let Some(event) = source.recv().await {
                 tracing::info!(?event, "cluster");
@@ -332,16 +341,21 @@ impl Inner {
 /// Brings the directory up to what the leader knows.
 #[derive(Debug)]
 struct CatchUp {
-    raft: Arc<RaftNode>,
+    /// Not held: a router that is kept must not keep the node.
+    raft: Weak<RaftNode>,
     applied: watch::Receiver<u64>,
 }
 
 #[async_trait]
 impl Resolver for CatchUp {
     async fn catch_up(&self) -> bool {
-        let Ok(index) = self.raft.read_index().await else {
+        let Some(raft) = self.raft.upgrade() else {
             return false;
         };
+        let Ok(index) = raft.read_index().await else {
+            return false;
+        };
+        drop(raft);
         let mut applied = self.applied.clone();
         applied.wait_for(|applied| *applied >= index).await.is_ok()
     }

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 
+/// What endpoint and metadata of one connection may have, in bytes: an answer about it must fit into
+/// one packet of the control lane, and a node keeps it for each connection.
+pub const CONNECTION_INFO_BYTES_MAX: usize = 16 * 1024;
+
 /// What the application says of a connection when it registers it.
 ///
 /// ```
@@ -30,6 +34,15 @@ impl ConnectionInfo {
             remote: Some(remote),
             ..ConnectionInfo::default()
         }
+    }
+
+    /// Bytes of endpoint and metadata.
+    pub(crate) fn bytes(&self) -> usize {
+        let entries = self
+            .metadata
+            .iter()
+            .map(|(key, value)| key.len() + value.len());
+        self.endpoint.len() + entries.sum::<usize>()
     }
 
     /// With one more entry of metadata.

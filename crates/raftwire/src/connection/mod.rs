@@ -6,7 +6,7 @@ mod provider;
 mod table;
 mod written;
 
-pub use info::ConnectionInfo;
+pub use info::{CONNECTION_INFO_BYTES_MAX, ConnectionInfo};
 pub(crate) use outbox::PushError;
 pub use outbox::{FRAME_OVERHEAD_BYTES, Outbox, OutboxClosed, OutboxPolicy};
 pub(crate) use provider::Delivery;

@@ -1,6 +1,7 @@
 //! How messages enter this node's connections: the library's outboxes, or the application.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use raftwire_protocol::{CloseCode, ConnectionId, Frame, MintedId};
@@ -24,7 +25,7 @@ pub enum Undeliverable {
 ///
 /// Called by the router for messages of this node, and by the links for messages of others, in
 /// order per connection; from any thread, so it must be quick, and it must not wait: a full queue
-/// is answered with [`Undeliverable::SlowConsumer`]. `Ok` promises that the client will receive
+/// is answered with [`Undeliverable::SlowConsumer`]. A panic in it refuses the message. `Ok` promises that the client will receive
 /// the message once and in order, unless its socket or this process ends first.
 pub trait ConnectionProvider: fmt::Debug + Send + Sync {
     /// Puts one message into the connection's queue.
@@ -144,8 +145,21 @@ impl Delivery {
                 if table.get(id).is_none() {
                     return Err(Undeliverable::NotFound);
                 }
-                provider.send(&ConnectionId::Minted(*id), frame)
+                // A panic of the application's must not end the link that the message came by.
+                let connection = ConnectionId::Minted(*id);
+                let send = AssertUnwindSafe(|| provider.send(&connection, frame));
+                catch_unwind(send).unwrap_or_else(|_| {
+                    tracing::error!(%connection, "the connection provider panicked");
+                    Err(Undeliverable::Refused)
+                })
             }
+        }
+    }
+
+    pub(crate) fn provider(&self) -> Arc<dyn ConnectionProvider> {
+        match self {
+            Delivery::Outboxes(outboxes) => Arc::new(outboxes.clone()),
+            Delivery::Application { provider, .. } => Arc::clone(provider),
         }
     }
 

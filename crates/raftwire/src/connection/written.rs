@@ -1,5 +1,6 @@
 //! The second reply: told when a message was handed to the socket.
 
+use raftwire_link::LinkIdentity;
 use tokio::sync::oneshot;
 
 use crate::peer::PeerHandle;
@@ -8,7 +9,12 @@ use crate::peer::PeerHandle;
 #[derive(Debug)]
 enum Asker {
     Here(oneshot::Sender<bool>),
-    Peer { peer: PeerHandle, token: u64 },
+    /// The link that asked: another one, to a new process of the same node, has other tokens.
+    Peer {
+        peer: PeerHandle,
+        asked_by: LinkIdentity,
+        token: u64,
+    },
 }
 
 /// Redeemed once when the message was written; dropping it says that it will not be.
@@ -28,9 +34,13 @@ impl WrittenTicket {
         )
     }
 
-    pub(crate) fn peer(peer: PeerHandle, token: u64) -> WrittenTicket {
+    pub(crate) fn peer(peer: PeerHandle, asked_by: LinkIdentity, token: u64) -> WrittenTicket {
         WrittenTicket {
-            asker: Some(Asker::Peer { peer, token }),
+            asker: Some(Asker::Peer {
+                peer,
+                asked_by,
+                token,
+            }),
         }
     }
 
@@ -42,7 +52,11 @@ impl WrittenTicket {
         match self.asker.take() {
             // An asker that has gone no longer wants to know.
             Some(Asker::Here(sender)) => drop(sender.send(written)),
-            Some(Asker::Peer { peer, token }) => peer.tell_written(token, written),
+            Some(Asker::Peer {
+                peer,
+                asked_by,
+                token,
+            }) => peer.tell_written(asked_by, token, written),
             None => {}
         }
     }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
+use raftwire_link::LinkIdentity;
 use raftwire_protocol::{Frame, MintedId, NodeId, PacketHeader};
 use tokio::sync::{mpsc, oneshot};
 
@@ -34,7 +35,11 @@ pub(crate) struct Send {
 #[derive(Debug)]
 pub(super) enum Command {
     Send(Send),
-    TellWritten { token: u64, written: bool },
+    TellWritten {
+        asked_by: LinkIdentity,
+        token: u64,
+        written: bool,
+    },
 }
 
 /// A packet of the peer's authenticated session.
@@ -113,11 +118,12 @@ impl PeerHandle {
 
     /// Tells the peer what became of a frame that it asked about. Where the queue is full the
     /// peer is not told, and its sender learns what it knew already: delivered.
-    pub(crate) fn tell_written(&self, token: u64, written: bool) {
-        let _ = self
-            .shared
-            .commands
-            .try_send(Command::TellWritten { token, written });
+    pub(crate) fn tell_written(&self, asked_by: LinkIdentity, token: u64, written: bool) {
+        let _ = self.shared.commands.try_send(Command::TellWritten {
+            asked_by,
+            token,
+            written,
+        });
     }
 
     /// Says that the task has taken a message out of its queue.

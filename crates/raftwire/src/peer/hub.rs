@@ -12,7 +12,7 @@ use raftwire_link::session::{
 use raftwire_protocol::{Lane, NodeId, PacketHeader, PacketKind, Session, decode_packet};
 use raftwire_transport::{Channel, ClusterTransport, Initiator, TransportEvent, TransportEvents};
 
-use super::registry::{ControlChannel, Peer, PeerRegistry};
+use super::registry::{ControlChannel, DataChannel, Peer, PeerRegistry};
 use super::rpc::{Answer, Rpc};
 
 /// Names whose last problem is remembered. Strangers may claim any name: beyond this, a problem may
@@ -317,7 +317,10 @@ impl Hub {
                 channel: channel.clone(),
                 session: *session,
             })),
-            Lane::Data => peer.set_data(adopted.map(|(channel, _)| channel.clone())),
+            Lane::Data => peer.set_data(adopted.map(|(channel, session)| DataChannel {
+                channel: channel.clone(),
+                session: *session,
+            })),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use raftwire_link::Incoming;
+use raftwire_link::{Incoming, LinkIdentity};
 use raftwire_protocol::Frame;
 
 use super::handle::PeerHandle;
@@ -30,7 +30,7 @@ impl Inbound {
         &self,
         incoming: Incoming,
         now: Instant,
-        from: &PeerHandle,
+        (from, link): (&PeerHandle, &LinkIdentity),
         waiting: &mut Waiting,
     ) -> Result<(), Failure> {
         let is_expired = incoming.deadline.is_some_and(|deadline| deadline <= now);
@@ -41,7 +41,8 @@ impl Inbound {
                 frame,
                 tell_written,
             } => {
-                let ticket = tell_written.map(|token| WrittenTicket::peer(from.clone(), token));
+                let ticket =
+                    tell_written.map(|token| WrittenTicket::peer(from.clone(), *link, token));
                 self.delivery
                     .deliver(&connection, unshared(frame), incoming.acknowledge, ticket)
                     .map_err(Failure::from)

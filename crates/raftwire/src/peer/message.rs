@@ -1,7 +1,7 @@
 //! What two libraries say to each other over a link: a short head, then the payload as it is.
 
 use bytes::{BufMut, Bytes, BytesMut};
-use raftwire_protocol::link_packet::LINK_FAILURE_TOO_LARGE;
+use raftwire_protocol::link_packet::{LINK_FAILURE_INCOMPLETE, LINK_FAILURE_TOO_LARGE};
 use raftwire_protocol::{Frame, FrameKind, MintedId};
 
 use crate::connection::Undeliverable;
@@ -130,6 +130,8 @@ pub(super) enum Failure {
     Refused,
     /// The owner's own limit is smaller.
     TooLarge,
+    /// The owner's link gave the message up: parts of it did not come for too long.
+    Incomplete,
 }
 
 impl Failure {
@@ -140,6 +142,7 @@ impl Failure {
             Failure::Expired => 3,
             Failure::Refused => 4,
             Failure::TooLarge => LINK_FAILURE_TOO_LARGE,
+            Failure::Incomplete => LINK_FAILURE_INCOMPLETE,
         }
     }
 
@@ -150,6 +153,7 @@ impl Failure {
             2 => Failure::SlowConsumer,
             3 => Failure::Expired,
             LINK_FAILURE_TOO_LARGE => Failure::TooLarge,
+            LINK_FAILURE_INCOMPLETE => Failure::Incomplete,
             _ => Failure::Refused,
         }
     }

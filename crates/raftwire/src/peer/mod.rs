@@ -6,6 +6,7 @@ mod inbound;
 mod message;
 mod registry;
 mod rpc;
+mod target;
 mod task;
 mod waiting;
 
@@ -14,5 +15,6 @@ pub(crate) use hub::{Admission, Hub, HubContext};
 pub(crate) use inbound::Inbound;
 pub(crate) use registry::PeerRegistry;
 pub(crate) use rpc::{Answer, ConsensusNetwork, Rpc, Service};
-pub(crate) use task::{LinkTarget, PeerContext, Standing};
+pub(crate) use target::{LinkTarget, Standing};
+pub(crate) use task::PeerContext;
 pub(crate) use waiting::Death;

@@ -9,7 +9,8 @@ use raftwire_transport::Channel;
 use tokio::sync::watch;
 
 use super::handle::PeerHandle;
-use super::task::{LinkTarget, PeerContext, PeerTask};
+use super::target::LinkTarget;
+use super::task::{PeerContext, PeerTask};
 
 /// Peers that one node keeps. Far above what any cluster has: it bounds what authenticated but
 /// misconfigured strangers can cost.
@@ -24,12 +25,19 @@ pub(crate) struct ControlChannel {
     pub(crate) session: Session,
 }
 
+/// The channel on which a peer's authenticated session takes link packets.
+#[derive(Clone, Debug)]
+pub(crate) struct DataChannel {
+    pub(crate) channel: Channel,
+    pub(crate) session: Session,
+}
+
 /// One peer.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) handle: PeerHandle,
     control: RwLock<Option<ControlChannel>>,
-    data: watch::Sender<Option<Channel>>,
+    data: watch::Sender<Option<DataChannel>>,
     target: watch::Sender<LinkTarget>,
     round_trip: Mutex<Option<Duration>>,
 }
@@ -46,8 +54,13 @@ impl Peer {
         *self.control.write().unwrap_or_else(PoisonError::into_inner) = channel;
     }
 
-    pub(super) fn set_data(&self, channel: Option<Channel>) {
+    pub(super) fn set_data(&self, channel: Option<DataChannel>) {
         self.data.send_replace(channel);
+    }
+
+    fn is_idle(&self) -> bool {
+        let has_link = self.target.borrow().identity.is_some();
+        !has_link && self.data.borrow().is_none() && self.control().is_none()
     }
 
     /// Which link the peer's task is to keep.
@@ -94,6 +107,9 @@ impl Peer {
 #[derive(Debug)]
 pub(crate) struct PeerRegistry {
     context: PeerContext,
+    /// Where the peers' tasks run, whoever hears of a peer first: never on the control lane's
+    /// thread, or load on the data lane would be an election.
+    runtime: tokio::runtime::Handle,
     peers: Mutex<Peers>,
 }
 
@@ -103,10 +119,29 @@ struct Peers {
     is_closed: bool,
 }
 
+impl Peers {
+    /// Gives up a peer that is no living member and has no channel, if there is one.
+    fn make_room(&mut self) -> bool {
+        let mut peers = self.by_node.iter();
+        let Some(idle) = peers
+            .find(|(_, peer)| peer.is_idle())
+            .map(|(node, _)| node.clone())
+        else {
+            return false;
+        };
+        if let Some(peer) = self.by_node.remove(&idle) {
+            peer.end();
+        }
+        true
+    }
+}
+
 impl PeerRegistry {
+    /// Peers whose tasks run on the current runtime.
     pub(crate) fn new(context: PeerContext) -> PeerRegistry {
         PeerRegistry {
             context,
+            runtime: tokio::runtime::Handle::current(),
             peers: Mutex::new(Peers::default()),
         }
     }
@@ -126,7 +161,7 @@ impl PeerRegistry {
         if let Some(peer) = peers.by_node.get(node) {
             return Some(Arc::clone(peer));
         }
-        if peers.is_closed || peers.by_node.len() >= PEERS_MAX {
+        if peers.is_closed || (peers.by_node.len() >= PEERS_MAX && !peers.make_room()) {
             return None;
         }
         let (handle, queues) = PeerHandle::new(node.clone());
@@ -140,7 +175,8 @@ impl PeerRegistry {
             target_receiver,
             data_receiver,
         );
-        self.context.environment.spawn("peer", task.run());
+        let _there = self.runtime.enter();
+        drop(self.context.environment.spawn("peer", task.run()));
         let peer = Arc::new(Peer {
             handle,
             control: RwLock::new(None),

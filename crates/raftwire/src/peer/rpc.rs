@@ -26,6 +26,8 @@ const ROUND_TRIP_FIRST: Duration = Duration::from_millis(25);
 const RESEND_MIN: Duration = Duration::from_millis(20);
 /// Questions of one peer that are worked on at a time. More are dropped, and asked again.
 const INFLIGHT_MAX: usize = 256;
+/// The longest that an answer is worked on: more than any question of this version waits.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// Which part of a node a question is for: its first byte.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +208,12 @@ impl Rpc {
         control: ControlChannel,
         body: Bytes,
     ) {
-        let Ok(RequestBody { id, mut body, .. }) = RequestBody::decode(body) else {
+        let Ok(RequestBody {
+            id,
+            mut body,
+            deadline_ms,
+        }) = RequestBody::decode(body)
+        else {
             tracing::debug!(peer = %from, "malformed question dropped");
             return;
         };
@@ -217,10 +224,15 @@ impl Rpc {
         let Some(inflight) = Inflight::begin(self, control.session, id) else {
             return;
         };
+        let limit = Duration::from_millis(deadline_ms.into()).min(ANSWER_MAX);
         let question = body.split_off(1);
         let (rpc, answer, from) = (Arc::clone(self), Arc::clone(answer), from.clone());
         self.executor.spawn("answer", async move {
-            let body = answer.answer(service, &from, question).await;
+            let answered = answer.answer(service, &from, question);
+            // Who asked has given up by then, and may ask again.
+            let Ok(body) = tokio::time::timeout(limit, answered).await else {
+                return;
+            };
             let response = ResponseBody { id, body }.encode_to_vec();
             let packet = rpc.packet(PacketKind::Response, control.session, &response);
             // A lost answer is asked for again.

@@ -15,6 +15,8 @@ use tokio::sync::watch;
 use super::handle::{Command, Packet, PeerHandle, Queues, Send};
 use super::inbound::Inbound;
 use super::message::{Message, ORDER_OF_WRITTEN};
+use super::registry::DataChannel;
+use super::target::LinkTarget;
 use super::waiting::{Death, Waiting};
 use crate::{FullQueue, RouteOutcome};
 
@@ -27,45 +29,6 @@ const FENCE_CHECK: Duration = Duration::from_millis(10);
 /// Packets of an incarnation that this node has not heard of yet, kept until it has. More is
 /// dropped: the peer repeats them.
 const EARLY_PACKETS_MAX: usize = 64;
-
-/// Which link there shall be: changes with the members' incarnations.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct LinkTarget {
-    /// `None`: one of the two is not a living member.
-    pub(crate) identity: Option<LinkIdentity>,
-    /// What the members say of this node.
-    pub(crate) local: Option<Standing>,
-    /// What the members say of the peer.
-    pub(crate) remote: Option<Standing>,
-    /// This node stops: nothing comes after.
-    pub(crate) is_over: bool,
-}
-
-/// One end of a link, as the members have it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Standing {
-    pub(crate) incarnation: Incarnation,
-    pub(crate) is_alive: bool,
-    /// The death of this incarnation, or of the one before.
-    pub(crate) last_death: Option<Death>,
-}
-
-impl LinkTarget {
-    /// The death that ended a link of these incarnations.
-    fn death_of(&self, ended: &LinkIdentity) -> Option<Death> {
-        let lives = |standing: &Option<Standing>, incarnation| {
-            standing
-                .as_ref()
-                .is_some_and(|now| now.is_alive && now.incarnation == incarnation)
-        };
-        let who = if lives(&self.remote, ended.remote_incarnation) {
-            &self.local
-        } else {
-            &self.remote
-        };
-        who.as_ref()?.last_death.clone()
-    }
-}
 
 /// What the task shares with the rest of the node.
 #[derive(Clone, Debug)]
@@ -84,7 +47,7 @@ pub(super) struct PeerTask {
     queues: Queues,
     handle: PeerHandle,
     target: watch::Receiver<LinkTarget>,
-    channel: watch::Receiver<Option<Channel>>,
+    channel: watch::Receiver<Option<DataChannel>>,
     link: Option<Link>,
     identity: Option<LinkIdentity>,
     waiting: Waiting,
@@ -98,7 +61,7 @@ impl PeerTask {
         queues: Queues,
         context: PeerContext,
         target: watch::Receiver<LinkTarget>,
-        channel: watch::Receiver<Option<Channel>>,
+        channel: watch::Receiver<Option<DataChannel>>,
     ) -> PeerTask {
         let node = handle.node().clone();
         let waiting = Waiting::new(node.clone());
@@ -136,7 +99,7 @@ impl PeerTask {
             }
             self.turn();
         }
-        self.close_link();
+        self.end().await;
     }
 
     fn now(&self) -> Instant {
@@ -185,9 +148,21 @@ impl PeerTask {
         self.is_fenced = is_fenced;
     }
 
+    /// The channel of the session that the link is with. Another one's would take the packets and
+    /// drop them, and they would count as transmitted.
+    fn usable_channel(&self) -> Option<Channel> {
+        let session = self.identity.as_ref()?.remote_session;
+        let channel = self.channel.borrow();
+        let channel = channel
+            .as_ref()
+            .filter(|channel| channel.session == session);
+        channel.map(|channel| channel.channel.clone())
+    }
+
     fn follow_channel(&mut self) {
         let now = self.now();
-        let is_up = self.channel.borrow_and_update().is_some();
+        self.channel.mark_unchanged();
+        let is_up = self.usable_channel().is_some();
         let Some(link) = &mut self.link else { return };
         if is_up {
             link.channel_up(now);
@@ -220,10 +195,11 @@ impl PeerTask {
         }
     }
 
-    fn close_link(&mut self) {
+    async fn end(&mut self) {
         self.close_link_for(None);
         self.queues.commands.close();
-        while let Ok(command) = self.queues.commands.try_recv() {
+        // Until nobody is in the middle of queueing one more.
+        while let Some(command) = self.queues.commands.recv().await {
             if let Command::Send(message) = command {
                 refuse(message, RouteOutcome::Unavailable);
             }
@@ -265,7 +241,9 @@ impl PeerTask {
                 self.handle.taken(&message);
                 self.send(message, now);
             }
-            Command::TellWritten { token, written } => {
+            // Asked by a link that has ended, its token means something else now, or nothing.
+            Command::TellWritten { asked_by, .. } if self.identity != Some(asked_by) => {}
+            Command::TellWritten { token, written, .. } => {
                 let Some(link) = &mut self.link else { return };
                 let head = Message::Written { token, written }.head();
                 let outgoing = Outgoing {
@@ -294,6 +272,10 @@ impl PeerTask {
     }
 
     fn send(&mut self, mut message: Send, now: Instant) {
+        // The router may know of a return that this task has not heard of yet.
+        if self.target.has_changed().unwrap_or(false) {
+            self.retarget();
+        }
         let Some(link) = &mut self.link else {
             refuse(message, self.without_link());
             return;
@@ -344,10 +326,12 @@ impl PeerTask {
             match event {
                 LinkEvent::Delivered(incoming) => {
                     let sequence = incoming.sequence;
-                    let result =
-                        self.context
-                            .inbound
-                            .accept(incoming, now, &self.handle, &mut self.waiting);
+                    let result = self.context.inbound.accept(
+                        incoming,
+                        now,
+                        (&self.handle, link.identity()),
+                        &mut self.waiting,
+                    );
                     link.report(sequence, result.map_err(|failure| failure.code()));
                 }
                 LinkEvent::Settled { token, settlement } => self.waiting.settle(token, settlement),
@@ -357,13 +341,12 @@ impl PeerTask {
     }
 
     fn transmit(&mut self, now: Instant) {
-        let Some(link) = &mut self.link else { return };
-        let channel = self.channel.borrow();
-        let Some(channel) = channel.as_ref() else {
+        let Some(channel) = self.usable_channel() else {
             return;
         };
+        let Some(link) = &mut self.link else { return };
         while let Some(packet) = link.poll_transmit(now) {
-            if self.context.transport.send(channel, packet).is_err() {
+            if self.context.transport.send(&channel, packet).is_err() {
                 // Full, or just gone: the link waits a little, or for the next channel.
                 link.undo_transmit(now);
                 return;

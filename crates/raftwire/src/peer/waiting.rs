@@ -138,6 +138,7 @@ impl From<Failure> for RouteOutcome {
             Failure::Expired => RouteOutcome::Deadline { transmitted: false },
             Failure::Refused => RouteOutcome::Refused,
             Failure::TooLarge => RouteOutcome::TooLarge { limit_bytes: None },
+            Failure::Incomplete => RouteOutcome::Unavailable,
         }
     }
 }
