@@ -1,7 +1,7 @@
 //! The endpoint of WebSocket clients, speaking `raftwire.v1`.
 //!
-//! [`protocol`] is what is said, without any socket; [`Session`] is the one task that a
-//! connection has; [`Writer`] and [`Sends`] are its two halves: what goes to the client, and
+//! [`protocol`] is what is said, without any socket; `Session` is the one task that a
+//! connection has; `Writer` and `Sends` are its two halves: what goes to the client, and
 //! what the client asked for.
 
 pub mod protocol;

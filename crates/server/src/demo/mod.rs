@@ -3,7 +3,7 @@
 //! Three child processes `raftwire serve` form a cluster, some hundred WebSocket clients connect
 //! to them, and numbered messages run between clients of different nodes from the first act to
 //! the last, while the leader is killed and comes back. Every message is accounted for in the
-//! [`ledger`]; a wrong result is an error.
+//! `ledger`; a wrong result is an error.
 //!
 //! The children end with the demonstration, however it ends: each holds the other end of a pipe.
 
