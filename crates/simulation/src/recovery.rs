@@ -7,8 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use raftwire::NodeId;
+use raftwire_protocol::RaftId;
 
 use crate::cluster::Cluster;
+use crate::invariants::Invariants;
 use crate::view::View;
 
 /// How long it may take. A node may just have been cut off for less than a lease of 5 s, be held dead
@@ -18,12 +20,14 @@ pub const RECOVERY_MAX: Duration = Duration::from_secs(10);
 /// What is still missing, `None` once the cluster of these nodes has recovered since `healed_at`.
 pub(crate) fn missing(
     cluster: &Cluster<'_>,
+    invariants: &Invariants,
     nodes: &BTreeSet<NodeId>,
     healed_at: Duration,
 ) -> Option<String> {
     let views = cluster.views();
     unready(nodes, &views)
         .or_else(|| disagreement(&views))
+        .or_else(|| vacancy(&views, invariants))
         .or_else(|| unreached(cluster, nodes, healed_at))
 }
 
@@ -69,6 +73,31 @@ fn disagreement(views: &BTreeMap<NodeId, View>) -> Option<String> {
         "{} has applied {theirs}, {leading} {applied}",
         other.process
     ))
+}
+
+/// A vote that no living node has: a node that lost its disk gets back that of its former self.
+fn vacancy(views: &BTreeMap<NodeId, View>, invariants: &Invariants) -> Option<String> {
+    let leader = views.values().find(|view| view.is_leader)?;
+    let seen = invariants.last_seen(&leader.process.node)?;
+    let voters = match views.len() {
+        count @ 0..=3 => count,
+        4 => 3,
+        _ => 5,
+    };
+    if seen.voters.len() != voters {
+        return Some(format!("{} nodes vote, not {voters}", seen.voters.len()));
+    }
+    let living: BTreeSet<RaftId> = leader
+        .state
+        .members
+        .values()
+        .map(|member| member.raft_id)
+        .collect();
+    let vacant = seen
+        .voters
+        .iter()
+        .find(|(voter, _)| !living.contains(voter));
+    vacant.map(|(voter, node)| format!("nobody has the vote of {voter} ({node:?})"))
 }
 
 fn unreached(

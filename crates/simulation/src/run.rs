@@ -177,7 +177,8 @@ impl Run<'_> {
         self.cluster.set_phase(Phase::Recovering);
         while self.step() {
             let took = self.now().saturating_sub(healed_at);
-            let Some(missing) = missing(&self.cluster, &nodes, healed_at) else {
+            let missing = missing(&self.cluster, &self.invariants, &nodes, healed_at);
+            let Some(missing) = missing else {
                 self.recovery = Some(took);
                 return;
             };

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use raftwire::NodeId;
 use raftwire_consensus::Role;
-use raftwire_environment::Fault as DiskFault;
+use raftwire_environment::{Fault as DiskFault, SimulatedDisk};
 use raftwire_transport::memory::LinkProfile;
 
 use super::Cluster;
@@ -54,7 +54,14 @@ impl Cluster<'_> {
                 let victim = self.resolve(*whom);
                 let machine = &mut self.machines[victim];
                 machine.is_disk_bad = true;
-                machine.disk.fail(disk_fault(*error));
+                machine.bay.disk().fail(disk_fault(*error));
+                self.down.insert(number, vec![victim]);
+            }
+            Fault::Wipe(whom) => {
+                let victim = self.resolve(*whom);
+                self.crash(victim, Crash::Killed);
+                let seed = self.disks.seed();
+                self.machines[victim].bay.plug_in(SimulatedDisk::new(seed));
                 self.down.insert(number, vec![victim]);
             }
             Fault::Stop(whom) => {
@@ -167,8 +174,8 @@ impl Cluster<'_> {
         self.network.crash(&machine.node);
         self.sim.crash(machine.node.as_str());
         match how {
-            Crash::PowerLoss => machine.disk.crash(),
-            Crash::Killed => machine.disk.kill(),
+            Crash::PowerLoss => machine.bay.disk().crash(),
+            Crash::Killed => machine.bay.disk().kill(),
         }
         self.board
             .report_at(now, Event::Ended(process, End::Crashed));
@@ -180,8 +187,8 @@ impl Cluster<'_> {
             Power::On => {}
             Power::Stopping { .. } => machine.power = Power::Stopping { again: true },
             Power::Off => {
-                machine.disk.kill();
-                machine.disk.heal();
+                machine.bay.disk().kill();
+                machine.bay.disk().heal();
                 machine.is_disk_bad = false;
                 machine.power = Power::On;
                 self.sim.bounce(machine.node.as_str());

@@ -5,10 +5,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use raftwire::{ClusterManager, ClusterOptions, NodeAddress, StartError};
-use raftwire_environment::{Environment, SimulatedDisk};
+use raftwire_environment::Environment;
 use raftwire_transport::memory::MemoryNetwork;
 use tokio::time::{sleep, timeout};
 
+use super::machine::Bay;
 use crate::board::{Board, Phase};
 use crate::fact::{End, Event, Process};
 use crate::load::{self, Place};
@@ -38,7 +39,7 @@ pub(super) struct Host {
     pub(super) plan: NodePlan,
     pub(super) scenario: Arc<Scenario>,
     pub(super) network: MemoryNetwork,
-    pub(super) disk: SimulatedDisk,
+    pub(super) bay: Bay,
     pub(super) board: Board,
     /// How often the node was started.
     pub(super) starts: Arc<AtomicU64>,
@@ -56,7 +57,7 @@ impl Host {
             start,
         };
         let mut dice = self.scenario.dice(&process.to_string());
-        let (disk, drift) = (self.disk.clone(), self.plan.drift_ppm);
+        let (disk, drift) = (self.bay.disk(), self.plan.drift_ppm);
         let environment = Environment::simulated_with_drift(dice.seed(), disk, drift);
         match self.start(environment.clone()).await {
             Ok(manager) => {
@@ -88,6 +89,8 @@ impl Host {
             node_id: Some(self.plan.node.clone()),
             node_address: self.plan.node.to_string(),
             nodes: self.scenario.nodes.iter().map(address).collect(),
+            ephemeral: self.scenario.is_ephemeral,
+            secret: self.scenario.secret.clone(),
             outbox_bytes_max: self.scenario.load.outbox_bytes_max,
             outbox_policy: self.scenario.load.outbox_policy,
             ..ClusterOptions::default()

@@ -1,7 +1,7 @@
 //! One simulated machine, as the controlling test has it.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use raftwire::NodeId;
 use raftwire_environment::SimulatedDisk;
@@ -19,11 +19,38 @@ pub(super) enum Power {
     Off,
 }
 
+/// Where a machine's disk is plugged in.
+#[derive(Clone, Debug)]
+pub(super) struct Bay {
+    disk: Arc<Mutex<SimulatedDisk>>,
+}
+
+impl Bay {
+    pub(super) fn new(disk: SimulatedDisk) -> Bay {
+        Bay {
+            disk: Arc::new(Mutex::new(disk)),
+        }
+    }
+
+    /// The disk that is in it.
+    pub(super) fn disk(&self) -> SimulatedDisk {
+        self.disk
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Replaces the disk.
+    pub(super) fn plug_in(&self, disk: SimulatedDisk) {
+        *self.disk.lock().unwrap_or_else(PoisonError::into_inner) = disk;
+    }
+}
+
 /// A machine with its disk.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) node: NodeId,
-    pub(super) disk: SimulatedDisk,
+    pub(super) bay: Bay,
     pub(super) starts: Arc<AtomicU64>,
     pub(super) power: Power,
     /// Whether the disk fails, or has failed since the node was started.

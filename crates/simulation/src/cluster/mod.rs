@@ -17,8 +17,9 @@ use raftwire_transport::memory::{LinkProfile, MemoryNetwork, MemoryStatistics};
 
 use self::cuts::Cuts;
 use self::host::Host;
-use self::machine::{Machine, Power};
+use self::machine::{Bay, Machine, Power};
 use crate::board::{Board, Phase};
+use crate::dice::Dice;
 use crate::fact::{End, Event, Fact};
 use crate::scenario::Scenario;
 use crate::view::View;
@@ -36,6 +37,8 @@ pub(crate) struct Cluster<'a> {
     /// The calm network's profile, and those of the faults that are under way.
     calm: LinkProfile,
     weather: BTreeMap<usize, LinkProfile>,
+    /// Seeds of new disks.
+    disks: Dice,
     /// Which machines each fault under way has put down.
     down: BTreeMap<usize, Vec<usize>>,
 }
@@ -56,12 +59,13 @@ impl Cluster<'_> {
         let mut machines = Vec::new();
         for plan in &scenario.nodes {
             let disk = SimulatedDisk::new(scenario.dice(&format!("disk {}", plan.node)).seed());
+            let bay = Bay::new(disk);
             let starts = Arc::new(AtomicU64::new(0));
             let host = Host {
                 plan: plan.clone(),
                 scenario: Arc::clone(&scenario),
                 network: network.clone(),
-                disk: disk.clone(),
+                bay: bay.clone(),
                 board: board.clone(),
                 starts: Arc::clone(&starts),
             };
@@ -69,7 +73,7 @@ impl Cluster<'_> {
             let node = plan.node.clone();
             machines.push(Machine {
                 node,
-                disk,
+                bay,
                 starts,
                 power: Power::On,
                 is_disk_bad: false,
@@ -83,6 +87,7 @@ impl Cluster<'_> {
             cuts: Cuts::default(),
             calm: scenario.network.clone(),
             weather: BTreeMap::new(),
+            disks: scenario.dice("new disks"),
             down: BTreeMap::new(),
         }
     }

@@ -21,7 +21,6 @@ use std::time::Duration;
 
 use raftwire::{NodeId, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
-use raftwire_protocol::RaftId;
 
 use crate::fact::{Event, Fact, MessageId, Process, Received};
 use crate::view::View;
@@ -45,7 +44,8 @@ pub struct Invariants {
     route_deadlines: route_deadlines::RouteDeadlines,
     /// The last state that each node showed.
     states: BTreeMap<NodeId, Arc<ClusterState>>,
-    raft_ids: BTreeMap<NodeId, RaftId>,
+    /// The last look inside each node.
+    seen: BTreeMap<NodeId, Arc<Inspection>>,
     violations: Violations,
 }
 
@@ -122,9 +122,9 @@ impl Invariants {
         }
     }
 
-    fn inspected(&mut self, at: Duration, process: &Process, seen: &Inspection) {
+    fn inspected(&mut self, at: Duration, process: &Process, seen: &Arc<Inspection>) {
         let violations = &mut self.violations;
-        self.raft_ids.insert(process.node.clone(), seen.raft_id);
+        self.seen.insert(process.node.clone(), Arc::clone(seen));
         self.election_safety
             .inspected(at, process, seen, violations);
         self.single_vote.inspected(at, process, seen, violations);
@@ -151,8 +151,8 @@ impl Invariants {
 
     /// The disk of a node has failed: what it has not answered for may be gone.
     pub fn disk_failed(&mut self, node: &NodeId) {
-        if let Some(raft_id) = self.raft_ids.get(node) {
-            self.single_vote.disk_failed(*raft_id);
+        if let Some(seen) = self.seen.get(node) {
+            self.single_vote.disk_failed(seen.raft_id);
         }
     }
 
@@ -165,6 +165,11 @@ impl Invariants {
     /// Notes something that another part of the simulation has found.
     pub fn violated(&mut self, at: Duration, invariant: &'static str, what: String) {
         self.violations.add(at, invariant, what);
+    }
+
+    /// The last look inside a node.
+    pub fn last_seen(&self, node: &NodeId) -> Option<&Inspection> {
+        self.seen.get(node).map(Arc::as_ref)
     }
 
     /// How many routes are under way.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use raftwire::WrongVariants;
+use raftwire::{Secret, WrongVariants};
 use raftwire_transport::memory::LinkProfile;
 
 use super::{Crash, Direction, DiskError, Fault, Load, NodePlan, PlannedFault, Scenario, Whom};
@@ -11,6 +11,15 @@ use crate::dice::Dice;
 /// How many nodes, by how often. Three and five are what people run; one, two and four are where
 /// majorities are odd.
 const SIZES: [(u64, usize); 5] = [(5, 1), (7, 2), (50, 3), (8, 4), (30, 5)];
+
+/// The smallest cluster that survives the loss of a disk.
+const WIPE_NODES_MIN: usize = 3;
+
+/// When a disk may be lost, at the earliest: clusters are founded by then.
+const WIPE_MS_MIN: u64 = 9_000;
+
+/// What nodes with a secret prove to know.
+const SECRET: &str = "a secret of simulated clusters";
 
 /// What mostly goes wrong in a scenario: the weights of the kinds of faults.
 ///
@@ -23,21 +32,43 @@ const THEMES: [(u64, [u64; 7]); 5] = [
     (1, [0, 1, 0, 8, 1, 0, 1]),
 ];
 
+/// Faults of the network only.
+const NETWORK_ONLY: [u64; 7] = [5, 4, 4, 2, 0, 0, 0];
+
 pub(super) fn draw(seed: u64) -> Scenario {
     let root = Dice::new(seed);
     let mut dice = root.stream("scenario");
     let count = *dice.weighted(&SIZES);
     let heals_at = dice.millis(12_000..35_000);
+    let is_ephemeral = count >= WIPE_NODES_MIN && dice.percent(8);
+    let secret = dice.percent(50).then(|| Secret::new(SECRET).ok()).flatten();
+    let mut plan = root.stream("faults");
+    let mut faults = faults(&mut plan, count, is_ephemeral, heals_at);
+    if count >= WIPE_NODES_MIN && plan.percent(if is_ephemeral { 70 } else { 20 }) {
+        wipe(&mut plan, count, heals_at, &mut faults);
+    }
     Scenario {
         seed,
         nodes: nodes(&mut dice, count),
+        is_ephemeral,
+        secret,
         network: network(&mut dice),
         detects_cuts: dice.percent(60).then(|| dice.millis(300..6_000)),
-        faults: faults(&mut root.stream("faults"), count, heals_at),
+        faults,
         heals_at,
         load: Load::draw(&mut root.stream("load")),
         wrong: WrongVariants::default(),
     }
+}
+
+/// One node loses its disk for good. One only: a second one before the first has its vote back can
+/// take the majority with it, from which nothing recovers. And not before the cluster is founded.
+fn wipe(dice: &mut Dice, count: usize, heals_at: Duration, faults: &mut Vec<PlannedFault>) {
+    let millis = u64::try_from(heals_at.as_millis()).unwrap_or(u64::MAX);
+    let at = dice.millis(WIPE_MS_MIN..millis);
+    let (lasts, fault) = (dice.millis(50..6_000), Fault::Wipe(whom(dice, count)));
+    faults.push(PlannedFault { at, lasts, fault });
+    faults.sort_by_key(|fault| fault.at);
 }
 
 pub(super) fn nodes(dice: &mut Dice, count: usize) -> Vec<NodePlan> {
@@ -88,8 +119,17 @@ fn lossy(dice: &mut Dice, profile: LinkProfile, worst: f64) -> LinkProfile {
 }
 
 /// Faults one after the other, some of which overlap.
-fn faults(dice: &mut Dice, count: usize, heals_at: Duration) -> Vec<PlannedFault> {
-    let kinds = *dice.weighted(&THEMES);
+fn faults(
+    dice: &mut Dice,
+    count: usize,
+    is_ephemeral: bool,
+    heals_at: Duration,
+) -> Vec<PlannedFault> {
+    let mut kinds = *dice.weighted(&THEMES);
+    if is_ephemeral {
+        // Each end of such a node is the loss of its disk.
+        kinds = NETWORK_ONLY;
+    }
     let gap_max = *dice.pick(&[1_000, 3_000, 7_000]);
     let mut faults = Vec::new();
     let mut at = dice.millis(200..6_000);
@@ -115,7 +155,7 @@ fn fault(dice: &mut Dice, kinds: &[u64; 7], count: usize) -> Fault {
         (separate * cuts, 1),
         (partition * cuts, 2),
         (weather * cuts, 3),
-        (crash + 1, 4),
+        (crash + u64::from(count == 1), 4),
         (disk, 5),
         (stop, 6),
     ];

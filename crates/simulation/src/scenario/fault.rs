@@ -70,6 +70,9 @@ pub enum Fault {
     },
     /// A disk fails. The node has to stop; it is killed and started again at the end of the fault.
     Disk(Whom, DiskError),
+    /// A node ends and comes back without its disk: the cluster has to take it in anew, and give it
+    /// the vote of its former self.
+    Wipe(Whom),
     /// A node is stopped as its operator would, and started again at the end of the fault.
     Stop(Whom),
 }

@@ -8,7 +8,7 @@ mod staged;
 use std::fmt;
 use std::time::Duration;
 
-use raftwire::{NodeId, WrongVariants};
+use raftwire::{NodeId, Secret, WrongVariants};
 use raftwire_transport::memory::LinkProfile;
 
 use crate::dice::Dice;
@@ -34,6 +34,10 @@ pub struct Scenario {
     pub seed: u64,
     /// The nodes; each lists all others.
     pub nodes: Vec<NodePlan>,
+    /// Whether the nodes keep nothing on disk.
+    pub is_ephemeral: bool,
+    /// What the nodes prove to know.
+    pub secret: Option<Secret>,
     /// The network where no fault makes it worse.
     pub network: LinkProfile,
     /// After how long a transport notices a cut; `None`: never.
@@ -62,7 +66,22 @@ impl Scenario {
 
 impl fmt::Display for Scenario {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {}: {} nodes", self.seed, self.nodes.len())?;
+        let storage = if self.is_ephemeral {
+            "ephemeral"
+        } else {
+            "durable"
+        };
+        let secret = if self.secret.is_some() {
+            "a secret"
+        } else {
+            "no secret"
+        };
+        writeln!(
+            f,
+            "seed {}: {} nodes, {storage}, {secret}",
+            self.seed,
+            self.nodes.len()
+        )?;
         for plan in &self.nodes {
             let NodePlan {
                 node,
@@ -167,6 +186,9 @@ mod tests {
             fault,
             Fault::Disk(_, DiskError::Full(_))
         )));
+        assert!(has(|fault| matches!(fault, Fault::Wipe(_))));
         assert!(has(|fault| matches!(fault, Fault::Stop(_))));
+        assert!(scenarios.iter().any(|scenario| scenario.is_ephemeral));
+        assert!(scenarios.iter().any(|scenario| scenario.secret.is_some()));
     }
 }

@@ -26,6 +26,8 @@ impl Scenario {
         Scenario {
             seed,
             nodes: (0..count).map(plan).collect(),
+            is_ephemeral: false,
+            secret: None,
             network: LinkProfile::default(),
             detects_cuts: Some(Duration::from_secs(3)),
             faults: Vec::new(),
