@@ -10,6 +10,7 @@ use crate::PeerRequest;
 use crate::back_off::BackOff;
 use crate::channel_task::{ChannelEnd, NewChannel, run, security_of};
 use crate::context::Context;
+use crate::registry::SUPERSEDED;
 use crate::socket::{ClientError, Socket};
 use crate::watched_io::WatchedIo;
 
@@ -135,7 +136,8 @@ impl Dialer {
             return;
         }
         self.back_off.failed();
-        if !end.adopted {
+        // The peer has adopted the other one before this node did.
+        if !end.adopted && end.reason != SUPERSEDED {
             let advice = "the other node's log may say why";
             self.log_failure(&format_args!("no hello: {}", end.reason), advice);
         }

@@ -9,6 +9,9 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use crate::send_queue::{QueueFull, SendQueue};
 
+/// Why a channel is closed that is one too many, as the other end reads it too.
+pub(crate) const SUPERSEDED: &str = "another channel of this peer was adopted";
+
 /// The channels of one transport, and which of them are adopted.
 #[derive(Debug, Default)]
 pub(crate) struct Registry {
@@ -77,7 +80,7 @@ impl Registry {
         });
         let others: Vec<Channel> = others.map(|entry| entry.channel.clone()).collect();
         for other in others {
-            self.close(&other, "another channel of this peer was adopted");
+            self.close(&other, SUPERSEDED);
         }
         self.adopted.insert((peer, lane), channel.id);
         true
