@@ -7,13 +7,6 @@ use std::time::Duration;
 use raftwire::{ClusterEvent, DownReason, Frame, RouteOptions, RouteOutcome};
 use support::{Cluster, accept, eventually, ready, receive};
 
-fn isolate(cluster: &Cluster, index: usize) {
-    let alone = cluster.nodes[index].node_id();
-    for other in cluster.nodes.iter().filter(|node| node.node_id() != alone) {
-        cluster.network.cut(alone, other.node_id());
-    }
-}
-
 fn is_down(cluster: &Cluster, observer: usize, node: usize) -> bool {
     let node = cluster.nodes[node].node_id();
     let views = cluster.nodes[observer].nodes();
@@ -29,7 +22,7 @@ async fn another_leader_follows_one_that_is_cut_off_and_routes_go_on() {
     let [one, other] = [(old + 1) % 3, (old + 2) % 3];
     let (connection, mut outbox) = accept(&cluster.nodes[one]);
 
-    isolate(&cluster, old);
+    cluster.isolate(old);
     let during = cluster.nodes[other]
         .router()
         .route(&connection, "during")
@@ -60,7 +53,7 @@ async fn a_node_without_its_lease_is_not_ready_and_delivers_only_to_itself() {
     let cluster = Cluster::start(3).await;
     let (connection, mut outbox) = accept(&cluster.nodes[0]);
 
-    isolate(&cluster, 0);
+    cluster.isolate(0);
     eventually("the lease ends", || !cluster.nodes[0].is_ready()).await;
     let local = cluster.nodes[0]
         .router()
@@ -76,7 +69,7 @@ async fn a_node_is_fenced_before_its_death_is_committed() {
     let cluster = Cluster::start(3).await;
     let mut events = cluster.nodes[1].events();
 
-    isolate(&cluster, 0);
+    cluster.isolate(0);
     loop {
         let event = events
             .next()
@@ -102,7 +95,7 @@ async fn a_node_that_was_declared_dead_comes_back_with_its_sockets() {
     let (connection, mut outbox) = accept(&cluster.nodes[0]);
     let before = cluster.nodes[0].nodes()[0].incarnation;
 
-    isolate(&cluster, 0);
+    cluster.isolate(0);
     eventually("its death", || is_down(&cluster, 1, 0)).await;
     let while_dead = cluster.nodes[1].router().route(&connection, "lost").await;
     cluster.network.heal_all();
@@ -127,7 +120,7 @@ async fn what_a_fenced_node_was_sent_and_never_delivered_stays_undelivered_after
     let (connection, mut outbox) = accept(&cluster.nodes[0]);
     let patient = RouteOptions::default().deadline(Duration::from_secs(60));
 
-    isolate(&cluster, 0);
+    cluster.isolate(0);
     let lost = cluster.nodes[1]
         .router()
         .route_with(&connection, "lost", patient)
@@ -140,6 +133,40 @@ async fn what_a_fenced_node_was_sent_and_never_delivered_stays_undelivered_after
     assert!(matches!(lost, RouteOutcome::NodeLost { .. }), "{lost:?}");
     assert_eq!(back, RouteOutcome::Delivered);
     assert_eq!(receive(&mut outbox).await, [Frame::text("back")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_reaches_a_node_without_its_lease_is_not_delivered_before_its_death() {
+    let cluster = Cluster::start(3).await;
+    let (connection, mut outbox) = accept(&cluster.nodes[0]);
+    let router = cluster.nodes[1].router().clone();
+    // Its renewals do not arrive; what the others send it does.
+    for other in &cluster.nodes[1..] {
+        let network = &cluster.network;
+        network.cut_one_way(cluster.nodes[0].node_id(), other.node_id());
+    }
+
+    let patient = RouteOptions::default().deadline(Duration::from_secs(60));
+    let in_time = router.route_with(&connection, "in time", patient);
+    let fenced = async {
+        assert_eq!(receive(&mut outbox).await, [Frame::text("in time")]);
+        eventually("the lease ends", || !cluster.nodes[0].is_ready()).await;
+        assert!(!is_down(&cluster, 1, 0), "fenced first, dead after");
+        let held = router.route_with(&connection, "held", patient);
+        let death = eventually("its death", || is_down(&cluster, 1, 0));
+        let (held, ()) = tokio::join!(held, death);
+        held
+    };
+    let (in_time, held) = tokio::join!(in_time, fenced);
+
+    assert!(
+        matches!(in_time, RouteOutcome::NodeLost { .. }),
+        "{in_time:?}"
+    );
+    assert!(matches!(held, RouteOutcome::NodeLost { .. }), "{held:?}");
+    let mut batch = Vec::new();
+    let next = tokio::time::timeout(Duration::from_secs(10), outbox.next_batch(&mut batch)).await;
+    assert!(next.is_err() && batch.is_empty(), "{next:?} {batch:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -199,7 +226,7 @@ async fn a_whole_cluster_that_was_killed_starts_again_as_the_same_cluster() {
 #[tokio::test(start_paused = true)]
 async fn stopping_ends_though_no_peer_answers() {
     let cluster = Cluster::start(3).await;
-    isolate(&cluster, 0);
+    cluster.isolate(0);
 
     let stopped = tokio::time::timeout(Duration::from_secs(30), cluster.nodes[0].stop()).await;
 

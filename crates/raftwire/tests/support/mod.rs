@@ -1,9 +1,12 @@
 //! A cluster in one process, over the memory network, in paused time.
+#![allow(dead_code)] // not everything by every test file
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use raftwire::{
-    ClusterManager, ClusterOptions, ConnectionId, ConnectionInfo, Environment, Frame, Outbox,
+    ClusterManager, ClusterOptions, ConnectionId, ConnectionInfo, ConnectionProvider, Environment,
+    Frame, Outbox,
 };
 use raftwire_environment::SimulatedDisk;
 use raftwire_transport::memory::MemoryNetwork;
@@ -28,9 +31,25 @@ impl Cluster {
         Self::start_with(count, |options| options).await
     }
 
+    /// The first node delivers by a provider of the application.
+    pub(crate) async fn start_with_provider(
+        count: usize,
+        provider: Arc<dyn ConnectionProvider>,
+    ) -> Cluster {
+        Self::start_all(count, |options| options, Some(provider)).await
+    }
+
     pub(crate) async fn start_with(
         count: usize,
         adapt: impl Fn(ClusterOptions) -> ClusterOptions,
+    ) -> Cluster {
+        Self::start_all(count, adapt, None).await
+    }
+
+    async fn start_all(
+        count: usize,
+        adapt: impl Fn(ClusterOptions) -> ClusterOptions,
+        mut first_provider: Option<Arc<dyn ConnectionProvider>>,
     ) -> Cluster {
         let disks = (0..count as u64).map(SimulatedDisk::new).collect();
         let network = MemoryNetwork::new(7);
@@ -41,7 +60,9 @@ impl Cluster {
             starts: 0,
         };
         for index in 0..count {
-            let node = cluster.start_node(index, count, &adapt).await;
+            let node = cluster
+                .start_node(index, count, &adapt, first_provider.take())
+                .await;
             cluster.nodes.push(node);
         }
         for node in &cluster.nodes {
@@ -55,6 +76,7 @@ impl Cluster {
         index: usize,
         count: usize,
         adapt: &impl Fn(ClusterOptions) -> ClusterOptions,
+        provider: Option<Arc<dyn ConnectionProvider>>,
     ) -> ClusterManager {
         self.starts += 1;
         let environment = Environment::simulated(self.starts, self.disks[index].clone());
@@ -65,9 +87,14 @@ impl Cluster {
                 .collect(),
             ..ClusterOptions::default()
         });
-        ClusterManager::start(options, environment, &self.network)
-            .await
-            .expect("it starts")
+        let network = &self.network;
+        let started = match provider {
+            None => ClusterManager::start(options, environment, network).await,
+            Some(provider) => {
+                ClusterManager::start_with_provider(options, environment, network, provider).await
+            }
+        };
+        started.expect("it starts")
     }
 
     /// Ends a node as a killed process ends, with what its disk had synced.
@@ -80,11 +107,20 @@ impl Cluster {
 
     pub(crate) async fn restart(&mut self, index: usize) {
         let count = self.nodes.len();
-        let node = self.start_node(index, count, &|options| options).await;
+        let node = self
+            .start_node(index, count, &|options| options, None)
+            .await;
         self.nodes[index] = node;
     }
 
-    #[allow(dead_code)] // not by every test file
+    /// Nothing passes between this node and the others, either way.
+    pub(crate) fn isolate(&self, index: usize) {
+        let alone = self.nodes[index].node_id();
+        for other in self.nodes.iter().filter(|node| node.node_id() != alone) {
+            self.network.cut(alone, other.node_id());
+        }
+    }
+
     pub(crate) fn leader(&self) -> Option<usize> {
         self.nodes.iter().position(ClusterManager::is_leader)
     }
