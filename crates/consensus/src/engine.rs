@@ -10,7 +10,7 @@ use openraft_rt_tokio::TokioRuntime;
 
 use crate::machine::Machine;
 use crate::network::Peers;
-use crate::options::Timings;
+use crate::options::{RaftOptions, Timings};
 use crate::type_config::TypeConfig;
 
 /// The running engine.
@@ -38,8 +38,34 @@ const QUEUE_MAX: u64 = 4_096;
 
 const _: () = assert!(ENTRIES_BETWEEN_SNAPSHOTS + ENTRIES_KEPT < LAG_ENTRIES_MAX);
 
+/// When snapshots are taken, and what they leave of the log.
+#[derive(Clone, Copy, Debug)]
+struct Snapshots {
+    every: u64,
+    kept: u64,
+    lag_max: u64,
+}
+
+impl Snapshots {
+    fn new(every: Option<u64>) -> Snapshots {
+        match every {
+            None => Snapshots {
+                every: ENTRIES_BETWEEN_SNAPSHOTS,
+                kept: ENTRIES_KEPT,
+                lag_max: LAG_ENTRIES_MAX,
+            },
+            // The same proportions.
+            Some(every) => Snapshots {
+                every: every.max(1),
+                kept: every / 10,
+                lag_max: every.saturating_mul(2).max(2),
+            },
+        }
+    }
+}
+
 /// The engine's settings for these timings.
-fn config(cluster: &str, timings: &Timings) -> Config {
+fn config(cluster: &str, timings: &Timings, snapshots: Snapshots) -> Config {
     let millis = |duration: std::time::Duration| {
         u64::try_from(duration.as_millis())
             .unwrap_or(u64::MAX)
@@ -59,9 +85,9 @@ fn config(cluster: &str, timings: &Timings) -> Config {
         enable_leader_restore: Some(false),
         install_snapshot_timeout: election_max,
         max_payload_entries: APPEND_ENTRIES_MAX,
-        snapshot_policy: SnapshotPolicy::LogsSinceLast(ENTRIES_BETWEEN_SNAPSHOTS),
-        max_in_snapshot_log_to_keep: ENTRIES_KEPT,
-        replication_lag_threshold: LAG_ENTRIES_MAX,
+        snapshot_policy: SnapshotPolicy::LogsSinceLast(snapshots.every),
+        max_in_snapshot_log_to_keep: snapshots.kept,
+        replication_lag_threshold: snapshots.lag_max,
         api_channel_size: Some(QUEUE_MAX),
         notification_channel_size: Some(QUEUE_MAX),
         // An unreachable node is tried again often: it is often one that has just come back.
@@ -82,8 +108,7 @@ pub(crate) enum EngineError {
 /// Reads log and snapshot and starts the engine's tasks on the current runtime.
 pub(crate) async fn start<L>(
     raft_id: u64,
-    cluster: &str,
-    timings: &Timings,
+    options: &RaftOptions,
     peers: Peers,
     log: L,
     machine: Machine,
@@ -91,7 +116,9 @@ pub(crate) async fn start<L>(
 where
     L: RaftLogStorage<TypeConfig>,
 {
-    let config = Arc::new(config(cluster, timings).validate()?);
+    let snapshots = Snapshots::new(options.snapshot_every());
+    let config = config(&options.cluster, &options.timings, snapshots);
+    let config = Arc::new(config.validate()?);
     Ok(Engine::new(raft_id, config, peers, log, machine).await?)
 }
 
@@ -113,7 +140,10 @@ mod tests {
     #[test]
     fn the_proposed_timings_are_valid_settings() {
         for timings in [Timings::direct(), Timings::broker()] {
-            assert!(config("test", &timings).validate().is_ok());
+            for every in [None, Some(1), Some(20)] {
+                let config = config("test", &timings, Snapshots::new(every));
+                assert!(config.validate().is_ok());
+            }
         }
     }
 }

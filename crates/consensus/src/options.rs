@@ -27,6 +27,10 @@ pub struct RaftOptions {
     /// Do wrong on purpose: votes are kept in memory only. A simulation must find it.
     #[cfg(feature = "wrong-variants")]
     pub forget_vote: bool,
+    /// Not wrong, but soon: a snapshot after every so many entries, and hardly an entry kept, so that
+    /// a short simulation sees snapshots taken, sent and read.
+    #[cfg(feature = "wrong-variants")]
+    pub snapshot_every: Option<u64>,
 }
 
 /// Where the log and the vote are kept.
@@ -103,6 +107,14 @@ impl RaftOptions {
         list.sort();
         list.dedup();
         list
+    }
+
+    /// After how many entries there is a snapshot, where that is not the engine's own choice.
+    pub(crate) fn snapshot_every(&self) -> Option<u64> {
+        #[cfg(feature = "wrong-variants")]
+        return self.snapshot_every;
+        #[cfg(not(feature = "wrong-variants"))]
+        None
     }
 
     pub(crate) fn is_ephemeral(&self) -> bool {

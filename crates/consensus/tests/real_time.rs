@@ -30,6 +30,8 @@ async fn start(
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
         forget_vote: false,
+        #[cfg(feature = "wrong-variants")]
+        snapshot_every: None,
     };
     let node = RaftNode::open(options, environment.clone())
         .await
@@ -101,6 +103,8 @@ async fn three_nodes_found_stop_and_start_again_from_their_folders() {
             ignore_fence: false,
             #[cfg(feature = "wrong-variants")]
             forget_vote: false,
+            #[cfg(feature = "wrong-variants")]
+            snapshot_every: None,
         };
         if RaftNode::open(options, environment).await.is_ok() {
             return;

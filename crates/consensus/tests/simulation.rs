@@ -154,6 +154,8 @@ async fn host(seed: u64, own: &'static str, disk: SimulatedDisk, trace: Trace) -
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
         forget_vote: false,
+        #[cfg(feature = "wrong-variants")]
+        snapshot_every: None,
     };
     let node = Arc::new(RaftNode::open(options, environment.clone()).await?);
     let socket = UdpSocket::bind(("0.0.0.0", PORT)).await?;

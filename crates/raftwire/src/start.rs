@@ -186,6 +186,8 @@ fn raft_options(
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
         forget_vote: false,
+        #[cfg(feature = "wrong-variants")]
+        snapshot_every: None,
     }
 }
 
@@ -218,7 +220,7 @@ impl Parts {
         let registry = Arc::new(PeerRegistry::new(PeerContext {
             environment: environment.clone(),
             transport: Arc::clone(&transport),
-            inbound: Inbound::new(delivery.clone()),
+            inbound: Inbound::new(delivery.clone(), options.message_bytes_max),
             lease: raft.lease(),
             link: variants.apply_to_link(LinkConfig {
                 message_bytes_max: options.message_bytes_max,

@@ -18,6 +18,10 @@ pub struct WrongVariants {
     /// The lease always seems to hold.
     #[cfg(feature = "wrong-variants")]
     pub ignore_fence: bool,
+    /// Not wrong, but soon: a snapshot after every so many log entries, so that a short simulation
+    /// sees some.
+    #[cfg(feature = "wrong-variants")]
+    pub snapshot_every: Option<u64>,
 }
 
 #[cfg(feature = "wrong-variants")]
@@ -26,11 +30,13 @@ impl WrongVariants {
         let WrongVariants {
             forget_vote,
             ignore_fence,
+            snapshot_every,
             ..
         } = self;
         RaftOptions {
             forget_vote,
             ignore_fence,
+            snapshot_every,
             ..options
         }
     }

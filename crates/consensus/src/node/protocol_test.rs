@@ -53,6 +53,8 @@ async fn voter(disk: &SimulatedDisk, seed: u64) -> RaftNode {
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
         forget_vote: false,
+        #[cfg(feature = "wrong-variants")]
+        snapshot_every: None,
     };
     let environment = Environment::simulated(seed, disk.clone());
     let node = RaftNode::open(options, environment).await.expect("opens");

@@ -130,11 +130,11 @@ pub(super) async fn start(
     );
 
     // The engine spawns its tasks on the runtime that it is started on.
-    let (cluster, timings) = (options.cluster.clone(), options.timings);
+    let settings = options.clone();
     let starting = executor.spawn(
         "start-consensus",
         seeded(environment.random_u64(), async move {
-            engine::start(raft_id.get(), &cluster, &timings, peers, log, machine).await
+            engine::start(raft_id.get(), &settings, peers, log, machine).await
         }),
     );
     let engine = match starting.await {
@@ -145,7 +145,7 @@ pub(super) async fn start(
         Err(error) => return Err(StartError::Engine(error.to_string())),
     };
 
-    let (rounds, rounds_task) = QuorumRounds::new(engine.clone(), timings.election_max);
+    let (rounds, rounds_task) = QuorumRounds::new(engine.clone(), options.timings.election_max);
     let shared = Arc::new(Shared::new(
         options,
         raft_id,

@@ -119,6 +119,8 @@ impl TestCluster {
             ignore_fence: false,
             #[cfg(feature = "wrong-variants")]
             forget_vote: false,
+            #[cfg(feature = "wrong-variants")]
+            snapshot_every: None,
         }
     }
 

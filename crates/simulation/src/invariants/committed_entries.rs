@@ -38,7 +38,13 @@ impl CommittedEntries {
         seen: &Inspection,
         violations: &mut Violations,
     ) {
-        let committed = seen.committed_index.unwrap_or(0);
+        // A node that takes over a snapshot knows of commits beyond its log, while what the snapshot
+        // replaces is still there.
+        let last = seen.entries.last().map(|(index, ..)| *index);
+        let committed = seen
+            .committed_index
+            .filter(|committed| Some(*committed) <= last);
+        let committed = committed.unwrap_or(0).min(seen.applied_index);
         for (index, term, digest) in seen.entries.iter().filter(|entry| entry.0 <= committed) {
             let (term, digest, known_in) = (*term, *digest, seen.term);
             let fresh = Committed {

@@ -57,7 +57,10 @@ pub(super) fn draw(seed: u64) -> Scenario {
         faults,
         heals_at,
         load: Load::draw(&mut root.stream("load")),
-        wrong: WrongVariants::default(),
+        wrong: WrongVariants {
+            snapshot_every: dice.percent(50).then(|| dice.number(2..40)),
+            ..WrongVariants::default()
+        },
     }
 }
 

@@ -48,7 +48,7 @@ pub struct Scenario {
     pub heals_at: Duration,
     /// What clients and senders do.
     pub load: Load,
-    /// What the nodes do wrong on purpose.
+    /// What the nodes do wrong on purpose, and how often they take snapshots.
     pub wrong: WrongVariants,
 }
 
@@ -93,6 +93,7 @@ impl fmt::Display for Scenario {
                 "  {node}: starts after {starts_at:?}, clock {drift_ppm:+} ppm"
             )?;
         }
+        writeln!(f, "  variants: {:?}", self.wrong)?;
         writeln!(f, "  network: {:?}", self.network)?;
         writeln!(f, "  cuts are noticed after: {:?}", self.detects_cuts)?;
         writeln!(f, "  load: {:?}", self.load)?;
