@@ -231,7 +231,7 @@ async fn a_message_over_the_owners_limit_is_too_large_by_a_limit_that_is_not_one
     let (connection, mut outbox) = accept(&cluster.nodes[0]);
     let router = cluster.nodes[1].router();
 
-    let refused = router.route(&connection, vec![0; 64 * 1024]).await;
+    let refused = router.route(&connection, vec![0; 5]).await;
     let passed = router.route(&connection, "1234").await;
 
     assert_eq!(refused, RouteOutcome::TooLarge { limit_bytes: None });

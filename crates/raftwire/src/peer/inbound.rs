@@ -19,11 +19,15 @@ const SHARED_PAYLOAD_BYTES_MIN: usize = 16 * 1024;
 #[derive(Clone, Debug)]
 pub(crate) struct Inbound {
     delivery: Delivery,
+    message_bytes_max: usize,
 }
 
 impl Inbound {
-    pub(crate) fn new(delivery: Delivery) -> Inbound {
-        Inbound { delivery }
+    pub(crate) fn new(delivery: Delivery, message_bytes_max: usize) -> Inbound {
+        Inbound {
+            delivery,
+            message_bytes_max,
+        }
     }
 
     pub(super) fn accept(
@@ -36,6 +40,10 @@ impl Inbound {
         let is_expired = incoming.deadline.is_some_and(|deadline| deadline <= now);
         match Message::decode(incoming.body).map_err(|_| Failure::Refused)? {
             Message::Deliver { .. } if is_expired => Err(Failure::Expired),
+            // The link's own limit leaves room for heads: this one is exact.
+            Message::Deliver { ref frame, .. } if frame.len() > self.message_bytes_max => {
+                Err(Failure::TooLarge)
+            }
             Message::Deliver {
                 connection,
                 frame,

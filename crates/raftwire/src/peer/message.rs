@@ -141,8 +141,8 @@ impl Failure {
             Failure::SlowConsumer => 2,
             Failure::Expired => 3,
             Failure::Refused => 4,
-            Failure::TooLarge => LINK_FAILURE_TOO_LARGE,
-            Failure::Incomplete => LINK_FAILURE_INCOMPLETE,
+            Failure::TooLarge => 5,
+            Failure::Incomplete => 6,
         }
     }
 
@@ -152,8 +152,9 @@ impl Failure {
             1 => Failure::NotFound,
             2 => Failure::SlowConsumer,
             3 => Failure::Expired,
-            LINK_FAILURE_TOO_LARGE => Failure::TooLarge,
-            LINK_FAILURE_INCOMPLETE => Failure::Incomplete,
+            // The link says the same of what it does not even put together.
+            5 | LINK_FAILURE_TOO_LARGE => Failure::TooLarge,
+            6 | LINK_FAILURE_INCOMPLETE => Failure::Incomplete,
             _ => Failure::Refused,
         }
     }
