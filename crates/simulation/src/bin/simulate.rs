@@ -9,7 +9,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Parser, ValueEnum};
 use raftwire_simulation::{Report, Scenario, run};
 
 /// A run that takes longer than this hangs: a node is busy without end in one moment of simulated
@@ -28,6 +28,9 @@ struct Options {
     /// One seed only.
     #[arg(long, conflicts_with_all = ["seeds", "first"])]
     seed: Option<u64>,
+    /// What is simulated.
+    #[arg(long, value_enum, default_value_t = Kind::Drawn)]
+    scenario: Kind,
     /// Print what happens, with --seed; what the nodes log goes to standard error, as much of it as
     /// RUST_LOG says.
     #[arg(long, requires = "seed")]
@@ -37,10 +40,60 @@ struct Options {
     threads: Option<usize>,
 }
 
+/// Kinds of scenarios.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// Everything is drawn from the seed.
+    Drawn,
+    /// Nodes that crash again and again during elections.
+    ElectionStorm,
+    /// A network that loses and repeats.
+    RepeatingNetwork,
+    /// Nodes that reach each other, but not the leader.
+    LeaderlessPairs,
+    /// Two nodes, cut apart again and again.
+    TwoHalves,
+    /// Four nodes, cut in the middle again and again.
+    FourHalves,
+    /// A leader that is killed.
+    LeaderKilled,
+}
+
+impl Kind {
+    fn scenario(self, seed: u64) -> Scenario {
+        match self {
+            Kind::Drawn => Scenario::draw(seed),
+            Kind::ElectionStorm => Scenario::election_storm(seed),
+            Kind::RepeatingNetwork => Scenario::repeating_network(seed),
+            Kind::LeaderlessPairs => Scenario::leaderless_pairs(seed),
+            Kind::TwoHalves => Scenario::cut_in_half(seed, 2),
+            Kind::FourHalves => Scenario::cut_in_half(seed, 4),
+            Kind::LeaderKilled => Scenario::leader_killed(seed),
+        }
+    }
+
+    /// How to run a seed of this kind again.
+    fn again(self, seed: u64) -> String {
+        if self == Kind::Drawn {
+            return format!("make simulate SEEDS=1 FIRST={seed}");
+        }
+        self.in_detail(seed)
+    }
+
+    /// How to see what happens in a seed of this kind.
+    fn in_detail(self, seed: u64) -> String {
+        let name = self.to_possible_value();
+        let name = name.as_ref().map_or("drawn", |value| value.get_name());
+        format!(
+            "cargo run --release -p raftwire-simulation -- --scenario {name} --seed {seed} --trace"
+        )
+    }
+}
+
 fn main() -> ExitCode {
     let options = Options::parse();
     let failed = match options.seed {
-        Some(seed) => run_one(seed, options.trace),
+        Some(seed) => run_one(options.scenario, seed, options.trace),
         None => run_many(&options),
     };
     if failed {
@@ -51,7 +104,7 @@ fn main() -> ExitCode {
 }
 
 /// Runs one seed and prints its hash; whether it failed.
-fn run_one(seed: u64, traced: bool) -> bool {
+fn run_one(kind: Kind, seed: u64, traced: bool) -> bool {
     if traced {
         let filter = tracing_subscriber::EnvFilter::from_default_env();
         let log = tracing_subscriber::fmt()
@@ -59,12 +112,12 @@ fn run_one(seed: u64, traced: bool) -> bool {
             .without_time();
         log.with_writer(std::io::stderr).init();
     }
-    let scenario = Scenario::draw(seed);
+    let scenario = kind.scenario(seed);
     let mut print = |line: &str| println!("{line}");
     let report = run(&scenario, if traced { Some(&mut print) } else { None });
     println!("{}", summary(&report));
     println!("trace {}", report.trace);
-    print_failure(&report)
+    print_failure(kind, &report)
 }
 
 fn summary(report: &Report) -> String {
@@ -86,7 +139,7 @@ fn summary(report: &Report) -> String {
 }
 
 /// Prints what was violated, and how to see it again; whether there was anything.
-fn print_failure(report: &Report) -> bool {
+fn print_failure(kind: Kind, report: &Report) -> bool {
     if report.violations.is_empty() {
         return false;
     }
@@ -95,14 +148,19 @@ fn print_failure(report: &Report) -> bool {
     for violation in &report.violations {
         println!("  {violation}");
     }
-    println!("  again:      make simulate SEEDS=1 FIRST={seed}");
-    println!("  in detail:  cargo run --release -p raftwire-simulation -- --seed {seed} --trace");
+    println!("  again:      {}", kind.again(seed));
+    println!("  in detail:  {}", kind.in_detail(seed));
     true
 }
 
 /// Runs many seeds on all cores; whether any failed.
 fn run_many(options: &Options) -> bool {
-    let Options { seeds, first, .. } = *options;
+    let Options {
+        seeds,
+        first,
+        scenario: kind,
+        ..
+    } = *options;
     let cores = thread::available_parallelism().map_or(1, usize::from);
     let threads = options.threads.unwrap_or(cores).max(1);
     let next = AtomicU64::new(0);
@@ -115,7 +173,7 @@ fn run_many(options: &Options) -> bool {
                 while let number = next.fetch_add(1, Ordering::Relaxed)
                     && number < seeds
                 {
-                    let report = run(&Scenario::draw(first + number), None);
+                    let report = run(&kind.scenario(first + number), None);
                     if reports.send(report).is_err() {
                         return;
                     }
@@ -125,19 +183,19 @@ fn run_many(options: &Options) -> bool {
         drop(reports);
         loop {
             match received.recv_timeout(RUN_MAX) {
-                Ok(report) => tally.add(&report, seeds),
+                Ok(report) => tally.add(kind, &report, seeds),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => {
                     println!(
                         "\nno run has ended for {RUN_MAX:?}: {}",
-                        tally.missing(first)
+                        tally.missing(kind, first)
                     );
                     std::process::abort();
                 }
             }
         }
     });
-    tally.print();
+    tally.print(kind);
     !tally.failed.is_empty()
 }
 
@@ -153,7 +211,7 @@ struct Tally {
 }
 
 impl Tally {
-    fn add(&mut self, report: &Report, of: u64) {
+    fn add(&mut self, kind: Kind, report: &Report, of: u64) {
         self.done.insert(report.seed);
         self.simulated += report.simulated;
         self.messages += report.messages;
@@ -163,7 +221,7 @@ impl Tally {
         for (outcome, count) in &report.outcomes {
             *self.outcomes.entry(outcome).or_default() += count;
         }
-        if print_failure(report) {
+        if print_failure(kind, report) {
             self.failed.push(report.seed);
         }
         let (done, failed) = (self.done.len(), self.failed.len());
@@ -176,14 +234,14 @@ impl Tally {
     }
 
     /// The first seed that has not ended.
-    fn missing(&self, first: u64) -> String {
+    fn missing(&self, kind: Kind, first: u64) -> String {
         let seed = (first..)
             .find(|seed| !self.done.contains(seed))
             .unwrap_or(first);
-        format!("seed {seed} hangs; make simulate SEEDS=1 FIRST={seed}")
+        format!("seed {seed} hangs; {}", kind.again(seed))
     }
 
-    fn print(&self) {
+    fn print(&self, kind: Kind) {
         let Tally {
             done,
             failed,
@@ -205,7 +263,7 @@ impl Tally {
             .map(|(outcome, count)| format!("{count} {outcome}"));
         println!("outcomes: {}", outcomes.collect::<Vec<_>>().join(", "));
         for seed in failed {
-            println!("  make simulate SEEDS=1 FIRST={seed}");
+            println!("  {}", kind.again(*seed));
         }
     }
 }

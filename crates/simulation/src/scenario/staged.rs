@@ -107,4 +107,20 @@ impl Scenario {
         }
         scenario
     }
+
+    /// A good network, and a leader that is killed: how long is there none?
+    pub fn leader_killed(seed: u64) -> Scenario {
+        let mut dice = Dice::new(seed).stream("leader killed");
+        let mut scenario = Scenario::calm(seed, 3, Duration::from_secs(12));
+        scenario.faults.push(PlannedFault {
+            at: dice.millis(3_000..5_000),
+            lasts: dice.millis(1_000..8_000),
+            fault: Fault::Crash {
+                whom: vec![Whom::Leader],
+                how: Crash::Killed,
+                silent: dice.percent(50),
+            },
+        });
+        scenario
+    }
 }
