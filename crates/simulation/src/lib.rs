@@ -1,7 +1,8 @@
 //! Whole clusters in simulated time: everything that a run does is drawn from one seed.
 //!
 //! Each node is a whole one (manager, router, links, consensus, log) on a host of its own. Only
-//! what `raftwire-environment` hides is simulated, and the memory network stands in for sockets. A
+//! what `raftwire-environment` hides is simulated; packets go by the memory network, which loses and
+//! repeats them, or by the WebSocket transport over simulated TCP. A
 //! [`Scenario`] says how many nodes there are, how bad the network is, what goes wrong when, and
 //! what clients and senders do meanwhile. [`run`] carries it out, millisecond by millisecond, and
 //! judges each of them by the [`invariants`]; then all is put right, and the cluster has to serve
@@ -33,7 +34,8 @@ pub use invariants::{Invariants, Violation};
 pub use recovery::RECOVERY_MAX;
 pub use run::{Report, run};
 pub use scenario::{
-    Crash, Direction, DiskError, Fault, Habit, Load, NodePlan, PlannedFault, Scenario, Whom,
+    Carrier, Crash, Direction, DiskError, Fault, Habit, Load, NodePlan, PlannedFault, Scenario,
+    Whom,
 };
 pub use trace::{Lines, TraceHash};
 pub use view::View;

@@ -24,16 +24,16 @@ impl Cluster<'_> {
                 let ways = others
                     .flat_map(|other| self.ways(it, other, *direction))
                     .collect();
-                self.cuts.begin(number, ways, &self.network);
+                self.cut(number, ways);
             }
             Fault::Separate(one, other, direction) => {
                 let (one, other) = (self.resolve(*one), self.resolve(*other));
                 let ways = self.ways(one, other, *direction).into_iter().collect();
-                self.cuts.begin(number, ways, &self.network);
+                self.cut(number, ways);
             }
             Fault::Partition(side) => {
                 let ways = self.ways_across(*side);
-                self.cuts.begin(number, ways, &self.network);
+                self.cut(number, ways);
             }
             Fault::Weather(profile) => {
                 self.weather.insert(number, profile.clone());
@@ -78,7 +78,8 @@ impl Cluster<'_> {
     /// Puts the fault of this number right.
     pub(crate) fn end(&mut self, number: usize, fault: &Fault) {
         self.note(format!("fault {number} ends"));
-        self.cuts.end(number, &self.network);
+        let changes = self.cuts.end(number);
+        self.wires.change(&self.sim, &changes);
         if self.weather.remove(&number).is_some() {
             self.set_weather();
         }
@@ -98,12 +99,17 @@ impl Cluster<'_> {
         self.set_weather();
     }
 
+    fn cut(&mut self, number: usize, ways: BTreeSet<Way>) {
+        let changes = self.cuts.begin(number, ways);
+        self.wires.change(&self.sim, &changes);
+    }
+
     fn set_weather(&self) {
         let worst = self
             .weather
             .last_key_value()
             .map_or(&self.calm, |(_, profile)| profile);
-        self.network.set_default_profile(worst.clone());
+        self.wires.set_weather(&self.sim, worst.clone());
     }
 
     fn resolve(&self, whom: Whom) -> usize {
@@ -159,7 +165,7 @@ impl Cluster<'_> {
                     .flat_map(|other| self.ways(*victim, other, Direction::Both))
             })
             .collect();
-        self.cuts.begin(number, ways, &self.network);
+        self.cut(number, ways);
     }
 
     fn crash(&mut self, victim: usize, how: Crash) {
@@ -171,7 +177,7 @@ impl Cluster<'_> {
         machine.power = Power::Off;
         let process = machine.process();
         self.board.forget(&machine.node);
-        self.network.crash(&machine.node);
+        self.wires.network.crash(&machine.node);
         self.sim.crash(machine.node.as_str());
         match how {
             Crash::PowerLoss => machine.bay.disk().crash(),

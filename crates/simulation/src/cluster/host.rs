@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use raftwire::{ClusterManager, ClusterOptions, NodeAddress, StartError};
+use raftwire::{ClusterManager, ClusterOptions, StartError};
 use raftwire_environment::Environment;
-use raftwire_transport::memory::MemoryNetwork;
 use tokio::time::{sleep, timeout};
 
 use super::machine::Bay;
+use super::wires::Wires;
 use crate::board::{Board, Phase};
 use crate::fact::{End, Event, Process};
 use crate::load::{self, Place};
@@ -38,7 +38,7 @@ const LOOK: Duration = Duration::from_millis(5);
 pub(super) struct Host {
     pub(super) plan: NodePlan,
     pub(super) scenario: Arc<Scenario>,
-    pub(super) network: MemoryNetwork,
+    pub(super) wires: Wires,
     pub(super) bay: Bay,
     pub(super) board: Board,
     /// How often the node was started.
@@ -81,21 +81,21 @@ impl Host {
     }
 
     async fn start(&self, environment: Environment) -> Result<ClusterManager, StartError> {
-        let address = |plan: &NodePlan| NodeAddress {
-            node: plan.node.clone(),
-            endpoint: None,
-        };
+        let nodes = self.scenario.nodes.iter();
+        let nodes = nodes.map(|plan| self.wires.address(&plan.node)).collect();
         let options = ClusterOptions {
             node_id: Some(self.plan.node.clone()),
             node_address: self.plan.node.to_string(),
-            nodes: self.scenario.nodes.iter().map(address).collect(),
+            nodes,
             ephemeral: self.scenario.is_ephemeral,
             secret: self.scenario.secret.clone(),
             outbox_bytes_max: self.scenario.load.outbox_bytes_max,
             outbox_policy: self.scenario.load.outbox_policy,
             ..ClusterOptions::default()
         };
-        ClusterManager::start_wrong(options, environment, &self.network, self.scenario.wrong).await
+        let factory = self.wires.factory(&options);
+        ClusterManager::start_wrong(options, environment, factory.as_ref(), self.scenario.wrong)
+            .await
     }
 }
 

@@ -4,6 +4,7 @@ mod cuts;
 mod faults;
 mod host;
 mod machine;
+mod wires;
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -18,6 +19,7 @@ use raftwire_transport::memory::{LinkProfile, MemoryNetwork, MemoryStatistics};
 use self::cuts::Cuts;
 use self::host::Host;
 use self::machine::{Bay, Machine, Power};
+use self::wires::Wires;
 use crate::board::{Board, Phase};
 use crate::dice::Dice;
 use crate::fact::{End, Event, Fact};
@@ -27,10 +29,13 @@ use crate::view::View;
 /// How much simulated time a step takes: the granularity of tokio's clock.
 const TICK: Duration = Duration::from_millis(1);
 
+/// The least that simulated TCP takes one way.
+const LATENCY_MIN: Duration = Duration::from_micros(200);
+
 /// A cluster under turmoil.
 pub(crate) struct Cluster<'a> {
     sim: turmoil::Sim<'a>,
-    network: MemoryNetwork,
+    wires: Wires,
     board: Board,
     machines: Vec<Machine>,
     cuts: Cuts,
@@ -49,11 +54,17 @@ impl Cluster<'_> {
         let mut sim = turmoil::Builder::new()
             .rng_seed(scenario.dice("turmoil").seed())
             .tick_duration(TICK)
+            .min_message_latency(LATENCY_MIN)
+            .max_message_latency(LATENCY_MIN)
             .epoch(std::time::SystemTime::UNIX_EPOCH)
             .build();
         let network = MemoryNetwork::new(scenario.dice("network").seed());
-        network.set_default_profile(scenario.network.clone());
         network.detect_cuts(scenario.detects_cuts);
+        let wires = Wires {
+            carrier: scenario.carrier,
+            network,
+        };
+        wires.set_weather(&sim, scenario.network.clone());
         let board = Board::default();
         let scenario = Arc::new(scenario.clone());
         let mut machines = Vec::new();
@@ -64,7 +75,7 @@ impl Cluster<'_> {
             let host = Host {
                 plan: plan.clone(),
                 scenario: Arc::clone(&scenario),
-                network: network.clone(),
+                wires: wires.clone(),
                 bay: bay.clone(),
                 board: board.clone(),
                 starts: Arc::clone(&starts),
@@ -81,7 +92,7 @@ impl Cluster<'_> {
         }
         Cluster {
             sim,
-            network,
+            wires,
             board,
             machines,
             cuts: Cuts::default(),
@@ -155,7 +166,7 @@ impl Cluster<'_> {
 
     /// What has become of packets so far.
     pub(crate) fn packets(&self) -> MemoryStatistics {
-        self.network.statistics()
+        self.wires.network.statistics()
     }
 
     /// Whether a node's disk fails, or has failed since it was started.

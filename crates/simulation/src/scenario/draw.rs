@@ -5,12 +5,18 @@ use std::time::Duration;
 use raftwire::{Secret, WrongVariants};
 use raftwire_transport::memory::LinkProfile;
 
-use super::{Crash, Direction, DiskError, Fault, Load, NodePlan, PlannedFault, Scenario, Whom};
+use super::{
+    Carrier, Crash, Direction, DiskError, Fault, Load, NodePlan, PlannedFault, Scenario, Whom,
+};
 use crate::dice::Dice;
 
 /// How many nodes, by how often. Three and five are what people run; one, two and four are where
 /// majorities are odd.
 const SIZES: [(u64, usize); 5] = [(5, 1), (7, 2), (50, 3), (8, 4), (30, 5)];
+
+/// Share of the clusters whose packets go by WebSocket, in percent. The memory network is the harder
+/// one.
+const WEB_SOCKET_PERCENT: u64 = 25;
 
 /// The smallest cluster that survives the loss of a disk.
 const WIPE_NODES_MIN: usize = 3;
@@ -50,6 +56,11 @@ pub(super) fn draw(seed: u64) -> Scenario {
     Scenario {
         seed,
         nodes: nodes(&mut dice, count),
+        carrier: if root.stream("carrier").percent(WEB_SOCKET_PERCENT) {
+            Carrier::WebSocket
+        } else {
+            Carrier::Memory
+        },
         is_ephemeral,
         secret,
         network: network(&mut dice),

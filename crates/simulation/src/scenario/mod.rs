@@ -27,6 +27,16 @@ pub struct NodePlan {
     pub drift_ppm: i32,
 }
 
+/// What carries packets between the nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Carrier {
+    /// The memory network: it loses, repeats and reorders as the profiles say.
+    Memory,
+    /// WebSockets over simulated TCP. It delays and is cut; it never loses, for nothing in simulated
+    /// TCP would send again.
+    WebSocket,
+}
+
 /// What is simulated.
 #[derive(Clone, Debug)]
 pub struct Scenario {
@@ -34,6 +44,8 @@ pub struct Scenario {
     pub seed: u64,
     /// The nodes; each lists all others.
     pub nodes: Vec<NodePlan>,
+    /// What carries packets between them.
+    pub carrier: Carrier,
     /// Whether the nodes keep nothing on disk.
     pub is_ephemeral: bool,
     /// What the nodes prove to know.
@@ -76,11 +88,10 @@ impl fmt::Display for Scenario {
         } else {
             "no secret"
         };
+        let (seed, count, carrier) = (self.seed, self.nodes.len(), self.carrier);
         writeln!(
             f,
-            "seed {}: {} nodes, {storage}, {secret}",
-            self.seed,
-            self.nodes.len()
+            "seed {seed}: {count} nodes, {carrier:?}, {storage}, {secret}"
         )?;
         for plan in &self.nodes {
             let NodePlan {
@@ -189,6 +200,11 @@ mod tests {
         )));
         assert!(has(|fault| matches!(fault, Fault::Wipe(_))));
         assert!(has(|fault| matches!(fault, Fault::Stop(_))));
+        assert!(
+            scenarios
+                .iter()
+                .any(|scenario| scenario.carrier == Carrier::WebSocket)
+        );
         assert!(scenarios.iter().any(|scenario| scenario.is_ephemeral));
         assert!(scenarios.iter().any(|scenario| scenario.secret.is_some()));
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use raftwire::{NodeId, OutboxPolicy, WrongVariants};
 use raftwire_transport::memory::LinkProfile;
 
-use super::{Crash, Direction, Fault, Load, NodePlan, PlannedFault, Scenario, Whom};
+use super::{Carrier, Crash, Direction, Fault, Load, NodePlan, PlannedFault, Scenario, Whom};
 use crate::dice::Dice;
 
 /// The name of the node of this number, counted from 0.
@@ -26,6 +26,7 @@ impl Scenario {
         Scenario {
             seed,
             nodes: (0..count).map(plan).collect(),
+            carrier: Carrier::Memory,
             is_ephemeral: false,
             secret: None,
             network: LinkProfile::default(),
