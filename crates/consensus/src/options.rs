@@ -110,6 +110,7 @@ impl RaftOptions {
     }
 
     /// After how many entries there is a snapshot, where that is not the engine's own choice.
+    #[allow(clippy::unused_self)] // only some builds can be told
     pub(crate) fn snapshot_every(&self) -> Option<u64> {
         #[cfg(feature = "wrong-variants")]
         return self.snapshot_every;

@@ -156,3 +156,9 @@ pub(crate) async fn receive(outbox: &mut Outbox) -> Vec<Frame> {
         .expect("an open connection");
     batch
 }
+
+/// Virtual time.
+#[allow(dead_code)] // not by every test file
+pub(crate) fn now() -> std::time::Instant {
+    Environment::real().now()
+}
