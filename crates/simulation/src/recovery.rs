@@ -13,9 +13,10 @@ use crate::cluster::Cluster;
 use crate::invariants::Invariants;
 use crate::view::View;
 
-/// How long it may take. A node may just have been cut off for less than a lease of 5 s, be held dead
-/// only after it, and then has to join again; an election in between takes one more second.
-pub const RECOVERY_MAX: Duration = Duration::from_secs(10);
+/// How long it may take. A node that comes back without its disk waits, after an election of a
+/// second, until the lease of its former self has passed: 5 s by a clock that may be a tenth slow. Its
+/// dials were refused meanwhile, so that each side may pause for up to 5 s before the next.
+pub const RECOVERY_MAX: Duration = Duration::from_secs(15);
 
 /// What is still missing, `None` once the cluster of these nodes has recovered since `healed_at`.
 pub(crate) fn missing(

@@ -1,5 +1,4 @@
 //! Runs simulated clusters, a seed each, and says which of them went wrong.
-#![allow(clippy::print_stdout, clippy::print_stderr)] // this is what it is for
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write as _;
@@ -11,6 +10,13 @@ use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use raftwire_simulation::{Report, Scenario, run};
+
+/// Prints a line. Whoever closes the pipe wants no more of it.
+macro_rules! say {
+    ($($text:tt)*) => {
+        let _ = writeln!(std::io::stdout(), $($text)*);
+    };
+}
 
 /// A run that takes longer than this hangs: a node is busy without end in one moment of simulated
 /// time. A run takes seconds.
@@ -113,10 +119,12 @@ fn run_one(kind: Kind, seed: u64, traced: bool) -> bool {
         log.with_writer(std::io::stderr).init();
     }
     let scenario = kind.scenario(seed);
-    let mut print = |line: &str| println!("{line}");
+    let mut print = |line: &str| {
+        say!("{line}");
+    };
     let report = run(&scenario, if traced { Some(&mut print) } else { None });
-    println!("{}", summary(&report));
-    println!("trace {}", report.trace);
+    say!("{}", summary(&report));
+    say!("trace {}", report.trace);
     print_failure(kind, &report)
 }
 
@@ -144,12 +152,12 @@ fn print_failure(kind: Kind, report: &Report) -> bool {
         return false;
     }
     let seed = report.seed;
-    println!("\nseed {seed} FAILED");
+    say!("\nseed {seed} FAILED");
     for violation in &report.violations {
-        println!("  {violation}");
+        say!("  {violation}");
     }
-    println!("  again:      {}", kind.again(seed));
-    println!("  in detail:  {}", kind.in_detail(seed));
+    say!("  again:      {}", kind.again(seed));
+    say!("  in detail:  {}", kind.in_detail(seed));
     true
 }
 
@@ -186,7 +194,7 @@ fn run_many(options: &Options) -> bool {
                 Ok(report) => tally.add(kind, &report, seeds),
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
                 Err(mpsc::RecvTimeoutError::Timeout) => {
-                    println!(
+                    say!(
                         "\nno run has ended for {RUN_MAX:?}: {}",
                         tally.missing(kind, first)
                     );
@@ -206,7 +214,8 @@ struct Tally {
     failed: Vec<u64>,
     simulated: Duration,
     messages: u64,
-    slowest_recovery: Duration,
+    /// With its seed.
+    slowest_recovery: (Duration, u64),
     outcomes: BTreeMap<&'static str, u64>,
 }
 
@@ -215,9 +224,8 @@ impl Tally {
         self.done.insert(report.seed);
         self.simulated += report.simulated;
         self.messages += report.messages;
-        self.slowest_recovery = self
-            .slowest_recovery
-            .max(report.recovery.unwrap_or_default());
+        let recovery = (report.recovery.unwrap_or_default(), report.seed);
+        self.slowest_recovery = self.slowest_recovery.max(recovery);
         for (outcome, count) in &report.outcomes {
             *self.outcomes.entry(outcome).or_default() += count;
         }
@@ -225,12 +233,14 @@ impl Tally {
             self.failed.push(report.seed);
         }
         let (done, failed) = (self.done.len(), self.failed.len());
-        print!(
+        let mut stdout = std::io::stdout();
+        // Only the display would suffer.
+        let _ = write!(
+            stdout,
             "\r{done} of {of} seeds, {failed} failed, last seed {}   ",
             report.seed
         );
-        // Only the display would suffer.
-        let _ = std::io::stdout().flush();
+        let _ = stdout.flush();
     }
 
     /// The first seed that has not ended.
@@ -250,20 +260,22 @@ impl Tally {
             slowest_recovery,
             ..
         } = self;
-        println!(
+        say!(
             "\r{} seeds, {} failed; {:.1} simulated hours, {messages} messages, slowest recovery \
-             {slowest_recovery:?}",
+             {:?} (seed {})",
             done.len(),
             failed.len(),
-            simulated.as_secs_f64() / 3_600.0
+            simulated.as_secs_f64() / 3_600.0,
+            slowest_recovery.0,
+            slowest_recovery.1
         );
         let outcomes = self
             .outcomes
             .iter()
             .map(|(outcome, count)| format!("{count} {outcome}"));
-        println!("outcomes: {}", outcomes.collect::<Vec<_>>().join(", "));
+        say!("outcomes: {}", outcomes.collect::<Vec<_>>().join(", "));
         for seed in failed {
-            println!("  {}", kind.again(*seed));
+            say!("  {}", kind.again(*seed));
         }
     }
 }

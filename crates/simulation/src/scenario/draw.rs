@@ -18,6 +18,9 @@ const SIZES: [(u64, usize); 5] = [(5, 1), (7, 2), (50, 3), (8, 4), (30, 5)];
 /// one.
 const WEB_SOCKET_PERCENT: u64 = 25;
 
+/// Share of the clusters whose founding is disturbed, in percent.
+const FOUNDING_PERCENT: u64 = 25;
+
 /// The smallest cluster that survives the loss of a disk.
 const WIPE_NODES_MIN: usize = 3;
 
@@ -146,7 +149,12 @@ fn faults(
     }
     let gap_max = *dice.pick(&[1_000, 3_000, 7_000]);
     let mut faults = Vec::new();
-    let mut at = dice.millis(200..6_000);
+    // A cluster is founded when all its nodes have met: in some seeds even that is disturbed.
+    let mut at = if dice.percent(FOUNDING_PERCENT) {
+        dice.millis(200..4_000)
+    } else {
+        dice.millis(4_500..7_000)
+    };
     while at < heals_at {
         let lasts = match dice.number(0..10) {
             0..=3 => dice.millis(50..1_500),
