@@ -38,7 +38,7 @@ pub struct Fact {
 pub enum Event {
     /// A process runs.
     Started(Process),
-    /// A process did not start, or did not stop in time: what it said.
+    /// A process did not start, or did not stop or answer in time: what it said.
     Failed(Process, String),
     /// A process has ended.
     Ended(Process, End),

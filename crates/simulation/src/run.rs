@@ -130,13 +130,16 @@ impl Run<'_> {
         self.invariants.hold()
     }
 
-    /// A node starts and stops as it was told, unless its disk has failed.
+    /// A node starts, stops and answers as it was told, unless its disk has failed.
     fn judge_start(&mut self, fact: &Fact) {
         if let Event::Failed(process, why) = &fact.event
             && !self.cluster.is_disk_bad(&process.node)
         {
-            self.invariants
-                .violated(fact.at, "start and stop", format!("{process}: {why}"));
+            self.invariants.violated(
+                fact.at,
+                "nodes do as they are told",
+                format!("{process}: {why}"),
+            );
         }
     }
 

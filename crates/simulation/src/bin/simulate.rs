@@ -88,11 +88,12 @@ impl Kind {
 
     /// How to see what happens in a seed of this kind.
     fn in_detail(self, seed: u64) -> String {
-        let name = self.to_possible_value();
-        let name = name.as_ref().map_or("drawn", |value| value.get_name());
-        format!(
-            "cargo run --release -p raftwire-simulation -- --scenario {name} --seed {seed} --trace"
-        )
+        let run = "cargo run --release -p raftwire-simulation --";
+        let name = self.to_possible_value().filter(|_| self != Kind::Drawn);
+        let scenario = name.map_or(String::new(), |name| {
+            format!("--scenario {} ", name.get_name())
+        });
+        format!("{run} {scenario}--seed {seed} --trace")
     }
 }
 

@@ -1,5 +1,6 @@
 //! Clients that are connected to the nodes, and senders that send them messages.
 
+mod asker;
 mod client;
 mod payload;
 mod probe;
@@ -53,6 +54,7 @@ pub(crate) fn start(place: &Place) -> Vec<JoinHandle<()>> {
         let sender = sender::Sender::new(place.clone(), number, dice);
         environment.spawn("sender", sender.run());
     }
+    environment.spawn("asker", asker::run(place.clone(), dice.stream("asker")));
     environment.spawn("probe", probe::run(place.clone()));
     clients
 }
