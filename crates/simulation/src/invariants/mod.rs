@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{NodeId, RouteOutcome};
+use raftwire::{NodeId, OutboxPolicy, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
 
 use crate::fact::{Event, Fact, MessageId, Process, Received};
@@ -50,6 +50,14 @@ pub struct Invariants {
 }
 
 impl Invariants {
+    /// For clients whose outboxes do this when they are full.
+    pub fn new(policy: OutboxPolicy) -> Invariants {
+        Invariants {
+            true_outcomes: true_outcomes::TrueOutcomes::new(policy),
+            ..Invariants::default()
+        }
+    }
+
     /// Judges a step: what happened in it, in order, and how the nodes see themselves after it.
     pub fn after_step(&mut self, at: Duration, facts: &[Fact], views: &BTreeMap<NodeId, View>) {
         for view in views.values() {

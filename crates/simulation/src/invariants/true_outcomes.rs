@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{CloseCode, ConnectionId, Happened, NodeId, RouteOutcome};
+use raftwire::{CloseCode, ConnectionId, Happened, NodeId, OutboxPolicy, RouteOutcome};
 
 use super::Violations;
 use super::in_order_once::{Stream, stream};
@@ -47,12 +47,24 @@ pub(super) struct TrueOutcomes {
     owed: BTreeMap<Stream, Owed>,
     clients: BTreeMap<ConnectionId, Life>,
     ended: BTreeMap<Process, Duration>,
+    /// Whether a full outbox closes its connection.
+    full_closes: bool,
+    /// When a connection was first said to be full.
+    full: BTreeMap<ConnectionId, Duration>,
     /// Answers that can be judged at the end only.
     not_found: Vec<(Duration, ConnectionId)>,
     lost: Vec<(Duration, NodeId, u64)>,
 }
 
 impl TrueOutcomes {
+    /// For clients whose outboxes do this when they are full.
+    pub(super) fn new(policy: OutboxPolicy) -> TrueOutcomes {
+        TrueOutcomes {
+            full_closes: policy != OutboxPolicy::Refuse,
+            ..TrueOutcomes::default()
+        }
+    }
+
     pub(super) fn opened(
         &mut self,
         owner: &Process,
@@ -108,12 +120,14 @@ impl TrueOutcomes {
         let sent = Arc::clone(&fate.sent);
         fate.answer = Some(outcome.clone());
         let is_received = fate.is_received;
+        let was_over = self.was_over(&sent);
         let mut lie = |why: &str| {
             let what = format!("{id} of {}: {outcome:?}, {why}", sent.process);
             violations.add(at, NAME, what);
         };
         match outcome.happened() {
             Happened::No if is_received => lie("but it was received"),
+            Happened::Yes if was_over => lie("but the connection had ended before it was sent"),
             Happened::Yes if !is_received => {
                 if *outcome == RouteOutcome::Written {
                     lie("but the client has not received it");
@@ -130,6 +144,9 @@ impl TrueOutcomes {
         let owner = self.clients.get(&sent.id.to).map(|life| &life.owner.node);
         match outcome {
             RouteOutcome::NotFound => self.not_found.push((at, sent.id.to)),
+            RouteOutcome::SlowConsumer if self.full_closes => {
+                self.full.entry(sent.id.to).or_insert(at);
+            }
             RouteOutcome::NodeLost { node, index } => self.lost.push((at, node.clone(), *index)),
             RouteOutcome::NodeDown { node } if owner.is_some_and(|owner| owner != node) => {
                 lie("but another node owns the connection");
@@ -200,6 +217,17 @@ impl TrueOutcomes {
                 violations.add(*said_at, NAME, what);
             }
         }
+    }
+
+    /// Whether the client's connection had ended when this message was sent to it.
+    fn was_over(&self, sent: &Sent) -> bool {
+        let closed = self.clients.get(&sent.id.to).and_then(|life| life.closed);
+        let closed = closed.map(|(at, _)| at);
+        let full = self.full.get(&sent.id.to).copied();
+        [closed, full]
+            .into_iter()
+            .flatten()
+            .any(|ended| ended < sent.at)
     }
 
     /// Whether the client's socket or its node ended, so that delivered messages may be lost.
@@ -293,6 +321,35 @@ mod tests {
         });
 
         assert_eq!(found.len(), 1, "{found:?}");
+    }
+
+    #[test]
+    fn delivered_to_a_connection_that_had_ended_is_found() {
+        let late = |number| {
+            let sent = Sent {
+                at: at(5),
+                ..sent(number).as_ref().clone()
+            };
+            Arc::new(sent)
+        };
+        let hung_up = judge(|it, violations| {
+            it.closed(at(2), connection(2), Closing::HungUp);
+            it.sent(&late(2));
+            it.answered(at(6), sent(2).id, &RouteOutcome::Delivered, violations);
+        });
+        let was_full = judge(|it, violations| {
+            it.full_closes = true;
+            it.answered(at(2), sent(0).id, &RouteOutcome::SlowConsumer, violations);
+            it.sent(&late(2));
+            it.answered(at(6), sent(2).id, &RouteOutcome::Delivered, violations);
+            it.closed(at(7), connection(2), Closing::HungUp);
+        });
+
+        assert_eq!(
+            (hung_up.len(), was_full.len()),
+            (1, 1),
+            "{hung_up:?} {was_full:?}"
+        );
     }
 
     #[test]
