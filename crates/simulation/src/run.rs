@@ -51,7 +51,7 @@ pub fn run<'a>(scenario: &'a Scenario, lines: Lines<'a>) -> Report {
     let mut run = Run {
         scenario,
         cluster: Cluster::new(scenario),
-        invariants: Invariants::new(scenario.load.outbox_policy),
+        invariants: Invariants::new(scenario),
         trace: Trace::new(lines),
         recovery: None,
         outcomes: BTreeMap::new(),

@@ -29,6 +29,10 @@ const FENCE_CHECK: Duration = Duration::from_millis(10);
 /// Packets of an incarnation that this node has not heard of yet, kept until it has. More is
 /// dropped: the peer repeats them.
 const EARLY_PACKETS_MAX: usize = 64;
+/// How long they are kept: about what the log needs to tell this node as well. The time that is
+/// left of a message is counted from when its packet is read, so an older one could be delivered
+/// long after its deadline; the peer repeats it with what is left by then.
+const EARLY_AGE_MAX: Duration = Duration::from_millis(100);
 
 /// What the task shares with the rest of the node.
 #[derive(Clone, Debug)]
@@ -51,7 +55,7 @@ pub(super) struct PeerTask {
     link: Option<Link>,
     identity: Option<LinkIdentity>,
     waiting: Waiting,
-    early: VecDeque<Packet>,
+    early: VecDeque<(Instant, Packet)>,
     is_fenced: bool,
 }
 
@@ -190,8 +194,10 @@ impl PeerTask {
         self.is_fenced = false;
         self.check_fence();
         self.follow_channel();
-        for packet in std::mem::take(&mut self.early) {
-            self.receive(packet);
+        for (arrived, packet) in std::mem::take(&mut self.early) {
+            if arrived + EARLY_AGE_MAX >= now {
+                self.receive_at(arrived, packet);
+            }
         }
     }
 
@@ -215,7 +221,11 @@ impl PeerTask {
         }
     }
 
-    fn receive(&mut self, (header, body): Packet) {
+    fn receive(&mut self, packet: Packet) {
+        self.receive_at(self.now(), packet);
+    }
+
+    fn receive_at(&mut self, arrived: Instant, (header, body): Packet) {
         let known = self
             .identity
             .map_or(Incarnation::new(0), |identity| identity.remote_incarnation);
@@ -223,7 +233,7 @@ impl PeerTask {
             if self.early.len() == EARLY_PACKETS_MAX {
                 self.early.pop_front();
             }
-            self.early.push_back((header, body));
+            self.early.push_back((arrived, (header, body)));
             return;
         }
         let now = self.now();

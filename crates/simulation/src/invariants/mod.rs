@@ -19,10 +19,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{NodeId, OutboxPolicy, RouteOutcome};
+use raftwire::{NodeId, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
 
 use crate::fact::{Event, Fact, MessageId, Process, Received};
+use crate::scenario::{Carrier, Scenario};
 use crate::view::View;
 
 pub use self::violation::{Violation, Violations};
@@ -44,16 +45,20 @@ pub struct Invariants {
     route_deadlines: route_deadlines::RouteDeadlines,
     /// The last state that each node showed.
     states: BTreeMap<NodeId, Arc<ClusterState>>,
+    /// Whether packets never wait for room on the wire: time that they wait there is not taken off
+    /// what is left of their messages' time.
+    is_queueless: bool,
     /// The last look inside each node.
     seen: BTreeMap<NodeId, Arc<Inspection>>,
     violations: Violations,
 }
 
 impl Invariants {
-    /// For clients whose outboxes do this when they are full.
-    pub fn new(policy: OutboxPolicy) -> Invariants {
+    /// Of this scenario.
+    pub fn new(scenario: &Scenario) -> Invariants {
         Invariants {
-            true_outcomes: true_outcomes::TrueOutcomes::new(policy),
+            true_outcomes: true_outcomes::TrueOutcomes::new(scenario.load.outbox_policy),
+            is_queueless: scenario.carrier == Carrier::Memory,
             ..Invariants::default()
         }
     }
@@ -153,6 +158,9 @@ impl Invariants {
             .received(at, received, sent.as_ref(), violations);
         if let Some(sent) = sent {
             self.fencing.received(at, received, &sent, violations);
+            if received.at_once && self.is_queueless {
+                self.route_deadlines.received(at, &sent, violations);
+            }
             self.true_outcomes.received(at, sent.id, violations);
         }
     }

@@ -1,6 +1,7 @@
-//! Every route ends by its deadline.
+//! Every route ends by its deadline, and nothing is delivered long after it.
 //!
-//! ARCHITECTURE, "What makes an outcome true": `route` always ends, within its deadline.
+//! ARCHITECTURE, "What makes an outcome true": `route` always ends, within its deadline. Frames
+//! carry the time that is left, and owners drop what has expired.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -13,6 +14,11 @@ const NAME: &str = "routes end";
 /// How much later than its deadline an answer may come: the granularity of the clocks, and a turn
 /// of the tasks in between.
 const SLACK: Duration = Duration::from_millis(10);
+
+/// How long after its deadline a message may be delivered: as long as its last packet may be on the
+/// way, since only what is left of the time is sent, not the time itself. The worst networks here
+/// take a quarter of a second.
+const LATE_MAX: Duration = Duration::from_millis(500);
 
 /// The routes that are under way.
 #[derive(Debug, Default)]
@@ -47,6 +53,19 @@ impl RouteDeadlines {
         for (id, (_, deadline)) in self.routes.extract_if(.., |_, (owner, _)| owner == process) {
             self.under_way.remove(&(deadline, id));
         }
+    }
+
+    /// A client that reads at once received a message.
+    pub(super) fn received(&self, at: Duration, sent: &Sent, violations: &mut Violations) {
+        let Some(deadline) = sent.deadline.filter(|deadline| *deadline + LATE_MAX < at) else {
+            return;
+        };
+        let (id, late) = (sent.id, at.saturating_sub(deadline));
+        violations.add(
+            at,
+            NAME,
+            format!("{id} was delivered {late:?} after its deadline"),
+        );
     }
 
     pub(super) fn check(&mut self, at: Duration, violations: &mut Violations) {
@@ -106,5 +125,16 @@ mod tests {
 
         assert!(violations.is_empty());
         assert_eq!(invariant.len(), 0);
+    }
+
+    #[test]
+    fn a_delivery_long_after_the_deadline_is_found() {
+        let (invariant, mut violations) = (RouteDeadlines::default(), Violations::default());
+
+        invariant.received(at(1_400), &sent(0), &mut violations);
+        assert!(violations.is_empty());
+        invariant.received(at(1_600), &sent(0), &mut violations);
+
+        assert_eq!(violations.into_vec().len(), 1);
     }
 }
