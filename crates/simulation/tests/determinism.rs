@@ -16,7 +16,8 @@ fn trace(seed: u64) -> String {
 
 #[test]
 fn two_processes_have_the_same_trace_of_a_seed() {
-    for seed in [3, 16, 21] {
+    // Ephemeral nodes; WebSockets; durable nodes on the memory network.
+    for seed in [3, 4, 16] {
         assert_eq!(trace(seed), trace(seed), "seed {seed}");
     }
 }

@@ -6,9 +6,9 @@ use std::thread;
 
 use raftwire_simulation::{Report, Scenario, run};
 
-/// The seeds of every build. Those above 100 found something once.
+/// The seeds of every build. The later ones found something once, or took long to recover.
 const SEEDS: [u64; 24] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 22, 23, 35, 88, 95,
+    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 20, 22, 29, 34, 80, 116, 172,
 ];
 
 #[test]
