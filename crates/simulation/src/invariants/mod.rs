@@ -159,7 +159,7 @@ impl Invariants {
         if let Some(sent) = sent {
             self.fencing.received(at, received, &sent, violations);
             if received.at_once && self.is_queueless {
-                self.route_deadlines.received(at, &sent, violations);
+                route_deadlines::RouteDeadlines::received(at, &sent, violations);
             }
             self.true_outcomes.received(at, sent.id, violations);
         }
