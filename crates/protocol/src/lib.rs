@@ -19,6 +19,7 @@ pub mod limits;
 pub mod link_packet;
 pub mod messages;
 mod minted_id;
+mod name;
 mod node_address;
 mod node_id;
 mod packet;
@@ -34,6 +35,7 @@ pub use incarnation::Incarnation;
 pub use lane::Lane;
 pub use limits::PACKET_HEADER_BYTES;
 pub use minted_id::MintedId;
+pub use name::{InvalidName, Name};
 pub use node_address::{Endpoint, InvalidNodeAddress, NodeAddress, Scheme};
 pub use node_id::{InvalidNodeId, NodeId};
 pub use packet::{

@@ -42,6 +42,10 @@ pub const MESSAGE_BYTES_CEILING: usize = 64 * 1024 * 1024;
 /// log line.
 pub const NODE_ID_BYTES_MAX: usize = 64;
 
+/// Bytes of the longest [`Name`](crate::Name) of a connection: room for an address or a token, and a million of them
+/// stay within what a voter keeps in memory.
+pub const NAME_BYTES_MAX: usize = 256;
+
 /// Bytes of the longest cluster name; it is part of every hello and of every broker key.
 pub const CLUSTER_NAME_BYTES_MAX: usize = 64;
 

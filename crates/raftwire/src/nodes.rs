@@ -62,7 +62,9 @@ impl ClusterManager {
             if view.is_local {
                 return (view.node, Some(self.local_connections() as u64));
             }
-            let report = self.inner.report(&view.node, &Question::default()).await;
+            let question = Question::default();
+            let report = self.inner.report(&view.node, &question, REPORT_DEADLINE);
+            let report = report.await;
             (view.node, report.ok().map(|report| report.connections))
         });
         join_all(counts).await.into_iter().collect()
@@ -106,7 +108,10 @@ impl ClusterManager {
                 Ok(ConnectionInfo::clone(&entry.info))
             }
             Route::At(peer) => {
-                let report = self.inner.report(peer.node(), &Question::about(id)).await;
+                // Finding the connection took some of the time.
+                let left = deadline.saturating_duration_since(self.inner.environment.now());
+                let question = Question::about(id);
+                let report = self.inner.report(peer.node(), &question, left).await;
                 let report = report.map_err(|error| match error {
                     CallError::Deadline => RouteOutcome::Deadline { transmitted: true },
                     _ => RouteOutcome::Unavailable,
@@ -121,11 +126,14 @@ impl ClusterManager {
 }
 
 impl Inner {
-    async fn report(&self, node: &NodeId, question: &Question) -> Result<Report, CallError> {
+    async fn report(
+        &self,
+        node: &NodeId,
+        question: &Question,
+        deadline: Duration,
+    ) -> Result<Report, CallError> {
         let question = question.encode_to_vec();
-        let call = self
-            .rpc
-            .call(Service::Node, node, &question, REPORT_DEADLINE);
+        let call = self.rpc.call(Service::Node, node, &question, deadline);
         let answer = call
             .await
             .inspect_err(|error| tracing::debug!(%node, %error, "no report"))?;
