@@ -48,6 +48,11 @@ impl DownNodes {
         }
     }
 
+    /// A process told its application that `node` is down. It may end before it is looked at again.
+    pub(super) fn told(&mut self, at: Duration, process: &Process, node: &NodeId) {
+        self.last_dead.insert((process.clone(), node.clone()), at);
+    }
+
     /// A sender was told that `of` is down.
     pub(super) fn answered(
         &mut self,
@@ -88,9 +93,7 @@ mod tests {
         let (mut invariant, mut violations) = (DownNodes::default(), Violations::default());
         let node = process(2).node;
         if let Some(millis) = last_dead {
-            invariant
-                .last_dead
-                .insert((process(1), node.clone()), at(millis));
+            invariant.told(at(millis), &process(1), &node);
         }
         let sent = Sent {
             at: at(50),

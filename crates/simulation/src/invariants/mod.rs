@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{NodeId, RouteOutcome};
+use raftwire::{ClusterEvent, NodeId, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
 
 use crate::fact::{Event, Fact, MessageId, Process, Received};
@@ -100,6 +100,9 @@ impl Invariants {
         match &fact.event {
             Event::Told(process, event) => {
                 self.true_events.told(at, process, event, violations);
+                if let ClusterEvent::NodeDown { node, .. } = event {
+                    self.down_nodes.told(at, process, node);
+                }
             }
             Event::Inspected(process, seen) => self.inspected(at, process, seen),
             Event::Opened(process, connection, at_once) => {
