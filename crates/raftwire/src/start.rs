@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
-use raftwire_consensus::{ClusterState, RaftNode, RaftOptions, Storage, Timings};
+use raftwire_consensus::{ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings};
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
 use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role, VersionRange};
@@ -280,7 +280,11 @@ impl Parts {
                 raft: Arc::clone(&raft),
                 table: Arc::clone(&table),
             }),
-            admission: Arc::new(Members(state.clone())),
+            admission: Arc::new(Members {
+                state: state.clone(),
+                lease: raft.lease(),
+                environment: environment.clone(),
+            }),
         });
         let inner = Inner {
             node,
@@ -385,12 +389,23 @@ impl Answer for Answers {
 }
 
 /// Another data folder may not use the name of a node whose lease has not ended.
+///
+/// Only a node that holds its own lease knows whose lease that is. A fenced one may be the last to
+/// hear that the peer lost its disk and came back as another; and if that peer leads by now, it is
+/// the only one from whom it can hear so.
 #[derive(Debug)]
-struct Members(watch::Receiver<Arc<ClusterState>>);
+struct Members {
+    state: watch::Receiver<Arc<ClusterState>>,
+    lease: LeaseView,
+    environment: Environment,
+}
 
 impl Admission for Members {
     fn admit(&self, peer: &PeerIdentity) -> Result<(), RefusalReason> {
-        let state = self.0.borrow();
+        if !self.lease.holds(self.environment.boot_time()) {
+            return Ok(());
+        }
+        let state = self.state.borrow();
         match state.alive(&peer.node) {
             Some(member) if member.raft_id != peer.raft_id => Err(RefusalReason::DuplicateNodeId {
                 node: peer.node.clone(),

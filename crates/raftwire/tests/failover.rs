@@ -232,3 +232,48 @@ async fn stopping_ends_though_no_peer_answers() {
 
     assert!(stopped.is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_away_hears_of_a_leader_that_lost_its_disk_meanwhile() {
+    let mut cluster = Cluster::start(5).await;
+    let leader = cluster.leader().expect("a leader");
+    let [away, wiped] = [(leader + 1) % 5, (leader + 2) % 5];
+
+    cluster.isolate(away);
+    let dead = cluster.crash(wiped).await;
+    drop(dead);
+    cluster.disks[wiped] = raftwire_environment::SimulatedDisk::new(99);
+    cluster.restart(wiped).await;
+    cluster.isolate(away);
+    ready(&cluster.nodes[wiped]).await;
+    let votes = cluster.nodes[wiped].status();
+    eventually("the wiped node votes", || {
+        votes.borrow().role == raftwire_consensus::Role::Follower
+    })
+    .await;
+    // Leaders are killed until the one with the new disk leads.
+    for _ in 0..20 {
+        eventually("a leader", || {
+            cluster.leader().is_some_and(|leader| leader != away)
+        })
+        .await;
+        let leader = cluster.leader().expect("a leader");
+        if leader == wiped {
+            break;
+        }
+        // A node waits for an election as long as it drew when it started, so the wiped one draws too.
+        for node in [wiped, leader] {
+            drop(cluster.crash(node).await);
+            cluster.restart(node).await;
+            cluster.isolate(away);
+            ready(&cluster.nodes[node]).await;
+        }
+    }
+    assert_eq!(cluster.leader(), Some(wiped));
+
+    cluster.network.heal_all();
+
+    ready(&cluster.nodes[away]).await;
+    let known = cluster.nodes[away].leader();
+    assert_eq!(known.as_ref(), Some(cluster.nodes[wiped].node_id()));
+}
