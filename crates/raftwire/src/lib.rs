@@ -60,8 +60,8 @@ pub use raftwire_consensus::{ClusterEvent, DownReason, RaftNode, Timings};
 pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;
 pub use raftwire_protocol::{
-    CloseCode, ConnectionId, Frame, FrameKind, Incarnation, InvalidConnectionId, InvalidNodeId,
-    NodeAddress, NodeId,
+    CloseCode, ConnectionId, Frame, FrameKind, Incarnation, InvalidConnectionId, InvalidName,
+    InvalidNodeId, MintedId, Name, NodeAddress, NodeId,
 };
 pub use raftwire_transport::{ClusterTransport, ClusterTransportFactory, TransportSetup};
 pub use report::ConnectionCount;

@@ -98,10 +98,10 @@ pub struct ConnectionCount {
     pub unknown: Vec<raftwire_protocol::NodeId>,
 }
 
-/// Turns an id that the application was given into the one that this version mints.
+/// The id that a node gave; none of a name.
 pub(crate) fn minted(connection: &ConnectionId) -> Option<&MintedId> {
     match connection {
         ConnectionId::Minted(id) => Some(id),
-        _ => None,
+        ConnectionId::Named(_) => None,
     }
 }

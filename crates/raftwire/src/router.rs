@@ -166,12 +166,11 @@ impl ClusterRouter {
         let mut seen = std::collections::BTreeSet::new();
         let distinct = connections
             .iter()
-            .filter(|connection| seen.insert(**connection));
-        join_all(
-            distinct.map(|connection| async {
-                (*connection, self.route(connection, frame.clone()).await)
-            }),
-        )
+            .filter(|connection| seen.insert(*connection));
+        join_all(distinct.map(|connection| async {
+            let outcome = self.route(connection, frame.clone()).await;
+            (connection.clone(), outcome)
+        }))
         .await
     }
 

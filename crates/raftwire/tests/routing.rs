@@ -75,7 +75,7 @@ async fn route_many_answers_for_each_id_and_one_failure_does_not_fail_the_rest()
     let (closed, outbox) = accept(&cluster.nodes[2]);
     drop(outbox);
 
-    let ids = [local, closed, remote, local];
+    let ids = [local.clone(), closed.clone(), remote.clone(), local.clone()];
     let outcomes = cluster.nodes[1].router().route_many(&ids, "to all").await;
 
     let expected = [

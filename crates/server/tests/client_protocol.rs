@@ -170,7 +170,7 @@ async fn mistakes_are_answered_and_the_connection_stays() {
         ("nonsense", "malformed", Value::Null),
         (r#"{"type":"fly","id":3}"#, "unknown_type", json!(3)),
         (
-            r#"{"type":"send","id":4,"to":"bob","text":"x"}"#,
+            r#"{"type":"send","id":4,"to":"~bob","text":"x"}"#,
             "invalid_target",
             json!(4),
         ),

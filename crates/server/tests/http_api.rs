@@ -113,7 +113,7 @@ async fn whatever_is_wrong_with_a_message_has_its_status() {
 
     for (head, body, status, code) in [
         (
-            messages("bob", "", plain),
+            messages("~bob", "", plain),
             &b"x"[..],
             400,
             "invalid_connection",

@@ -118,7 +118,7 @@ impl Board {
     pub(crate) fn connection(&self, choose: impl FnOnce(usize) -> usize) -> Option<ConnectionId> {
         let state = self.lock();
         let count = state.roster.len();
-        (count > 0).then(|| state.roster[choose(count)])
+        (count > 0).then(|| state.roster[choose(count)].clone())
     }
 
     pub(crate) fn next_message(&self) -> u64 {

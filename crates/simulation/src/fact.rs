@@ -80,7 +80,7 @@ pub enum Closing {
 }
 
 /// One frame for one connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MessageId {
     /// The frame: all copies of one frame have the same number, and no other frame has it.
     pub number: u64,

@@ -102,7 +102,7 @@ impl ConnectionProvider for DefaultConnectionProvider {
     fn send(&self, connection: &ConnectionId, frame: Frame) -> Result<(), Undeliverable> {
         match connection {
             ConnectionId::Minted(id) => self.push(id, frame, true, None),
-            _ => Err(Undeliverable::NotFound),
+            ConnectionId::Named(_) => Err(Undeliverable::NotFound),
         }
     }
 

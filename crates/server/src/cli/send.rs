@@ -15,9 +15,9 @@ pub(super) async fn run(arguments: SendArguments, environment: Environment) -> R
         text,
         node,
     } = arguments;
-    let connection: ConnectionId = connection.parse().map_err(|error| {
-        Failure::usage(format!("\"{connection}\" is no connection id: {error}"))
-    })?;
+    let connection: ConnectionId = connection
+        .parse()
+        .map_err(|error| Failure::usage(format!("\"{connection}\" is no connection: {error}")))?;
     let client = HttpClient::new(environment, &node.url, node.token).map_err(Failure::usage)?;
     let path = format!("/api/v1/connections/{connection}/messages");
     let outcome: Outcome = client

@@ -243,7 +243,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             Ok(to) => to,
             Err(error) => {
                 let code = ErrorCode::InvalidTarget;
-                let message = format!("{to:?} is no connection id: {error}");
+                let message = format!("{to:?} is no connection: {error}");
                 return self.writer.say(&ToClient::Error {
                     code,
                     message,

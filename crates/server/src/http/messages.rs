@@ -26,7 +26,7 @@ pub(super) async fn send(
     request: Request<Incoming>,
 ) -> Result<Answer, ApiError> {
     let connection: ConnectionId = connection.parse().map_err(|error| {
-        let message = format!("{connection:?} is no connection id: {error}");
+        let message = format!("{connection:?} is no connection: {error}");
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_connection", message)
     })?;
     let options = match deadline_of(request.uri().query().unwrap_or_default())? {

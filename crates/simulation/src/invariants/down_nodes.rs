@@ -54,15 +54,9 @@ impl DownNodes {
     }
 
     /// A sender was told that `of` is down.
-    pub(super) fn answered(
-        &mut self,
-        at: Duration,
-        id: MessageId,
-        sent: Option<&Arc<Sent>>,
-        of: &NodeId,
-    ) {
+    pub(super) fn answered(&mut self, at: Duration, sent: Option<&Arc<Sent>>, of: &NodeId) {
         let Some(sent) = sent else { return };
-        let (by, of) = (sent.process.clone(), of.clone());
+        let (id, by, of) = (sent.id.clone(), sent.process.clone(), of.clone());
         let during = (sent.at, at);
         self.said.push_back(Said { during, id, by, of });
     }
@@ -99,7 +93,7 @@ mod tests {
             at: at(50),
             ..sent(0).as_ref().clone()
         };
-        invariant.answered(at(100), sent.id, Some(&Arc::new(sent)), &node);
+        invariant.answered(at(100), Some(&Arc::new(sent)), &node);
         invariant.check(at(200), &mut violations);
         violations.into_vec().len()
     }

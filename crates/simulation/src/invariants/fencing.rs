@@ -65,15 +65,15 @@ impl Fencing {
         let mut parked = self.parked.iter();
         let waits = !sent.owner_known;
         if waits || parked.any(|(id, owner)| id.to == sent.id.to && *owner == sent.process) {
-            self.behind.insert(sent.id);
+            self.behind.insert(sent.id.clone());
         }
         if waits {
-            self.parked.insert(sent.id, sent.process.clone());
+            self.parked.insert(sent.id.clone(), sent.process.clone());
         }
     }
 
-    pub(super) fn answered(&mut self, id: MessageId) {
-        self.parked.remove(&id);
+    pub(super) fn answered(&mut self, id: &MessageId) {
+        self.parked.remove(id);
     }
 
     pub(super) fn ended(&mut self, process: &Process) {

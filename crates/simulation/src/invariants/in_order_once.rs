@@ -21,7 +21,7 @@ pub(super) type Stream = (Process, u64, ConnectionId);
 
 /// The stream that a message belongs to.
 pub(super) fn stream(sent: &Sent) -> Stream {
-    (sent.process.clone(), sent.sender, sent.id.to)
+    (sent.process.clone(), sent.sender, sent.id.to.clone())
 }
 
 /// The last message of each stream that was received.
@@ -39,7 +39,7 @@ impl InOrderOnce {
         sent: Option<&Arc<Sent>>,
         violations: &mut Violations,
     ) {
-        let client = received.connection;
+        let client = &received.connection;
         let sent = match (&received.frame, sent) {
             (Err(wrong), _) => {
                 violations.add(at, NAME, format!("{client} received {wrong}"));

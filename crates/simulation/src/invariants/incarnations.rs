@@ -111,10 +111,10 @@ impl Incarnations {
     pub(super) fn opened(
         &mut self,
         at: Duration,
-        connection: ConnectionId,
+        connection: &ConnectionId,
         violations: &mut Violations,
     ) {
-        if !self.minted.insert(connection) {
+        if !self.minted.insert(connection.clone()) {
             violations.add(at, NAME, format!("{connection} was minted twice"));
         }
     }

@@ -106,11 +106,12 @@ impl Invariants {
             }
             Event::Inspected(process, seen) => self.inspected(at, process, seen),
             Event::Opened(process, connection, at_once) => {
-                self.incarnations.opened(at, *connection, violations);
-                self.true_outcomes.opened(process, *connection, *at_once);
+                self.incarnations.opened(at, connection, violations);
+                self.true_outcomes
+                    .opened(process, connection.clone(), *at_once);
             }
             Event::Closed(connection, closing) => {
-                self.true_outcomes.closed(at, *connection, *closing);
+                self.true_outcomes.closed(at, connection, *closing);
             }
             Event::Ended(process, _) => {
                 self.true_outcomes.ended(at, process);
@@ -125,13 +126,13 @@ impl Invariants {
                 self.fencing.sent(sent);
             }
             Event::Answered(id, outcome) => {
-                self.route_deadlines.answered(at, *id, violations);
-                self.fencing.answered(*id);
+                self.route_deadlines.answered(at, id, violations);
+                self.fencing.answered(id);
                 if let RouteOutcome::NodeDown { node } = outcome {
-                    let sent = self.true_outcomes.message(*id);
-                    self.down_nodes.answered(at, *id, sent, node);
+                    let sent = self.true_outcomes.message(id);
+                    self.down_nodes.answered(at, sent, node);
                 }
-                self.true_outcomes.answered(at, *id, outcome, violations);
+                self.true_outcomes.answered(at, id, outcome, violations);
             }
             Event::Received(received) => self.received(at, received),
             Event::Started(_) | Event::Failed(..) | Event::Note(_) => {}
@@ -154,9 +155,9 @@ impl Invariants {
         let id = received.frame.as_ref().ok();
         let id = id.map(|number| MessageId {
             number: *number,
-            to: received.connection,
+            to: received.connection.clone(),
         });
-        let sent = id.and_then(|id| self.true_outcomes.message(id)).cloned();
+        let sent = id.and_then(|id| self.true_outcomes.message(&id)).cloned();
         self.in_order_once
             .received(at, received, sent.as_ref(), violations);
         if let Some(sent) = sent {
@@ -164,7 +165,7 @@ impl Invariants {
             if received.at_once && self.is_queueless {
                 route_deadlines::RouteDeadlines::received(at, &sent, violations);
             }
-            self.true_outcomes.received(at, sent.id, violations);
+            self.true_outcomes.received(at, &sent.id, violations);
         }
     }
 

@@ -32,16 +32,16 @@ impl RouteDeadlines {
         let Some(deadline) = sent.deadline else {
             return;
         };
-        self.under_way.insert((deadline, sent.id));
+        self.under_way.insert((deadline, sent.id.clone()));
         self.routes
-            .insert(sent.id, (sent.process.clone(), deadline));
+            .insert(sent.id.clone(), (sent.process.clone(), deadline));
     }
 
-    pub(super) fn answered(&mut self, at: Duration, id: MessageId, violations: &mut Violations) {
-        let Some((process, deadline)) = self.routes.remove(&id) else {
+    pub(super) fn answered(&mut self, at: Duration, id: &MessageId, violations: &mut Violations) {
+        let Some((process, deadline)) = self.routes.remove(id) else {
             return;
         };
-        self.under_way.remove(&(deadline, id));
+        self.under_way.remove(&(deadline, id.clone()));
         if at > deadline + SLACK {
             let late = at.saturating_sub(deadline);
             violations.add(at, NAME, format!("{id} of {process}: {late:?} too late"));
@@ -51,7 +51,7 @@ impl RouteDeadlines {
     /// A process has ended, and its senders with it.
     pub(super) fn ended(&mut self, process: &Process) {
         for (id, (_, deadline)) in self.routes.extract_if(.., |_, (owner, _)| owner == process) {
-            self.under_way.remove(&(deadline, id));
+            self.under_way.remove(&(deadline, id.clone()));
         }
     }
 
@@ -60,7 +60,7 @@ impl RouteDeadlines {
         let Some(deadline) = sent.deadline.filter(|deadline| *deadline + LATE_MAX < at) else {
             return;
         };
-        let (id, late) = (sent.id, at.saturating_sub(deadline));
+        let (id, late) = (&sent.id, at.saturating_sub(deadline));
         violations.add(
             at,
             NAME,
@@ -69,7 +69,7 @@ impl RouteDeadlines {
     }
 
     pub(super) fn check(&mut self, at: Duration, violations: &mut Violations) {
-        while let Some((deadline, id)) = self.under_way.first().copied()
+        while let Some((deadline, id)) = self.under_way.first().cloned()
             && deadline + SLACK < at
         {
             self.under_way.pop_first();
@@ -96,7 +96,7 @@ mod tests {
         let (mut invariant, mut violations) = (RouteDeadlines::default(), Violations::default());
         invariant.sent(&sent(0));
 
-        invariant.answered(at(1_001), sent(0).id, &mut violations);
+        invariant.answered(at(1_001), &sent(0).id, &mut violations);
         invariant.check(at(5_000), &mut violations);
 
         assert!(violations.is_empty());

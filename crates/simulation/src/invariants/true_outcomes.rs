@@ -82,8 +82,8 @@ impl TrueOutcomes {
         );
     }
 
-    pub(super) fn closed(&mut self, at: Duration, connection: ConnectionId, closing: Closing) {
-        if let Some(life) = self.clients.get_mut(&connection) {
+    pub(super) fn closed(&mut self, at: Duration, connection: &ConnectionId, closing: Closing) {
+        if let Some(life) = self.clients.get_mut(connection) {
             life.closed.get_or_insert((at, closing));
         }
     }
@@ -98,23 +98,23 @@ impl TrueOutcomes {
             answer: None,
             is_received: false,
         };
-        self.fates.insert(sent.id, fate);
+        self.fates.insert(sent.id.clone(), fate);
     }
 
     /// The message of this id.
-    pub(super) fn message(&self, id: MessageId) -> Option<&Arc<Sent>> {
-        self.fates.get(&id).map(|fate| &fate.sent)
+    pub(super) fn message(&self, id: &MessageId) -> Option<&Arc<Sent>> {
+        self.fates.get(id).map(|fate| &fate.sent)
     }
 
     /// A sender was told what became of its message.
     pub(super) fn answered(
         &mut self,
         at: Duration,
-        id: MessageId,
+        id: &MessageId,
         outcome: &RouteOutcome,
         violations: &mut Violations,
     ) {
-        let Some(fate) = self.fates.get_mut(&id) else {
+        let Some(fate) = self.fates.get_mut(id) else {
             return;
         };
         let sent = Arc::clone(&fate.sent);
@@ -143,9 +143,9 @@ impl TrueOutcomes {
         }
         let owner = self.clients.get(&sent.id.to).map(|life| &life.owner.node);
         match outcome {
-            RouteOutcome::NotFound => self.not_found.push((at, sent.id.to)),
+            RouteOutcome::NotFound => self.not_found.push((at, sent.id.to.clone())),
             RouteOutcome::SlowConsumer if self.full_closes => {
-                self.full.entry(sent.id.to).or_insert(at);
+                self.full.entry(sent.id.to.clone()).or_insert(at);
             }
             RouteOutcome::NodeLost { node, index } => self.lost.push((at, node.clone(), *index)),
             RouteOutcome::NodeDown { node } if owner.is_some_and(|owner| owner != node) => {
@@ -159,8 +159,8 @@ impl TrueOutcomes {
     }
 
     /// A client received a message that was for it.
-    pub(super) fn received(&mut self, at: Duration, id: MessageId, violations: &mut Violations) {
-        let Some(fate) = self.fates.get_mut(&id) else {
+    pub(super) fn received(&mut self, at: Duration, id: &MessageId, violations: &mut Violations) {
+        let Some(fate) = self.fates.get_mut(id) else {
             return;
         };
         fate.is_received = true;
@@ -282,8 +282,8 @@ mod tests {
     #[test]
     fn delivered_and_received_is_true() {
         let found = judge(|it, violations| {
-            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
-            it.received(at(2), sent(0).id, violations);
+            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
+            it.received(at(2), &sent(0).id, violations);
         });
 
         assert!(found.is_empty(), "{found:?}");
@@ -292,7 +292,7 @@ mod tests {
     #[test]
     fn delivered_and_never_received_is_found() {
         let found = judge(|it, violations| {
-            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
+            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
         });
 
         assert_eq!(found.len(), 1, "{found:?}");
@@ -301,11 +301,11 @@ mod tests {
     #[test]
     fn delivered_may_be_lost_with_the_socket_or_the_node() {
         let with_socket = judge(|it, violations| {
-            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
-            it.closed(at(2), connection(2), Closing::HungUp);
+            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
+            it.closed(at(2), &connection(2), Closing::HungUp);
         });
         let with_node = judge(|it, violations| {
-            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
+            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
             it.ended(at(2), &process(2));
         });
 
@@ -315,8 +315,8 @@ mod tests {
     #[test]
     fn a_gap_in_what_was_delivered_is_found_whatever_ended() {
         let found = judge(|it, violations| {
-            it.answered(at(1), sent(0).id, &RouteOutcome::Delivered, violations);
-            it.received(at(2), sent(1).id, violations);
+            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
+            it.received(at(2), &sent(1).id, violations);
             it.ended(at(3), &process(2));
         });
 
@@ -333,16 +333,16 @@ mod tests {
             Arc::new(sent)
         };
         let hung_up = judge(|it, violations| {
-            it.closed(at(2), connection(2), Closing::HungUp);
+            it.closed(at(2), &connection(2), Closing::HungUp);
             it.sent(&late(2));
-            it.answered(at(6), sent(2).id, &RouteOutcome::Delivered, violations);
+            it.answered(at(6), &sent(2).id, &RouteOutcome::Delivered, violations);
         });
         let was_full = judge(|it, violations| {
             it.full_closes = true;
-            it.answered(at(2), sent(0).id, &RouteOutcome::SlowConsumer, violations);
+            it.answered(at(2), &sent(0).id, &RouteOutcome::SlowConsumer, violations);
             it.sent(&late(2));
-            it.answered(at(6), sent(2).id, &RouteOutcome::Delivered, violations);
-            it.closed(at(7), connection(2), Closing::HungUp);
+            it.answered(at(6), &sent(2).id, &RouteOutcome::Delivered, violations);
+            it.closed(at(7), &connection(2), Closing::HungUp);
         });
 
         assert_eq!(
@@ -356,12 +356,12 @@ mod tests {
     fn did_not_and_received_is_found_in_either_order() {
         let outcome = RouteOutcome::Deadline { transmitted: false };
         let before = judge(|it, violations| {
-            it.answered(at(1), sent(0).id, &outcome, violations);
-            it.received(at(2), sent(0).id, violations);
+            it.answered(at(1), &sent(0).id, &outcome, violations);
+            it.received(at(2), &sent(0).id, violations);
         });
         let after = judge(|it, violations| {
-            it.received(at(1), sent(0).id, violations);
-            it.answered(at(2), sent(0).id, &outcome, violations);
+            it.received(at(1), &sent(0).id, violations);
+            it.answered(at(2), &sent(0).id, &outcome, violations);
         });
 
         assert_eq!((before.len(), after.len()), (1, 1));
@@ -370,8 +370,8 @@ mod tests {
     #[test]
     fn written_before_it_was_received_is_found() {
         let found = judge(|it, violations| {
-            it.answered(at(1), sent(0).id, &RouteOutcome::Written, violations);
-            it.received(at(2), sent(0).id, violations);
+            it.answered(at(1), &sent(0).id, &RouteOutcome::Written, violations);
+            it.received(at(2), &sent(0).id, violations);
         });
 
         assert_eq!(found.len(), 1, "{found:?}");
@@ -380,9 +380,9 @@ mod tests {
     #[test]
     fn not_found_is_a_lie_while_the_connection_is_open() {
         let found = judge(|it, violations| {
-            it.answered(at(1), sent(0).id, &RouteOutcome::NotFound, violations);
-            it.closed(at(2), connection(2), Closing::HungUp);
-            it.answered(at(3), sent(1).id, &RouteOutcome::NotFound, violations);
+            it.answered(at(1), &sent(0).id, &RouteOutcome::NotFound, violations);
+            it.closed(at(2), &connection(2), Closing::HungUp);
+            it.answered(at(3), &sent(1).id, &RouteOutcome::NotFound, violations);
         });
 
         assert_eq!(found.len(), 1, "{found:?}");
@@ -393,7 +393,7 @@ mod tests {
         let node = process(2).node;
         let found = judge(|it, violations| {
             let outcome = RouteOutcome::NodeLost { node, index: 7 };
-            it.answered(at(1), sent(0).id, &outcome, violations);
+            it.answered(at(1), &sent(0).id, &outcome, violations);
         });
 
         assert_eq!(found.len(), 1, "{found:?}");

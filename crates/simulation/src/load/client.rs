@@ -21,7 +21,7 @@ const AWAY_MS_MAX: u64 = 1_000;
 pub(super) async fn run(place: Place, mut dice: Dice) {
     let mut habit = Habit::draw(&mut dice, place.load.unruly_percent);
     while let Some((connection, outbox)) = accept(&place, habit).await {
-        place.board.add_connection(connection);
+        place.board.add_connection(connection.clone());
         Client {
             place: &place,
             connection,
@@ -38,8 +38,10 @@ pub(super) async fn run(place: Place, mut dice: Dice) {
 /// Keeps the one connection by which the others probe the way to this node.
 pub(super) async fn keep_probe(place: Place) {
     while let Some((connection, outbox)) = accept(&place, Habit::Quick).await {
-        place.board.add_connection(connection);
-        place.board.set_probe(&place.process.node, connection);
+        place.board.add_connection(connection.clone());
+        place
+            .board
+            .set_probe(&place.process.node, connection.clone());
         Client {
             place: &place,
             connection,
@@ -57,9 +59,8 @@ async fn accept(place: &Place, habit: Habit) -> Option<(ConnectionId, Outbox)> {
         match place.manager.accept("/ws", ConnectionInfo::default()) {
             Ok((connection, outbox)) => {
                 let process = place.process.clone();
-                place
-                    .board
-                    .report(Event::Opened(process, connection, habit.reads_at_once()));
+                let opened = Event::Opened(process, connection.clone(), habit.reads_at_once());
+                place.board.report(opened);
                 return Some((connection, outbox));
             }
             Err(AcceptError::Stopping) => return None,
@@ -124,7 +125,7 @@ impl Client<'_> {
         for frame in batch {
             board.report(Event::Received(Received {
                 process: process.clone(),
-                connection: self.connection,
+                connection: self.connection.clone(),
                 frame: payload::read(frame),
                 lease_left,
                 at_once: self.habit.reads_at_once(),

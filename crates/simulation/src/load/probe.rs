@@ -31,7 +31,7 @@ pub(super) async fn run(place: Place) {
     while place.board.phase() == Phase::Recovering && place.board.may_send(&place.process) {
         for (node, connection) in place.board.probes() {
             let number = place.board.next_message();
-            let id = stamp.send(number, connection, Some(PROBE_DEADLINE));
+            let id = stamp.send(number, connection.clone(), Some(PROBE_DEADLINE));
             let place = place.clone();
             place.board.route_begins(&place.process);
             place.environment.clone().spawn("probe", async move {

@@ -96,7 +96,7 @@ impl Sender {
             }
             Way::RouteMany => self.route_many(number, to, bytes).await,
             Way::Forget => {
-                let id = self.stamp.send(number, to, None);
+                let id = self.stamp.send(number, to.clone(), None);
                 if let Err(outcome) = self.router.send(&to, payload::frame(number, bytes)) {
                     self.place.board.report(Event::Answered(id, outcome));
                 }
@@ -112,7 +112,7 @@ impl Sender {
         options: RouteOptions,
         deadline: Duration,
     ) {
-        let id = self.stamp.send(number, to, Some(deadline));
+        let id = self.stamp.send(number, to.clone(), Some(deadline));
         let frame = payload::frame(number, bytes);
         let (router, board) = (self.router.clone(), self.place.board.clone());
         let route = async move {
@@ -126,7 +126,7 @@ impl Sender {
         let more = self.dice.number(0..FAN_OUT_MAX);
         let mut connections = vec![first];
         connections.extend((0..more).filter_map(|_| self.connection()));
-        let distinct: BTreeSet<ConnectionId> = connections.iter().copied().collect();
+        let distinct: BTreeSet<ConnectionId> = connections.iter().cloned().collect();
         for to in distinct {
             self.stamp.send(number, to, Some(ROUTE_DEADLINE_DEFAULT));
         }

@@ -44,17 +44,18 @@ impl Stamp {
         } = &self.place;
         let membership: Option<Membership> = *manager.raft().membership().borrow();
         let now = turmoil::sim_elapsed().unwrap_or_default();
-        let sequence = self.sequences.entry(to).or_default();
+        let owner_known = is_owner_known(&self.place, &to);
+        let sequence = self.sequences.entry(to.clone()).or_default();
         let id = MessageId { number, to };
         board.report(Event::Sent(Arc::new(Sent {
-            id,
+            id: id.clone(),
             at: now,
             process: process.clone(),
             sender: self.sender,
             sequence: *sequence,
             deadline: deadline.map(|deadline| now + deadline),
             incarnation: membership.map(|membership| membership.incarnation),
-            owner_known: is_owner_known(&self.place, &to),
+            owner_known,
         })));
         *sequence += 1;
         id

@@ -72,7 +72,7 @@ pub enum ErrorCode {
     Malformed,
     /// A `type`, or a binary kind, that nobody knows.
     UnknownType,
-    /// A target that is no connection id.
+    /// A target that is neither a connection id nor a name.
     InvalidTarget,
 }
 
