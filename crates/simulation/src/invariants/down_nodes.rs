@@ -18,6 +18,10 @@ const NAME: &str = "down nodes are dead";
 /// How far the moment of an answer may be from that of a look at the node's state.
 const SLACK: Duration = Duration::from_millis(3);
 
+/// How long the rest of the cluster may take to hear what a process knew that ended before anybody
+/// looked at it again. The entry was committed, so the next leader has it.
+const HEARD_MAX: Duration = Duration::from_secs(5);
+
 /// An answer that is judged once the node's state of that moment was seen.
 #[derive(Debug)]
 struct Said {
@@ -34,6 +38,10 @@ pub(super) struct DownNodes {
     last_dead: BTreeMap<(Process, NodeId), Duration>,
     incarnations: BTreeMap<(Process, NodeId), Incarnation>,
     said: VecDeque<Said>,
+    /// When processes ended.
+    ended: BTreeMap<Process, Duration>,
+    /// What processes said that ended with it: judged by what the others hear.
+    last_words: VecDeque<Said>,
 }
 
 impl DownNodes {
@@ -61,20 +69,53 @@ impl DownNodes {
         self.said.push_back(Said { during, id, by, of });
     }
 
+    /// A process has ended: what it knew at the end, nobody saw.
+    pub(super) fn ended(&mut self, at: Duration, process: &Process) {
+        self.ended.insert(process.clone(), at);
+    }
+
     pub(super) fn check(&mut self, at: Duration, violations: &mut Violations) {
-        let is_due = |said: &mut Said| said.during.1 + SLACK < at;
-        while let Some(said) = self.said.pop_front_if(is_due) {
-            let Said {
-                during: (from, until),
-                id,
-                by,
-                of,
-            } = said;
-            let dead = self.last_dead.get(&(by.clone(), of.clone()));
-            if dead.is_none_or(|dead| *dead + SLACK < from) {
-                violations.add(until, NAME, format!("{id}: {by} said that {of} is down"));
+        while let Some(said) = self.said.pop_front_if(|said| said.during.1 + SLACK < at) {
+            let key = (said.by.clone(), said.of.clone());
+            if self
+                .last_dead
+                .get(&key)
+                .is_some_and(|dead| said.allows(*dead))
+            {
+                continue;
+            }
+            let ended = self.ended.get(&said.by);
+            if ended.is_some_and(|ended| *ended <= said.during.1 + SLACK) {
+                self.last_words.push_back(said);
+            } else {
+                said.judge_false(violations);
             }
         }
+        while let Some(said) = self
+            .last_words
+            .pop_front_if(|said| said.during.1 + HEARD_MAX < at)
+        {
+            let mut heard = self.last_dead.iter().filter(|((_, of), _)| *of == said.of);
+            if !heard.any(|(_, dead)| said.allows(*dead)) {
+                said.judge_false(violations);
+            }
+        }
+    }
+}
+
+impl Said {
+    /// Whether the node may be called down that somebody held dead at that time.
+    fn allows(&self, dead: Duration) -> bool {
+        dead + SLACK >= self.during.0
+    }
+
+    fn judge_false(&self, violations: &mut Violations) {
+        let Said { id, by, of, .. } = self;
+        violations.add(
+            self.during.1,
+            NAME,
+            format!("{id}: {by} said that {of} is down"),
+        );
     }
 }
 
@@ -107,6 +148,26 @@ mod tests {
     fn a_node_that_was_dead_while_the_message_was_under_way_is_down() {
         assert_eq!(judge(Some(60)), 0);
         assert_eq!(judge(Some(101)), 0);
+    }
+
+    #[test]
+    fn the_last_words_of_a_process_are_judged_by_what_others_hear() {
+        for (heard, found) in [(Some(150), 0), (Some(20), 1), (None, 1)] {
+            let (mut invariant, mut violations) = (DownNodes::default(), Violations::default());
+            let node = process(2).node;
+            let sent = Sent {
+                at: at(50),
+                ..sent(0).as_ref().clone()
+            };
+            invariant.answered(at(100), Some(&Arc::new(sent)), &node);
+            invariant.ended(at(101), &process(1));
+            if let Some(millis) = heard {
+                invariant.told(at(millis), &process(3), &node);
+            }
+            invariant.check(at(200), &mut violations);
+            invariant.check(at(5_200), &mut violations);
+            assert_eq!(violations.into_vec().len(), found, "{heard:?}");
+        }
     }
 
     #[test]

@@ -117,6 +117,7 @@ impl Invariants {
                 self.true_outcomes.ended(at, process);
                 self.route_deadlines.ended(process);
                 self.fencing.ended(process);
+                self.down_nodes.ended(at, process);
                 // The next process reads its state from the disk.
                 self.states.remove(&process.node);
             }
