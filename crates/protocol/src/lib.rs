@@ -9,6 +9,7 @@
 //! Every length that comes from outside is compared with its limit in [`limits`] before anything is
 //! allocated for it, and no input makes a decoder panic.
 
+mod audience;
 mod boot;
 mod close_code;
 mod connection_id;
@@ -27,6 +28,7 @@ mod raft_id;
 mod session;
 mod slot;
 
+pub use audience::{Group, UserId};
 pub use boot::Boot;
 pub use close_code::{CloseCode, InvalidCloseCode, Reconnect};
 pub use connection_id::{ConnectionId, InvalidConnectionId};

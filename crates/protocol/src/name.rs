@@ -58,23 +58,29 @@ impl FromStr for Name {
     type Err = InvalidName;
 
     fn from_str(text: &str) -> Result<Name, InvalidName> {
-        if text.is_empty() {
-            return Err(InvalidName::Empty);
-        }
-        if text.len() > NAME_BYTES_MAX {
-            return Err(InvalidName::TooLong { bytes: text.len() });
-        }
-        if text.starts_with('~') {
-            return Err(InvalidName::Prefix);
-        }
-        if text.chars().any(char::is_control) {
-            return Err(InvalidName::Control);
-        }
+        check(text)?;
         Ok(Name(Arc::from(text)))
     }
 }
 
-/// Why a text is not a [`Name`].
+/// What all texts that applications name things by have to be: see [`Name`].
+pub(crate) fn check(text: &str) -> Result<(), InvalidName> {
+    if text.is_empty() {
+        return Err(InvalidName::Empty);
+    }
+    if text.len() > NAME_BYTES_MAX {
+        return Err(InvalidName::TooLong { bytes: text.len() });
+    }
+    if text.starts_with('~') {
+        return Err(InvalidName::Prefix);
+    }
+    if text.chars().any(char::is_control) {
+        return Err(InvalidName::Control);
+    }
+    Ok(())
+}
+
+/// Why a text is not a [`Name`], a [`UserId`](crate::UserId) or a [`Group`](crate::Group).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum InvalidName {

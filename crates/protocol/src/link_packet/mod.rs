@@ -24,15 +24,18 @@ pub use body::{LinkPacket, link_packet_bytes};
 pub use error::LinkPacketError;
 pub use segment::{SegmentHeader, SegmentPart};
 
-use crate::limits::{DATA_PACKET_BYTES_MAX, MESSAGE_BYTES_CEILING, PACKET_HEADER_BYTES};
+use crate::limits::{
+    DATA_PACKET_BYTES_MAX, MESSAGE_BYTES_CEILING, NAME_BYTES_MAX, PACKET_HEADER_BYTES,
+};
 
 /// The largest sequence and packet number: arithmetic on numbers below it cannot overflow.
 ///
 /// At a thousand million segments a second it is reached after 292 years.
 pub const LINK_SEQUENCE_MAX: u64 = u64::MAX >> 1;
 
-/// Bytes of a message's head, which the sender puts before the payload.
-pub const LINK_HEAD_BYTES_MAX: usize = 64;
+/// Bytes of a message's head, which the sender puts before the payload: the longest name of a user or group, and as
+/// much again as anything else there needs.
+pub const LINK_HEAD_BYTES_MAX: usize = NAME_BYTES_MAX + 64;
 
 /// Bytes of the largest message with its head, whatever the operator's limit is.
 pub const LINK_MESSAGE_BYTES_CEILING: usize = MESSAGE_BYTES_CEILING + LINK_HEAD_BYTES_MAX;
