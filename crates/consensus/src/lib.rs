@@ -32,6 +32,7 @@ mod lease;
 mod log;
 mod machine;
 mod member;
+mod names;
 mod network;
 mod node;
 mod options;
@@ -47,9 +48,12 @@ mod wire;
 /// What the crate's own tests need to name. Not part of the public surface.
 #[doc(hidden)]
 pub mod testing {
-    pub use crate::node::testing::{compact, propose};
+    pub use crate::node::testing::{compact, lookup_rounds, propose, set_has_log};
 
-    pub use crate::command::{Command, Found, Join, Outcome};
+    pub use crate::command::{
+        BatchRefusal, Command, Found, Join, NameOperation, NameResult, NamesAnswer, NamesBatch,
+        Outcome,
+    };
     pub use crate::type_config::*;
     pub use crate::wire::*;
 
@@ -59,15 +63,17 @@ pub mod testing {
     }
 }
 
+pub use self::command::NamePolicy;
 pub use self::control_network::{CALL_BYTES_MAX, CallError, ControlNetwork};
 pub use self::data_dir::DataDirError;
 pub use self::inspection::{InspectedVote, Inspection};
 pub use self::lease::LeaseView;
+pub use self::names::register::RegisterError;
 pub use self::node::{OpenError, RaftNode, StartError};
 pub use self::options::{RaftOptions, Storage, Timings};
 pub use self::read_index::NoQuorum;
 pub use self::state::{
-    ClusterEvent, ClusterState, DownReason, JoinRefusal, Liveness, Member, Membership, Predecessor,
-    UnknownCommand, WIRE_VERSION,
+    ClusterEvent, ClusterState, DownReason, JoinRefusal, Liveness, LostName, Member, Membership,
+    NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NameRow, Predecessor, UnknownCommand, WIRE_VERSION,
 };
 pub use self::status::{RaftStatus, Role};

@@ -135,7 +135,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Bytes) -> io::Result<()> {
-        let state = decode_state(&snapshot).map_err(damaged)?;
+        let state = decode_state(snapshot.clone()).map_err(damaged)?;
         self.snapshots.save(meta, snapshot).await?;
         self.state = Arc::new(state);
         self.last_applied = meta.last_log_id;

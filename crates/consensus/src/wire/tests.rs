@@ -24,13 +24,15 @@ fn command() -> impl Strategy<Value = Command> {
         any::<u64>(),
         prop::collection::vec(node_id(), 0..8),
         any::<bool>(),
+        any::<u64>(),
     )
-        .prop_map(|(cluster_id, lease_ms, founding, ephemeral)| {
+        .prop_map(|(cluster_id, lease_ms, founding, ephemeral, names_max)| {
             Command::Found(Found {
                 cluster_id,
                 lease_ms,
                 founding,
                 ephemeral,
+                names_max,
             })
         });
     let join = (
@@ -142,7 +144,7 @@ proptest! {
         let _ = decode_vote(&bytes);
         let _ = decode_log_id(&bytes);
         let _ = decode_snapshot_meta(&bytes);
-        let _ = crate::state::decode_state(&bytes);
+        let _ = crate::state::decode_state(bytes.clone().into());
         let bytes = Bytes::from(bytes);
         let _ = decode_command(bytes.clone());
         let _ = RequestKind::from_bytes(bytes.clone());
@@ -160,6 +162,7 @@ fn the_largest_commands_fit_into_an_entry() {
         lease_ms: u64::MAX,
         founding: longest.clone(),
         ephemeral: true,
+        names_max: crate::state::NAMES_MAX_DEFAULT,
     });
     let seats: BTreeMap<u64, Seat> = longest
         .iter()
