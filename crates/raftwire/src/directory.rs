@@ -41,9 +41,15 @@ enum Place {
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     by_slot: BTreeMap<Slot, (Boot, Place)>,
+    applied_index: u64,
 }
 
 impl Directory {
+    /// The index of the log that it was made from.
+    pub(crate) fn applied_index(&self) -> u64 {
+        self.applied_index
+    }
+
     /// Decides where an id's messages go.
     pub(crate) fn route(&self, id: &MintedId) -> Route {
         let Some((boot, place)) = self.by_slot.get(&id.slot()) else {
@@ -109,6 +115,8 @@ impl DirectoryWriter {
             .filter(|member| member.session == self.session);
         if let Some(member) = local {
             self.table.allow_minting(member.slot, member.boot);
+            // Before anything can arrive for this incarnation.
+            self.table.outdate_names(member.joined_at);
         }
         let mut by_slot = BTreeMap::new();
         for (node, member) in &state.members {
@@ -122,7 +130,10 @@ impl DirectoryWriter {
             };
             by_slot.insert(member.slot, (member.boot, place));
         }
-        self.directory.store(Arc::new(Directory { by_slot }));
+        self.directory.store(Arc::new(Directory {
+            by_slot,
+            applied_index: state.applied_index,
+        }));
         // After the store: whoever waits for the index finds what it stands for.
         self.applied.send_replace(state.applied_index);
     }

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
+use raftwire_consensus::LeaseView;
 use raftwire_environment::Environment;
-use raftwire_protocol::{ConnectionId, Frame, MintedId};
+use raftwire_protocol::{ConnectionId, Frame, MintedId, Name};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::connection::{Delivery, Undeliverable, WrittenTicket};
+use crate::connection::{Delivery, Undeliverable, Undelivered, WrittenTicket};
 use crate::directory::{Directory, Route};
-use crate::parking::{Parking, Resolver};
+use crate::names::NameService;
+use crate::parking::{Lines, Parking, Resolver};
 use crate::peer::{PeerHandle, Send};
 use crate::{Happened, ROUTE_DEADLINE_MAX, RouteOutcome};
 
@@ -70,12 +72,31 @@ pub(crate) struct RouterLimits {
 }
 
 #[derive(Debug)]
-struct Inner {
-    environment: Environment,
-    limits: RouterLimits,
-    directory: Arc<ArcSwap<Directory>>,
+pub(crate) struct Inner {
+    pub(crate) environment: Environment,
+    pub(crate) limits: RouterLimits,
+    pub(crate) directory: Arc<ArcSwap<Directory>>,
+    pub(crate) parking: Parking,
+    pub(crate) names: RoutedNames,
     delivery: Delivery,
-    parking: Parking,
+    lease: LeaseView,
+}
+
+/// What routing to names needs.
+#[derive(Debug)]
+pub(crate) struct RoutedNames {
+    pub(crate) service: Arc<dyn NameService>,
+    /// The messages to each name that are under way or wait.
+    pub(crate) lines: Lines<Name>,
+}
+
+/// One message, and how it is addressed beside the connection's id.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    /// The registration of the name by which the sender found the connection.
+    pub(crate) epoch: Option<u64>,
+    pub(crate) frame: Frame,
+    pub(crate) deadline: Instant,
 }
 
 /// Finds connections wherever they live. Cheap to clone.
@@ -92,8 +113,9 @@ impl ClusterRouter {
         environment: Environment,
         limits: RouterLimits,
         directory: Arc<ArcSwap<Directory>>,
-        delivery: Delivery,
+        (delivery, lease): (Delivery, LeaseView),
         resolver: Arc<dyn Resolver>,
+        names: Arc<dyn NameService>,
     ) -> ClusterRouter {
         let parking = Parking::new(environment.clone(), resolver);
         ClusterRouter {
@@ -101,8 +123,13 @@ impl ClusterRouter {
                 environment,
                 limits,
                 directory,
-                delivery,
                 parking,
+                names: RoutedNames {
+                    service: names,
+                    lines: Lines::new(),
+                },
+                delivery,
+                lease,
             }),
         }
     }
@@ -127,9 +154,6 @@ impl ClusterRouter {
         message: impl Into<Frame>,
         options: RouteOptions,
     ) -> RouteOutcome {
-        let ConnectionId::Minted(id) = connection else {
-            return RouteOutcome::NotFound;
-        };
         let inner = &self.inner;
         let frame = message.into();
         if let Err(outcome) = inner.check_size(&frame) {
@@ -137,9 +161,14 @@ impl ClusterRouter {
         }
         let deadline = options.deadline.unwrap_or(inner.limits.deadline);
         let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
-        inner
-            .route(id, frame, deadline, options.acknowledgement)
-            .await
+        let acknowledgement = options.acknowledgement;
+        match connection {
+            ConnectionId::Minted(id) => inner.route(id, frame, deadline, acknowledgement).await,
+            // In a box of its own: what follows a name is larger than what goes straight on.
+            ConnectionId::Named(name) => {
+                Box::pin(inner.route_named(name, frame, deadline, acknowledgement)).await
+            }
+        }
     }
 
     /// Sends a value as JSON text.
@@ -184,21 +213,28 @@ impl ClusterRouter {
         connection: &ConnectionId,
         message: impl Into<Frame>,
     ) -> Result<(), RouteOutcome> {
-        let ConnectionId::Minted(id) = connection else {
-            return Err(RouteOutcome::NotFound);
-        };
-        self.inner.send(id, message.into())
+        let frame = message.into();
+        self.inner.check_size(&frame)?;
+        match connection {
+            ConnectionId::Minted(id) => self.inner.send(id, frame),
+            ConnectionId::Named(name) => self.inner.send_named(name, frame),
+        }
     }
 }
 
 impl ClusterRouter {
-    /// See [`Inner::resolve`].
+    /// The id of a connection, and where it is, once the directory holds what was committed before
+    /// the call.
     pub(crate) async fn resolve(
         &self,
-        id: &MintedId,
+        connection: &ConnectionId,
         deadline: Instant,
-    ) -> Result<Route, RouteOutcome> {
-        self.inner.resolve(id, deadline).await
+    ) -> Result<(MintedId, Route), RouteOutcome> {
+        let id = match connection {
+            ConnectionId::Minted(id) => *id,
+            ConnectionId::Named(name) => self.inner.resolve_name(name, deadline).await?,
+        };
+        Ok((id, self.inner.resolve(&id, deadline).await?))
     }
 }
 
@@ -222,8 +258,13 @@ impl Inner {
     ) -> RouteOutcome {
         let route = self.directory.load().route(id);
         let is_open = !matches!(route, Route::Unknown) && !self.parking.is_parked(id);
+        let parcel = |frame| Parcel {
+            epoch: None,
+            frame,
+            deadline,
+        };
         let started = if is_open {
-            self.start(route, id, frame, deadline, acknowledgement)
+            self.start(route, id, parcel(frame), acknowledgement)
         } else {
             let ticket = match self
                 .parking
@@ -234,7 +275,7 @@ impl Inner {
                 Err(outcome) => return outcome,
             };
             let route = self.directory.load().route(id);
-            let started = self.start(route, id, frame, deadline, acknowledgement);
+            let started = self.start(route, id, parcel(frame), acknowledgement);
             // Queued in its turn: the next one may go.
             drop(ticket);
             started
@@ -261,17 +302,16 @@ impl Inner {
     }
 
     /// Puts the message on its way. Nothing in here waits: this is what keeps the order.
-    fn start(
+    pub(crate) fn start(
         &self,
         route: Route,
         id: &MintedId,
-        frame: Frame,
-        deadline: Instant,
+        parcel: Parcel,
         acknowledgement: Acknowledgement,
     ) -> Result<Flight, RouteOutcome> {
         match route {
-            Route::Here => self.deliver_here(id, frame, acknowledgement),
-            Route::At(peer) => Self::send_to(&peer, id, frame, deadline, acknowledgement),
+            Route::Here => self.deliver_here(id, parcel, acknowledgement),
+            Route::At(peer) => Self::send_to(&peer, id, parcel, acknowledgement),
             Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
             Route::Unreachable => Err(RouteOutcome::Unavailable),
             Route::Gone | Route::Unknown => Err(RouteOutcome::NotFound),
@@ -281,7 +321,7 @@ impl Inner {
     fn deliver_here(
         &self,
         id: &MintedId,
-        frame: Frame,
+        parcel: Parcel,
         acknowledgement: Acknowledgement,
     ) -> Result<Flight, RouteOutcome> {
         let (ticket, written) = match acknowledgement {
@@ -291,20 +331,35 @@ impl Inner {
                 (Some(ticket), Some(written))
             }
         };
-        self.delivery
-            .deliver(id, frame, true, ticket)
-            .map_err(outcome_of)?;
+        self.put_here(id, parcel, true, ticket)?;
         Ok(Flight {
             reply: None,
             written,
         })
     }
 
+    /// The last hop, on this node.
+    fn put_here(
+        &self,
+        id: &MintedId,
+        parcel: Parcel,
+        acknowledged: bool,
+        ticket: Option<WrittenTicket>,
+    ) -> Result<(), RouteOutcome> {
+        let Parcel { epoch, frame, .. } = parcel;
+        // Without its lease this node cannot know whether a name is still its own.
+        if epoch.is_some() && !self.lease.holds(self.environment.boot_time()) {
+            return Err(RouteOutcome::Unavailable);
+        }
+        self.delivery
+            .deliver((id, epoch), frame, acknowledged, ticket)
+            .map_err(outcome_of)
+    }
+
     fn send_to(
         peer: &PeerHandle,
         id: &MintedId,
-        frame: Frame,
-        deadline: Instant,
+        parcel: Parcel,
         acknowledgement: Acknowledgement,
     ) -> Result<Flight, RouteOutcome> {
         let (reply, answer) = oneshot::channel();
@@ -317,8 +372,9 @@ impl Inner {
         };
         peer.send(Send {
             connection: *id,
-            frame,
-            deadline,
+            epoch: parcel.epoch,
+            frame: parcel.frame,
+            deadline: parcel.deadline,
             reply: Some(reply),
             written,
         })?;
@@ -329,25 +385,33 @@ impl Inner {
     }
 
     fn send(&self, id: &MintedId, frame: Frame) -> Result<(), RouteOutcome> {
-        self.check_size(&frame)?;
         if self.parking.is_parked(id) {
             return Err(RouteOutcome::Unavailable);
         }
+        let parcel = Parcel {
+            epoch: None,
+            frame,
+            deadline: self.environment.now() + self.limits.deadline,
+        };
+        self.start_unanswered(id, parcel)
+    }
+
+    /// Puts a message on its way that nobody wants to hear of again.
+    pub(crate) fn start_unanswered(
+        &self,
+        id: &MintedId,
+        parcel: Parcel,
+    ) -> Result<(), RouteOutcome> {
         match self.directory.load().route(id) {
-            Route::Here => self
-                .delivery
-                .deliver(id, frame, false, None)
-                .map_err(outcome_of),
-            Route::At(peer) => {
-                let deadline = self.environment.now() + self.limits.deadline;
-                peer.send(Send {
-                    connection: *id,
-                    frame,
-                    deadline,
-                    reply: None,
-                    written: None,
-                })
-            }
+            Route::Here => self.put_here(id, parcel, false, None),
+            Route::At(peer) => peer.send(Send {
+                connection: *id,
+                epoch: parcel.epoch,
+                frame: parcel.frame,
+                deadline: parcel.deadline,
+                reply: None,
+                written: None,
+            }),
             Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
             Route::Gone => Err(RouteOutcome::NotFound),
             Route::Unreachable | Route::Unknown => Err(RouteOutcome::Unavailable),
@@ -355,22 +419,23 @@ impl Inner {
     }
 }
 
-fn outcome_of(reason: Undeliverable) -> RouteOutcome {
+fn outcome_of(reason: Undelivered) -> RouteOutcome {
     match reason {
-        Undeliverable::NotFound => RouteOutcome::NotFound,
-        Undeliverable::SlowConsumer => RouteOutcome::SlowConsumer,
-        Undeliverable::Refused => RouteOutcome::Refused,
+        Undelivered::Undeliverable(Undeliverable::NotFound) => RouteOutcome::NotFound,
+        Undelivered::Undeliverable(Undeliverable::SlowConsumer) => RouteOutcome::SlowConsumer,
+        Undelivered::Undeliverable(Undeliverable::Refused) => RouteOutcome::Refused,
+        Undelivered::Moved => RouteOutcome::Superseded,
     }
 }
 
 /// A message on its way. No reply to wait for: it is in an outbox of this node.
-struct Flight {
+pub(crate) struct Flight {
     reply: Option<oneshot::Receiver<RouteOutcome>>,
     written: Option<oneshot::Receiver<bool>>,
 }
 
 impl Flight {
-    async fn land(self, deadline: Instant) -> RouteOutcome {
+    pub(crate) async fn land(self, deadline: Instant) -> RouteOutcome {
         let outcome = match self.reply {
             None => RouteOutcome::Delivered,
             // The link settles every message by its deadline; only a node that stops forgets to.

@@ -20,6 +20,7 @@ use crate::directory::{Directory, DirectoryWriter};
 use crate::events::EVENTS_MAX;
 use crate::identity::{self, NameError};
 use crate::manager::{ClusterManager, Inner};
+use crate::names::{NameKeeper, NameService, RaftNames};
 use crate::parking::Resolver;
 use crate::peer::{
     Admission, Answer, ConsensusNetwork, Hub, HubContext, Inbound, PeerContext, PeerRegistry, Rpc,
@@ -144,6 +145,7 @@ impl ClusterManager {
             return Err(error.into());
         }
         inner.forward_events();
+        inner.keep_names();
         Ok(ClusterManager {
             inner: Arc::new(inner),
         })
@@ -252,6 +254,7 @@ impl Parts {
             raft: Arc::downgrade(&raft),
             applied: applied_receiver,
         });
+        let service: Arc<dyn NameService> = Arc::new(RaftNames::new(Arc::downgrade(&raft)));
         let limits = RouterLimits {
             deadline: options.route_deadline,
             message_bytes_max: options.message_bytes_max,
@@ -260,9 +263,17 @@ impl Parts {
             environment.clone(),
             limits,
             Arc::clone(&directory),
-            delivery.clone(),
+            (delivery.clone(), raft.lease()),
             resolver,
+            Arc::clone(&service),
         );
+        let names = Arc::new(NameKeeper::new(
+            environment.clone(),
+            service,
+            Arc::clone(&table),
+            delivery.clone(),
+            raft.lease(),
+        ));
         let hub = Hub::new(HubContext {
             environment: environment.clone(),
             transport: Arc::clone(&transport),
@@ -296,6 +307,7 @@ impl Parts {
             router,
             table,
             delivery,
+            names,
             rpc,
             registry,
             transport,
@@ -342,6 +354,24 @@ impl Inner {
             }
         });
         self.tasks.push(task);
+    }
+}
+
+impl Inner {
+    /// Keeps the log's names and this node's connections the same.
+    fn keep_names(&mut self) {
+        let names = &self.names;
+        let mut tasks = vec![
+            self.environment
+                .spawn("released names", Arc::clone(names).release_all()),
+            self.environment
+                .spawn("names taken back", Arc::clone(names).take_all_back()),
+        ];
+        if let Some(lost) = self.raft.lost_names() {
+            let closing = Arc::clone(names).close_superseded(lost);
+            tasks.push(self.environment.spawn("lost names", closing));
+        }
+        self.tasks.append(&mut tasks);
     }
 }
 

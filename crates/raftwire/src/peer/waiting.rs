@@ -139,6 +139,7 @@ impl From<Failure> for RouteOutcome {
             Failure::Refused => RouteOutcome::Refused,
             Failure::TooLarge => RouteOutcome::TooLarge { limit_bytes: None },
             Failure::Incomplete => RouteOutcome::Unavailable,
+            Failure::Moved => RouteOutcome::Superseded,
         }
     }
 }
