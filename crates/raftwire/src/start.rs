@@ -272,7 +272,6 @@ impl Parts {
             service,
             Arc::clone(&table),
             delivery.clone(),
-            raft.lease(),
         ));
         let hub = Hub::new(HubContext {
             environment: environment.clone(),

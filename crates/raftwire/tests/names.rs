@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use raftwire::{
-    CloseCode, ConnectionId, ConnectionInfo, ConnectionProvider, Frame, FullQueue, Name,
-    NamePolicy, NamedConnectionError, RegisterNameError, RouteOptions, RouteOutcome, Undeliverable,
+    CloseCode, ConnectionId, ConnectionInfo, ConnectionProvider, Environment, Frame, FullQueue,
+    Name, NamePolicy, NamedConnectionError, RegisterNameError, RouteOptions, RouteOutcome,
+    Undeliverable,
 };
 use support::{Cluster, accept, accept_named, closed, eventually, receive};
 
@@ -47,7 +48,7 @@ async fn every_way_of_sending_takes_names() {
     let router = cluster.nodes[1].router();
 
     let written = RouteOptions::default().acknowledgement(raftwire::Acknowledgement::Written);
-    let reading = tokio::spawn(async move {
+    let reading = Environment::real().spawn("reading", async move {
         let mut frames = Vec::new();
         while frames.len() < 5 {
             frames.extend(receive(&mut outbox).await);
@@ -167,6 +168,40 @@ async fn a_take_over_on_the_same_node_closes_the_older_connection_too() {
     let outcome = cluster.nodes[0].router().route(&alice, "hello").await;
     assert_eq!(outcome, RouteOutcome::Delivered);
     assert_eq!(receive(&mut newer).await, [Frame::text("hello")]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_message_whose_name_has_moved_twice_is_superseded() {
+    let cluster = Cluster::start(3).await;
+    let leader = cluster.leader().expect("a leader");
+    let [one, other] = [(leader + 1) % 3, (leader + 2) % 3];
+    let id = |index: usize| cluster.nodes[index].node_id();
+    let (alice, first) = accept_named(&cluster.nodes[one], "alice").await;
+    eventually("the sender knows", || {
+        let state = cluster.nodes[leader].raft().state();
+        let names = state.borrow().names();
+        names == 1
+    })
+    .await;
+
+    let patient = RouteOptions::default().deadline(Duration::from_secs(60));
+    let router = cluster.nodes[leader].router();
+    let moving = async {
+        // Each owner gives the name up while the message cannot reach it.
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        drop(first);
+        let (_, second) = accept_named(&cluster.nodes[other], "alice").await;
+        cluster.network.cut(id(leader), id(other));
+        cluster.network.heal(id(leader), id(one));
+        tokio::time::sleep(Duration::from_millis(1_000)).await;
+        drop(second);
+        cluster.network.heal(id(leader), id(other));
+    };
+    // On its way before the name moves.
+    cluster.network.cut(id(leader), id(one));
+    let (outcome, ()) = tokio::join!(router.route_with(&alice, "hello", patient), moving);
+
+    assert_eq!(outcome, RouteOutcome::Superseded);
 }
 
 #[tokio::test(start_paused = true)]

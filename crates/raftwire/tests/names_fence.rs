@@ -44,7 +44,7 @@ async fn a_node_that_is_cut_off_from_the_majority_delivers_nothing_to_its_named_
     let refused = registered.map(drop).expect_err("it is fenced");
     assert_eq!(
         refused,
-        NamedConnectionError::Name(RegisterNameError::Unavailable)
+        NamedConnectionError::Name(RegisterNameError::NotMember)
     );
     let read = tokio::time::timeout(Duration::from_secs(1), receive(&mut outbox)).await;
     assert!(read.is_err(), "{read:?}");

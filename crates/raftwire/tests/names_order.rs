@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
-use raftwire::{ClusterManager, Happened, Name, NamePolicy, Outbox, OutboxClosed, RouteOutcome};
+use raftwire::{
+    ClusterManager, Environment, Happened, Name, NamePolicy, Outbox, OutboxClosed, RouteOutcome,
+};
 use support::{Cluster, accept, accept_named, eventually};
 
 type Received = Arc<Mutex<Vec<u64>>>;
@@ -17,7 +19,7 @@ type Routes<'a> = FuturesUnordered<Pin<Box<dyn Future<Output = (u64, RouteOutcom
 fn read(mut outbox: Outbox) -> Received {
     let received = Received::default();
     let kept = Arc::clone(&received);
-    tokio::spawn(async move {
+    let reading = async move {
         loop {
             let mut batch = Vec::new();
             if let Err(OutboxClosed { .. }) = outbox.next_batch(&mut batch).await {
@@ -29,7 +31,8 @@ fn read(mut outbox: Outbox) -> Received {
             });
             kept.lock().expect("no panic").extend(numbers);
         }
-    });
+    };
+    drop(Environment::real().spawn("reading", reading));
     received
 }
 

@@ -39,12 +39,13 @@ pub enum RegisterNameError {
         /// How many wait.
         waiting: usize,
     },
-    /// No leader with a quorum answered in time, or this node has no lease. The name may be
-    /// registered for a moment; the node gives it up again. Try again.
+    /// No leader with a quorum answered in time. The name may be registered for a moment; the node
+    /// gives it up again. Try again.
     #[error("no leader registered the name in time")]
     Unavailable,
-    /// The cluster has not made this node a member, or no longer: try again when it is ready.
-    #[error("this node is not a member of the cluster")]
+    /// The cluster has not made this node a member, or it has no lease now: try again when it is
+    /// ready.
+    #[error("this node is not a member of the cluster now")]
     NotMember,
 }
 

@@ -3,6 +3,8 @@
 
 mod api;
 mod error;
+#[cfg(test)]
+mod fake;
 mod keeper;
 mod route;
 mod service;

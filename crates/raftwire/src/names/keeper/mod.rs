@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt as _};
-use raftwire_consensus::{LeaseView, LostName, NamePolicy, RegisterError};
+use raftwire_consensus::{LostName, NamePolicy, RegisterError};
 use raftwire_environment::Environment;
 use raftwire_protocol::{CloseCode, MintedId, Name};
 use tokio::sync::{mpsc, oneshot};
@@ -29,7 +29,6 @@ pub(crate) struct NameKeeper {
     service: Arc<dyn NameService>,
     table: Arc<ConnectionTable>,
     delivery: Delivery,
-    lease: LeaseView,
     /// The connections of this node by their names.
     by_name: Mutex<BTreeMap<Name, MintedId>>,
     is_stopped: AtomicBool,
@@ -41,14 +40,12 @@ impl NameKeeper {
         service: Arc<dyn NameService>,
         table: Arc<ConnectionTable>,
         delivery: Delivery,
-        lease: LeaseView,
     ) -> NameKeeper {
         NameKeeper {
             environment,
             service,
             table,
             delivery,
-            lease,
             by_name: Mutex::default(),
             is_stopped: AtomicBool::new(false),
         }
@@ -113,10 +110,6 @@ impl NameKeeper {
         name: &Name,
         policy: NamePolicy,
     ) -> Result<(), RegisterNameError> {
-        if !self.lease.holds(self.environment.boot_time()) {
-            self.give_up(id, name);
-            return Err(RegisterNameError::Unavailable);
-        }
         // First in line: a connection that has just ended must not keep the name from this one.
         let released = self.release(self.table.take_released());
         let register = self.service.register(name.clone(), *id, policy);
@@ -270,3 +263,6 @@ impl From<RegisterError> for RegisterNameError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
