@@ -20,6 +20,7 @@
 //! [`ControlNetwork`] finds them. Nothing but the log decides who is dead.
 
 mod command;
+mod compaction;
 mod control_network;
 mod data_dir;
 mod engine;
@@ -48,7 +49,9 @@ mod wire;
 /// What the crate's own tests need to name. Not part of the public surface.
 #[doc(hidden)]
 pub mod testing {
-    pub use crate::node::testing::{compact, lookup_rounds, propose, set_has_log};
+    pub use crate::node::testing::{
+        compact, has_names_to_sweep, lookup_rounds, propose, set_has_log, unacknowledged_losses,
+    };
 
     pub use crate::command::{
         BatchRefusal, Command, Found, Join, NameOperation, NameResult, NamesAnswer, NamesBatch,

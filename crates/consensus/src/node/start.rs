@@ -20,7 +20,7 @@ use crate::network::Peers;
 use crate::options::{RaftOptions, Storage};
 use crate::shared::{Published, Shared};
 use crate::state::{ClusterEvent, LostName, NAMES_MAX_CEILING};
-use crate::{event_feed, follow, founding, leader, member};
+use crate::{compaction, event_feed, follow, founding, leader, member};
 
 /// The most names of a founding list. Five of them vote at most, and the list is an entry of the
 /// log; other nodes join later and need not be named.
@@ -199,6 +199,10 @@ pub(super) async fn start(
     });
     tasks.run("consensus-member", &shared, |it| async move {
         member::run(&it).await
+    });
+    let log = log_reader.clone();
+    tasks.run("consensus-compaction", &shared, |it| async move {
+        compaction::run(&it, log).await;
     });
     let lost_names = run_names(&mut tasks, &shared, queues);
     let tasks = Mutex::new(tasks.handles);

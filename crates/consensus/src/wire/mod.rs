@@ -5,7 +5,7 @@
 //! allocates no more than the input's length.
 
 mod command;
-mod log;
+pub(crate) mod log;
 mod names;
 pub(crate) mod request;
 pub(crate) mod response;
