@@ -311,6 +311,16 @@ pub static KEYS: &[Key] = &[
         },
         ..PLAIN
     },
+    Key {
+        name: "client.echo",
+        allowed: "true or false",
+        default: Some("false"),
+        help: "Whether /echo answers each WebSocket message with itself: for conformance tests and \
+               measurements of the client's side, not for clients",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.client.echo, value.boolean()),
+        ..PLAIN
+    },
 ];
 
 fn put<T>(place: &mut T, value: Result<T, Unfit>) -> Result<(), Unfit> {

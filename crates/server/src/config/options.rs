@@ -48,6 +48,8 @@ pub struct ClientOptions {
     pub sends_in_flight_max: usize,
     /// How often a client is pinged; silence of two intervals ends the connection.
     pub ping_interval: Duration,
+    /// Whether `/echo` is served.
+    pub echo: bool,
 }
 
 impl Default for ServerOptions {
@@ -81,6 +83,7 @@ impl Default for ClientOptions {
             message_bytes_max: 1024 * 1024,
             sends_in_flight_max: 64,
             ping_interval: Duration::from_secs(25),
+            echo: false,
         }
     }
 }

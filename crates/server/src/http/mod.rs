@@ -1,6 +1,6 @@
 //! What the port answers to HTTP requests.
 //!
-//! Six routes, told apart in [`Route`]; every error is a JSON body of one form. The two that
+//! Seven routes, told apart in [`Route`]; every error is a JSON body of one form. The three that
 //! open a WebSocket answer 101 and leave the rest in the connection's [`Upgrade`] slot.
 
 mod access;
@@ -56,6 +56,7 @@ pub(crate) async fn answer(node: &Arc<Node>, request: Request<Incoming>, peer: &
             Err(refused) => Err(refused),
         },
         Route::Client => clients::open(node, request, peer),
+        Route::Echo => clients::open_echo(node, request, peer),
         Route::Channel => channel::open(node, request, peer),
     };
     answered.unwrap_or_else(ApiError::into_answer)

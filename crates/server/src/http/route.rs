@@ -6,6 +6,9 @@ use http::{Method, StatusCode};
 use super::ApiError;
 use crate::config::ServerOptions;
 
+/// Where the echo is, when `client.echo` asks for one.
+const ECHO_PATH: &str = "/echo";
+
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -19,6 +22,8 @@ pub(super) enum Route {
     Messages(String),
     /// The WebSocket endpoint of clients.
     Client,
+    /// The WebSocket that answers each message with itself.
+    Echo,
     /// The WebSocket endpoint of other nodes.
     Channel,
 }
@@ -34,6 +39,7 @@ impl Route {
             "/readyz" => (Route::Ready, "GET, HEAD"),
             "/api/v1/cluster" => (Route::Cluster, "GET, HEAD"),
             path if path == options.client.path => (Route::Client, "GET"),
+            ECHO_PATH if options.client.echo => (Route::Echo, "GET"),
             path if path == options.cluster.channel_name => (Route::Channel, "GET"),
             path => match connection_of(path) {
                 Some(id) => (Route::Messages(id.to_owned()), "POST"),
@@ -86,6 +92,15 @@ mod tests {
             find(Method::POST, "/api/v1/connections/~x/messages"),
             Ok(Route::Messages("~x".to_owned()))
         );
+    }
+
+    #[test]
+    fn the_echo_is_there_only_when_it_is_asked_for() {
+        let mut options = ServerOptions::default();
+        assert!(Route::find(&Method::GET, ECHO_PATH, &options).is_err());
+        options.client.echo = true;
+        let found = Route::find(&Method::GET, ECHO_PATH, &options);
+        assert!(matches!(found, Ok(Route::Echo)));
     }
 
     #[test]
