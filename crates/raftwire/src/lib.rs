@@ -58,7 +58,9 @@ pub use options::{
     OUTBOX_BYTES_MAX_DEFAULT, ROUTE_DEADLINE_DEFAULT, ROUTE_DEADLINE_MAX,
 };
 pub use outcome::{FullQueue, Happened, RouteOutcome};
-pub use raftwire_consensus::{ClusterEvent, DownReason, NamePolicy, RaftNode, Timings};
+pub use raftwire_consensus::{
+    ClusterEvent, DownReason, NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NamePolicy, RaftNode, Timings,
+};
 pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;
 pub use raftwire_protocol::{
