@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use raftwire_consensus::{ClusterState, Liveness, Member};
+use raftwire_consensus::{ClusterState, Liveness, Member, NameRow};
 use raftwire_link::LinkIdentity;
-use raftwire_protocol::{Boot, MintedId, NodeId, Session, Slot};
+use raftwire_protocol::{Boot, MintedId, Name, NodeId, Session, Slot};
 use tokio::sync::watch;
 
 use crate::connection::ConnectionTable;
@@ -41,13 +41,19 @@ enum Place {
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     by_slot: BTreeMap<Slot, (Boot, Place)>,
-    applied_index: u64,
+    /// What it was made from: names are read here as well, without a lock.
+    state: Arc<ClusterState>,
 }
 
 impl Directory {
     /// The index of the log that it was made from.
     pub(crate) fn applied_index(&self) -> u64 {
-        self.applied_index
+        self.state.applied_index
+    }
+
+    /// The row of a name, on a node with the log.
+    pub(crate) fn name(&self, name: &Name) -> Option<NameRow> {
+        self.state.name(name)
     }
 
     /// Decides where an id's messages go.
@@ -108,7 +114,7 @@ impl DirectoryWriter {
         }
     }
 
-    fn write(&self, state: &ClusterState) {
+    fn write(&self, state: &Arc<ClusterState>) {
         let local = state
             .members
             .get(&self.local)
@@ -132,7 +138,7 @@ impl DirectoryWriter {
         }
         self.directory.store(Arc::new(Directory {
             by_slot,
-            applied_index: state.applied_index,
+            state: Arc::clone(state),
         }));
         // After the store: whoever waits for the index finds what it stands for.
         self.applied.send_replace(state.applied_index);

@@ -24,6 +24,19 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A connection may have a name as well, unique in the cluster: registered in the cluster's log
+//! ([`ClusterManager::register_name`]), known to every node, and taken over by a newer connection
+//! of the same name. Wherever an id is asked for, the name does as well.
+//!
+//! ```no_run
+//! # use raftwire::{ClusterManager, ConnectionId, NamePolicy};
+//! # async fn example(manager: ClusterManager, connection: ConnectionId)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let alice = manager.register_name(&connection, "alice".parse()?, NamePolicy::TakeOver).await?;
+//! manager.router().route(&alice, "hello, whoever is alice now").await;
+//! # Ok(()) }
+//! ```
+//!
 //! **What is absent.** No concrete transport is named here, nothing prints or exits, no logger is
 //! installed, and nothing reads [`GlobalClusterCenter`].
 

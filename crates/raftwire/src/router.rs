@@ -185,7 +185,8 @@ impl ClusterRouter {
     }
 
     /// Sends one message to many connections, all at once: an answer for each, in the order
-    /// given. A connection that is listed twice receives one copy, and is answered once.
+    /// given. A connection that is listed twice receives one copy, and is answered once; its name and
+    /// its id count as two.
     pub async fn route_many(
         &self,
         connections: &[ConnectionId],

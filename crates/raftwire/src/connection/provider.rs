@@ -64,7 +64,8 @@ pub trait ConnectionProvider: fmt::Debug + Send + Sync {
     fn close(&self, connection: &ConnectionId, code: CloseCode);
 }
 
-/// The provider that the library brings: one bounded [`Outbox`] for each connection.
+/// The provider that the library brings: one bounded [`Outbox`] for each connection. It knows
+/// connections by the ids that the node gave them.
 #[derive(Clone, Debug)]
 pub struct DefaultConnectionProvider {
     table: Arc<ConnectionTable>,

@@ -92,7 +92,9 @@ impl Inner {
 
     /// The row of a name, as far as this node knows it and where it leads.
     fn known_row(&self, name: &Name) -> Option<NameRow> {
-        let row = self.names.service.name(name)?;
+        let row = self.directory.load().name(name);
+        // A node without the log has it elsewhere, and the directory may be a little behind.
+        let row = row.or_else(|| self.names.service.name(name))?;
         self.leads_somewhere(&row).then_some(row)
     }
 
