@@ -241,13 +241,15 @@ impl Hub {
             self.told.clear();
         }
         let by_peer = matches!(by, Side::Peer);
-        if self
+        // A node may list itself: nothing to act on.
+        let is_oneself = matches!(reason, RefusalReason::OwnSession);
+        let is_known = self
             .told
             .insert(channel.peer.clone(), text.clone())
             .as_ref()
-            == Some(&text)
-        {
-            tracing::debug!(%channel, by_peer, reason = %text, "hello failed again");
+            == Some(&text);
+        if is_known || is_oneself {
+            tracing::debug!(%channel, by_peer, reason = %text, "hello failed, which is known");
         } else {
             tracing::warn!(%channel, by_peer, reason = %text, "hello failed");
         }
