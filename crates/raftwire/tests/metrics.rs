@@ -197,15 +197,13 @@ async fn parked_messages_are_seen_while_they_wait() {
     // Of a process that nobody has heard of.
     let nobodys: ConnectionId = "~________________AAAAAA".parse().expect("an id");
     cluster.isolate((leader + 1) % 3);
-    let router = node.router().clone();
-    let waiting = tokio::spawn(async move { router.route(&nobodys, "text").await });
-    eventually("it waits", || {
+    let seen = eventually("it waits", || {
         let parked = node.metrics().parked;
         parked.messages == 1 && parked.bytes > 4
-    })
-    .await;
+    });
+    let (outcome, ()) = tokio::join!(node.router().route(&nobodys, "text"), seen);
 
-    assert_eq!(waiting.await.expect("it ends"), RouteOutcome::Unavailable);
+    assert_eq!(outcome, RouteOutcome::Unavailable);
     let parked = node.metrics().parked;
     assert_eq!((parked.messages, parked.bytes), (0, 0));
 }

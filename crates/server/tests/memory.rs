@@ -1,6 +1,7 @@
 //! Clients that come and go leave nothing behind.
 
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // sockets with options of their own
+// Sockets with options of their own, and a figure for who runs it with --nocapture.
+#![allow(clippy::unwrap_used, clippy::disallowed_methods, clippy::print_stdout)]
 
 mod support;
 
