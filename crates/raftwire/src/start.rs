@@ -19,7 +19,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::connection::{ConnectionTable, Delivery};
 use crate::directory::{Directory, DirectoryWriter};
-use crate::events::EVENTS_MAX;
+use crate::events::{self, EVENTS_MAX};
 use crate::identity::{self, NameError};
 use crate::manager::{ClusterManager, Inner};
 use crate::metrics::NodeCounters;
@@ -349,38 +349,12 @@ impl Inner {
                 {
                     counters.leader_changed();
                 }
-                log(&event);
+                events::log(&event);
                 // Nobody listens: nobody missed it.
                 let _ = events.send(event);
             }
         });
         self.tasks.push(task);
-    }
-}
-
-/// With fields of their own, for programs that collect logs.
-fn log(event: &ClusterEvent) {
-    match event {
-        ClusterEvent::NodeUp {
-            node,
-            incarnation,
-            index,
-            ..
-        } => tracing::info!(peer = %node, %incarnation, index, "a node is up"),
-        ClusterEvent::NodeDown {
-            node,
-            incarnation,
-            index,
-            reason,
-        } => tracing::info!(peer = %node, %incarnation, index, ?reason, "a node is down"),
-        ClusterEvent::LeaderChanged {
-            leader: Some(leader),
-            term,
-        } => tracing::info!(%leader, term, "another leader"),
-        ClusterEvent::LeaderChanged { leader: None, term } => {
-            tracing::info!(term, "no leader is known");
-        }
-        other => tracing::info!(event = ?other, "the cluster has changed"),
     }
 }
 
