@@ -361,6 +361,7 @@ pub static KEYS: &[Key] = &[
         name: "client.echo",
         allowed: "true or false",
         default: Some("false"),
+        reason: "Nobody but a test or a measurement asks for it",
         help: "Whether /echo answers each WebSocket message with itself: for conformance tests and \
                measurements of the client's side, not for clients",
         placeholder: "BOOL",
