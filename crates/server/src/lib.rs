@@ -22,6 +22,7 @@ mod listener;
 pub mod metrics;
 mod node;
 pub mod serve;
+mod tls;
 pub mod websocket_engine;
 
 pub use http::{ClusterReport, ConnectionCounts, NodeReport};

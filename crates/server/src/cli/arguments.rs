@@ -97,6 +97,9 @@ pub(super) struct NodeArguments {
     /// The node to ask.
     #[arg(long, env = "RAFTWIRE_URL", default_value = "http://127.0.0.1:5000")]
     pub(super) url: String,
+    /// The authority of its certificate, a PEM file, for an https:// address.
+    #[arg(long, env = "RAFTWIRE_CA", value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
     /// The token of its API. Better set by the variable: every user of the machine can read
     /// arguments.
     #[arg(long, env = "RAFTWIRE_HTTP_TOKEN", hide_env_values = true)]

@@ -82,6 +82,11 @@ fn in_words(options: &ServerOptions) -> Vec<String> {
         (None, true) => "the HTTP API and /metrics are open to programs on this machine",
         (None, false) => "the HTTP API and /metrics are closed: no http.token is set",
     };
+    let tls = match (&options.tls.certificate, &options.tls.node_authorities) {
+        (None, _) => "no TLS",
+        (Some(_), None) => "TLS for clients",
+        (Some(_), Some(_)) => "TLS for clients and between nodes",
+    };
     let sends = if options.client.allow_send {
         "may send"
     } else {
@@ -98,6 +103,7 @@ fn in_words(options: &ServerOptions) -> Vec<String> {
         ),
         format!("  {data}"),
         format!("  {secret}"),
+        format!("  {tls}"),
         format!("  {api}"),
         format!(
             "  up to {} clients at {}, which {sends}",

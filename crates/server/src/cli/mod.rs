@@ -14,8 +14,10 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use raftwire_environment::Environment;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, NodeArguments};
 pub(crate) use output::{Output, Style};
+
+use crate::http_client::{HttpClient, read_ca};
 
 /// It did what it was asked to.
 const SUCCESS: u8 = 0;
@@ -105,6 +107,13 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config(command) => config::run(command, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,
     }
+}
+
+/// A client of the node that the arguments name.
+async fn client_of(node: NodeArguments, environment: Environment) -> Result<HttpClient, Failure> {
+    let authorities = read_ca(&environment, node.ca).await;
+    let authorities = authorities.map_err(Failure::usage)?;
+    HttpClient::trusting(environment, &node.url, authorities, node.token).map_err(Failure::usage)
 }
 
 fn fail(failure: &Failure) -> ExitCode {

@@ -3,8 +3,7 @@
 use raftwire_environment::Environment;
 
 use super::arguments::NodesArguments;
-use super::{Failure, Output, Style};
-use crate::http_client::HttpClient;
+use super::{Failure, Output, Style, client_of};
 use crate::{ClusterReport, NodeReport};
 
 const HEAD: [&str; 6] = [
@@ -21,7 +20,7 @@ pub(super) async fn run(
     environment: Environment,
 ) -> Result<(), Failure> {
     let NodesArguments { node, json } = arguments;
-    let client = HttpClient::new(environment, &node.url, node.token).map_err(Failure::usage)?;
+    let client = client_of(node, environment).await?;
     let report: ClusterReport = client.get("/api/v1/cluster").await.map_err(Failure::new)?;
     let output = Output::stdout();
     if json {

@@ -55,6 +55,7 @@ fn argument(key: &'static Key) -> Arg {
             None => "Node",
             Some("http") => "HTTP",
             Some("log") => "Log",
+            Some("tls") => "TLS",
             Some(_) => "Clients",
         })
         .hide(key.confidential)

@@ -1,5 +1,6 @@
 //! The list of everything that can be set.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use raftwire::MESSAGE_BYTES_MAX_CEILING;
@@ -78,7 +79,7 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "nodes",
-        allowed: "node addresses: ws://host:port/nodeId, nodeId@host:port or nodeId",
+        allowed: "node addresses: ws://host:port/nodeId, wss://…, nodeId@host:port or nodeId",
         example: "[\"ws://10.0.0.1:5000/node1\", \"ws://10.0.0.2:5000/node2\"]",
         help: "The founding members. Listing this node, duplicates and the order make no \
                difference. Default: none, a cluster of one",
@@ -257,6 +258,64 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "tls.certificate",
+        allowed: "the path of a PEM file",
+        example: "\"node1.pem\"",
+        help: "The certificate that clients are shown, followed by those that lead to its authority. With it the \
+               port speaks TLS and nothing else, and so do nodes with each other. Default: none, no TLS",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.certificate, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.key",
+        allowed: "the path of a PEM file",
+        example: "\"node1-key.pem\"",
+        help: "The private key of tls.certificate, without a password. Default: none",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.key, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.node_certificate",
+        allowed: "the path of a PEM file",
+        example: "\"node1.pem\"",
+        help: "The certificate that other nodes are shown, which names this one: \
+               raftwire://<cluster_name>/<node_id>. Default: tls.certificate",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.node_certificate, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.node_key",
+        allowed: "the path of a PEM file",
+        example: "\"node1-key.pem\"",
+        help: "The private key of tls.node_certificate. Default: tls.key",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.node_key, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.node_authorities",
+        allowed: "the path of a PEM file",
+        example: "\"authority.pem\"",
+        help: "The authorities that sign the certificates of nodes. Default: none, allowed in a cluster of one \
+               only",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.node_authorities, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.node_certificate_required",
+        allowed: "true or false",
+        default: Some("true"),
+        reason: "Without it only the secret proves who dials",
+        help: "Whether a node that dials must show a certificate that names it",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.tls.node_certificate_required, value.boolean()),
+        ..PLAIN
+    },
+    Key {
         name: "http.token",
         allowed: "at least 16 printable characters without blanks",
         example: "\"at-least-16-printable-characters\"",
@@ -270,7 +329,8 @@ pub static KEYS: &[Key] = &[
         allowed: "a duration from 100ms to 10m",
         default: Some("10s"),
         reason: "Long for any network, short for somebody who holds sockets open",
-        help: "How long the head of a request may take, or a socket be idle before it",
+        help: "How long a TLS handshake may take, and then the head of a request, or a socket be \
+               idle before it",
         placeholder: "DURATION",
         apply: |options, value| {
             let range = Duration::from_millis(100)..=DURATION_MAX;
@@ -286,6 +346,22 @@ pub static KEYS: &[Key] = &[
         help: "The path of the endpoint of WebSocket clients",
         placeholder: "PATH",
         apply: |options, value| put(&mut options.client.path, path(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "client.origins",
+        allowed: "origins of web pages such as https://app.example.org, or *",
+        example: "[\"https://app.example.org\"]",
+        help: "The web pages that may connect. Programs that are no browsers send no origin, and \
+               may. Default: pages that came from the same host and port",
+        placeholder: "ORIGIN,…",
+        apply: |options, value| {
+            let origins = value
+                .list()?
+                .into_iter()
+                .map(|item| item.parse().map_err(Unfit::because));
+            put(&mut options.client.origins, origins.collect())
+        },
         ..PLAIN
     },
     Key {
@@ -390,6 +466,13 @@ fn host(value: &Value) -> Result<String, Unfit> {
         return Err(Unfit::default());
     }
     Ok(host.to_owned())
+}
+
+fn file(value: &Value) -> Result<Option<PathBuf>, Unfit> {
+    match value.text()? {
+        "" => Err(Unfit::default()),
+        path => Ok(Some(path.into())),
+    }
 }
 
 fn path(value: &Value) -> Result<String, Unfit> {

@@ -14,9 +14,11 @@ mod options;
 mod origin;
 mod report;
 mod template;
+mod tls;
 mod toml_file;
 mod value;
 mod variables;
+mod web_origin;
 
 pub use error::ConfigError;
 pub use exposure::{NotClosed, is_loopback};
@@ -28,4 +30,6 @@ pub use options::{ClientOptions, HttpOptions, LogFormat, LogOptions, ServerOptio
 pub use origin::Origin;
 pub use report::{Report, report};
 pub use template::template;
+pub use tls::{TlsConflict, TlsOptions};
 use value::Value;
+pub use web_origin::{InvalidWebOrigin, WebOrigin};

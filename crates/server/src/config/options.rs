@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use raftwire::ClusterOptions;
 
+use super::{TlsOptions, WebOrigin};
+
 /// Everything that `raftwire serve` can be told.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -16,6 +18,8 @@ pub struct ServerOptions {
     pub log: LogOptions,
     /// How long a stop may take in all.
     pub shutdown_deadline: Duration,
+    /// TLS on the port, and between the nodes.
+    pub tls: TlsOptions,
     /// The HTTP side of the port.
     pub http: HttpOptions,
     /// The endpoint of WebSocket clients.
@@ -58,6 +62,8 @@ pub struct HttpOptions {
 pub struct ClientOptions {
     /// Its path.
     pub path: String,
+    /// The web pages that may connect; empty: those that came from the same host and port.
+    pub origins: Vec<WebOrigin>,
     /// How many clients are held at once.
     pub connections_max: usize,
     /// Whether a client may send to connections.
@@ -79,6 +85,7 @@ impl Default for ServerOptions {
             listen_address: None,
             log: LogOptions::default(),
             shutdown_deadline: Duration::from_secs(10),
+            tls: TlsOptions::default(),
             http: HttpOptions::default(),
             client: ClientOptions::default(),
         }
@@ -107,6 +114,7 @@ impl Default for ClientOptions {
     fn default() -> ClientOptions {
         ClientOptions {
             path: "/ws".to_owned(),
+            origins: Vec::new(),
             connections_max: 100_000,
             allow_send: false,
             message_bytes_max: 1024 * 1024,

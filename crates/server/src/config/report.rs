@@ -25,6 +25,7 @@ pub fn report(sources: &Sources, disk: &dyn Disk) -> Report {
     if errors.is_empty() {
         let exposed = loaded.options.require_secret_or_loopback();
         errors.extend(exposed.err().map(|exposed| exposed.to_string()));
+        errors.extend(tls_error(&loaded.options, disk));
     }
     let values = KEYS.iter().filter_map(|key| value(key, &loaded)).collect();
     Report {
@@ -32,6 +33,15 @@ pub fn report(sources: &Sources, disk: &dyn Disk) -> Report {
         values,
         errors,
     }
+}
+
+/// What is wrong with the keys of TLS, or with the files that they name.
+fn tls_error(options: &ServerOptions, disk: &dyn Disk) -> Option<String> {
+    if let Err(conflict) = options.check_tls() {
+        return Some(conflict.to_string());
+    }
+    let checked = options.tls.check_files(disk);
+    checked.err().map(|error| format!("TLS: {error}"))
 }
 
 fn value(key: &Key, loaded: &Loaded) -> Option<(String, Origin)> {
