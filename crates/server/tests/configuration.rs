@@ -65,6 +65,12 @@ fn every_key_can_be_set_in_the_file_and_by_its_variable() {
             "node_id" => "node1",
             "listen_address" => "127.0.0.1",
             "nodes" => "ws://127.0.0.1:5001/node2",
+            "tls.certificate"
+            | "tls.key"
+            | "tls.node_certificate"
+            | "tls.node_key"
+            | "tls.node_authorities" => "/tmp/file.pem",
+            "client.origins" => "https://app.example.org",
             "data_dir" => "/tmp/data",
             _ => key.default.expect(key.name),
         };
