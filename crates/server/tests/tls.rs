@@ -234,7 +234,7 @@ async fn what_is_wrong_with_certificates_is_said_before_anything_starts() {
     };
     let certificate = flag("certificate", &certificate);
 
-    let no_key = serve(&[certificate.clone()]).await;
+    let no_key = serve(std::slice::from_ref(&certificate)).await;
     let not_its = serve(&[certificate.clone(), flag("key", &other_key)]).await;
     let nowhere = serve(&[certificate.clone(), flag("key", Path::new("/no.pem"))]).await;
     let wss = serve(&["--nodes=wss://127.0.0.1:9/node2".to_owned()]).await;
@@ -264,4 +264,49 @@ async fn what_is_wrong_with_certificates_is_said_before_anything_starts() {
         assert_eq!(ended.code, Some(code), "{ended:?}");
         assert!(ended.stderr.contains(words), "{ended:?}");
     }
+}
+
+#[tokio::test]
+async fn the_commands_of_the_security_page_make_certificates_that_work() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/security.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks = page.split("```sh\n").skip(1);
+    let commands = blocks
+        .filter_map(|block| block.split("```").next())
+        .find(|block| block.starts_with("openssl"));
+    let folder = tempfile::tempdir().unwrap();
+    let made = tokio::process::Command::new("sh")
+        .args(["-ec", commands.expect("commands on the page")])
+        .current_dir(folder.path())
+        .output()
+        .await
+        .unwrap();
+    let words = String::from_utf8_lossy(&made.stderr);
+    assert!(
+        made.status.success(),
+        "the test needs OpenSSL 3 (Debian: apt-get install openssl): {words}"
+    );
+
+    let path = |name: &str| folder.path().join(name);
+    let flag = |name: &str, file: &str| (format!("tls-{name}"), path(file).display().to_string());
+    let mut settings = Settings::default();
+    for (name, value) in [
+        flag("certificate", "node1.pem"),
+        flag("key", "node1-key.pem"),
+        flag("node-authorities", "authority.pem"),
+    ] {
+        settings = settings.with_flag(&name, &value);
+    }
+    let mut cluster = Cluster::prepare_each(&[&settings]).await;
+    cluster.node_mut(0).start();
+    let url = format!("--url=https://127.0.0.1:{}", cluster.node(0).port);
+    let ca = format!("--ca={}", path("authority.pem").display());
+
+    let told = eventually("an answer", async || {
+        let told = run(&["status", &url, &ca], &[]).await;
+        (told.code == Some(0)).then_some(told)
+    })
+    .await;
+
+    assert!(told.stdout.contains("node1"), "{told:?}");
 }

@@ -10,8 +10,8 @@
 //! each lane, except while a channel of it is adopted. Connections are watched with pings; a peer
 //! that has fallen silent is dropped within three intervals.
 //!
-//! With [`WsOptions::tls`] every connection is TLS, with a certificate at each end that names its
-//! node; see [`tls`]. An address says where a node is, and not whether TLS is spoken: `wss://` is
+//! With [`WsOptions::tls`] every connection that this transport dials or accepts is TLS, with a
+//! certificate at each end that names its node; see [`tls`]. An address says where a node is, and not whether TLS is spoken: `wss://` is
 //! refused where TLS is not set up, and nothing is ever dialled in the clear where it is.
 //!
 //! **What is absent.** No authentication but that of certificates: the hello above the transport
