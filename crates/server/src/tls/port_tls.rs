@@ -121,6 +121,11 @@ impl PortTls {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn certificate_of_clients(&self) -> Vec<u8> {
+        self.shown().identity.cert[0].to_vec()
+    }
+
     fn slot(&self) -> std::sync::MutexGuard<'_, Shown> {
         let clients = self.inner.clients.lock();
         clients.unwrap_or_else(PoisonError::into_inner)
