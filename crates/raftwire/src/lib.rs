@@ -30,6 +30,7 @@
 mod connection;
 mod directory;
 mod events;
+mod facts;
 mod global;
 mod identity;
 mod manager;
