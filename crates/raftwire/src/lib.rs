@@ -31,9 +31,11 @@ mod connection;
 mod directory;
 mod events;
 mod facts;
+mod fan;
 mod global;
 mod identity;
 mod manager;
+mod membership;
 mod metrics;
 mod nodes;
 mod options;
@@ -50,6 +52,8 @@ pub use connection::{
     FRAME_OVERHEAD_BYTES, Outbox, OutboxClosed, OutboxPolicy, Undeliverable,
 };
 pub use events::{ClusterEvents, MissedEvents};
+pub use facts::{GROUPS_PER_CONNECTION_MAX, MembershipError, ROWS_PER_NODE_MAX};
+pub use fan::{Audience, FanCounts, FanOptions, FanOutcome};
 pub use global::{AlreadySet, GlobalClusterCenter};
 pub use manager::{AcceptError, ClusterManager};
 pub use metrics::{
@@ -67,8 +71,8 @@ pub use raftwire_consensus::{ClusterEvent, DownReason, RaftNode, Role, Timings};
 pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;
 pub use raftwire_protocol::{
-    CloseCode, ConnectionId, Frame, FrameKind, Incarnation, InvalidConnectionId, InvalidName,
-    InvalidNodeId, MintedId, Name, NodeAddress, NodeId,
+    CloseCode, ConnectionId, Frame, FrameKind, Group, Incarnation, InvalidConnectionId,
+    InvalidName, InvalidNodeId, MintedId, Name, NodeAddress, NodeId, UserId,
 };
 pub use raftwire_transport::{ClusterTransport, ClusterTransportFactory, TransportSetup};
 pub use report::ConnectionCount;

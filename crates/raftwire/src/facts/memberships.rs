@@ -36,7 +36,9 @@ pub enum MembershipError {
         limit: usize,
     },
     /// The node's connections belong to as many users and groups as a node may hold.
-    #[error("this node's connections belong to {limit} users and groups, the most that one node may hold: use another node")]
+    #[error(
+        "this node's connections belong to {limit} users and groups, the most that one node may hold: use another node"
+    )]
     TooManyRows {
         /// The limit: [`ROWS_PER_NODE_MAX`].
         limit: usize,
@@ -64,6 +66,17 @@ struct Belongings {
 pub(crate) struct Progress {
     pub(crate) incarnation: u64,
     pub(crate) sequence: u64,
+}
+
+/// What there is behind one change of this node's history.
+#[derive(Debug)]
+pub(crate) enum Since {
+    Changes(Step),
+    Nothing,
+    /// It is no longer known; the history is this far now.
+    Forgotten {
+        sequence: u64,
+    },
 }
 
 /// The table, both ways, and the history of its rows.
@@ -122,7 +135,9 @@ impl Memberships {
         if !is_registered() {
             return Err(MembershipError::NotHere);
         }
-        let old = connections.get(id).and_then(|belongings| belongings.user.clone());
+        let old = connections
+            .get(id)
+            .and_then(|belongings| belongings.user.clone());
         if old == user {
             return Ok(());
         }
@@ -267,12 +282,22 @@ impl Memberships {
 
     /// How far this node's history is in this incarnation; `None` when it is another one's.
     pub(crate) fn digest(&self, incarnation: Incarnation) -> Option<Digest> {
-        self.of_incarnation(incarnation).map(|writer| writer.digest())
+        self.of_incarnation(incarnation)
+            .map(|writer| writer.digest())
     }
 
-    /// See [`Writer::changes_since`].
-    pub(crate) fn changes_since(&self, incarnation: Incarnation, sequence: u64) -> Option<Step> {
-        self.of_incarnation(incarnation)?.changes_since(sequence)
+    /// The changes behind a number, as many as a step takes.
+    pub(crate) fn changes_since(&self, incarnation: Incarnation, sequence: u64) -> Since {
+        let Some(writer) = self.of_incarnation(incarnation) else {
+            return Since::Nothing;
+        };
+        match writer.changes_since(sequence) {
+            Some(step) => Since::Changes(step),
+            None if sequence < writer.sequence() => Since::Forgotten {
+                sequence: writer.sequence(),
+            },
+            None => Since::Nothing,
+        }
     }
 
     /// What a copy at this position is to have next; `None`: it is to follow the changes.
@@ -329,8 +354,14 @@ mod tests {
     }
 
     fn is_empty(memberships: &Memberships) -> bool {
-        let connections = memberships.connections.iter().all(|shard| lock(shard).is_empty());
-        let members = memberships.members.iter().all(|shard| lock(shard).is_empty());
+        let connections = memberships
+            .connections
+            .iter()
+            .all(|shard| lock(shard).is_empty());
+        let members = memberships
+            .members
+            .iter()
+            .all(|shard| lock(shard).is_empty());
         connections && members && lock(&memberships.writer).rows() == 0
     }
 
@@ -340,7 +371,10 @@ mod tests {
         memberships.join(&id(1), group("a"), || true).expect("room");
         memberships.join(&id(2), group("a"), || true).expect("room");
         assert_eq!(sequence(&memberships), 1);
-        assert_eq!(memberships.page(&Row::Group(group("a")), None, 9), [id(1), id(2)]);
+        assert_eq!(
+            memberships.page(&Row::Group(group("a")), None, 9),
+            [id(1), id(2)]
+        );
 
         memberships.leave(&id(1), &group("a"));
         assert_eq!(sequence(&memberships), 1);
@@ -357,7 +391,10 @@ mod tests {
         let joined = memberships.join(&id(1), group("a"), || false);
         let set = memberships.set_user(&id(1), Some(user("u")), || false);
 
-        assert_eq!((joined, set), (Err(MembershipError::NotHere), Err(MembershipError::NotHere)));
+        assert_eq!(
+            (joined, set),
+            (Err(MembershipError::NotHere), Err(MembershipError::NotHere))
+        );
         assert!(is_empty(&memberships));
     }
 
@@ -365,39 +402,66 @@ mod tests {
     fn groups_of_a_connection_are_bounded() {
         let memberships = memberships();
         for number in 0..3 {
-            memberships.join(&id(1), group(number), || true).expect("room");
+            memberships
+                .join(&id(1), group(number), || true)
+                .expect("room");
         }
 
         let more = memberships.join(&id(1), group(3), || true);
 
         assert_eq!(more, Err(MembershipError::TooManyGroups { limit: 3 }));
-        assert_eq!(memberships.join(&id(1), group(2), || true), Ok(()), "it is in it");
+        assert_eq!(
+            memberships.join(&id(1), group(2), || true),
+            Ok(()),
+            "it is in it"
+        );
     }
 
     #[test]
     fn rows_of_a_node_are_bounded_and_a_user_stays_where_the_next_has_no_room() {
         let memberships = memberships();
-        memberships.set_user(&id(0), Some(user("first")), || true).expect("room");
+        memberships
+            .set_user(&id(0), Some(user("first")), || true)
+            .expect("room");
         for number in 1..5 {
-            memberships.join(&id(number), group(number), || true).expect("room");
+            memberships
+                .join(&id(number), group(number), || true)
+                .expect("room");
         }
 
         let more = memberships.set_user(&id(0), Some(user("second")), || true);
 
         assert_eq!(more, Err(MembershipError::TooManyRows { limit: 5 }));
         assert_eq!(memberships.of(&id(0)).0, Some(user("first")));
-        assert_eq!(memberships.join(&id(0), group(1), || true), Ok(()), "no new row");
+        assert_eq!(
+            memberships.join(&id(0), group(1), || true),
+            Ok(()),
+            "no new row"
+        );
     }
 
     #[test]
     fn another_user_takes_the_place_of_the_first() {
         let memberships = memberships();
-        memberships.set_user(&id(1), Some(user("first")), || true).expect("room");
-        memberships.set_user(&id(1), Some(user("second")), || true).expect("room");
+        memberships
+            .set_user(&id(1), Some(user("first")), || true)
+            .expect("room");
+        memberships
+            .set_user(&id(1), Some(user("second")), || true)
+            .expect("room");
 
-        assert!(memberships.page(&Row::User(user("first")), None, 9).is_empty());
-        assert_eq!(memberships.page(&Row::User(user("second")), None, 9), [id(1)]);
-        memberships.set_user(&id(1), None, || true).expect("nothing to hold");
+        assert!(
+            memberships
+                .page(&Row::User(user("first")), None, 9)
+                .is_empty()
+        );
+        assert_eq!(
+            memberships.page(&Row::User(user("second")), None, 9),
+            [id(1)]
+        );
+        memberships
+            .set_user(&id(1), None, || true)
+            .expect("nothing to hold");
         assert!(is_empty(&memberships));
     }
 
@@ -406,7 +470,9 @@ mod tests {
         let memberships = memberships();
         for number in 0..1_000_000_u32 {
             let connection = id(number % 1000);
-            memberships.join(&connection, group(number % 7), || true).expect("room");
+            memberships
+                .join(&connection, group(number % 7), || true)
+                .expect("room");
             if number % 2 == 0 {
                 memberships.leave(&connection, &group(number % 7));
             } else {

@@ -26,8 +26,13 @@ enum Event {
     Tell,
     Digest,
     /// One message arrives: which, of those under way, and whether it will arrive again.
-    Deliver { which: usize, again: bool },
-    Lose { which: usize },
+    Deliver {
+        which: usize,
+        again: bool,
+    },
+    Lose {
+        which: usize,
+    },
     Wait,
 }
 
@@ -103,8 +108,8 @@ impl World {
         let pull = match message {
             Message::Step(step) => self.replica.on_step(step, self.now).expect("possible"),
             Message::Digest(digest) => self.replica.on_digest(&digest, self.now),
-            Message::Pull(position) if position.cursor == Cursor::End
-                && self.writer.remembers(position.sequence) =>
+            Message::Pull(position)
+                if position.cursor == Cursor::End && self.writer.remembers(position.sequence) =>
             {
                 self.told = position.sequence;
                 None
@@ -180,7 +185,10 @@ impl World {
         self.deliver(last);
         let absent = row(u16::MAX);
         assert_eq!(self.replica.sequence(), self.writer.sequence());
-        assert!(!self.replica.may_hold(&absent), "it knows that it is current");
+        assert!(
+            !self.replica.may_hold(&absent),
+            "it knows that it is current"
+        );
     }
 }
 

@@ -119,7 +119,11 @@ impl Step {
             changes: changes
                 .map(|change| RowBody::of(&change.row, change.is_held))
                 .collect(),
-            rows: self.rows.iter().map(|row| RowBody::of(row, false)).collect(),
+            rows: self
+                .rows
+                .iter()
+                .map(|row| RowBody::of(row, false))
+                .collect(),
             to: Some(PositionBody::of(&self.to)),
         };
         body.encode_to_vec().into()
@@ -136,7 +140,11 @@ impl Step {
         Ok(Step {
             from: body.from.ok_or(MalformedFacts)?.position()?,
             changes: body.changes.iter().map(change).collect::<Result<_, _>>()?,
-            rows: body.rows.iter().map(RowBody::row).collect::<Result<_, _>>()?,
+            rows: body
+                .rows
+                .iter()
+                .map(RowBody::row)
+                .collect::<Result<_, _>>()?,
             to: body.to.ok_or(MalformedFacts)?.position()?,
         })
     }

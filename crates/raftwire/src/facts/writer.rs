@@ -13,7 +13,7 @@ use super::step::{Change, Digest, Position, Step};
 pub(super) const LOG_CHANGES_MAX: usize = 65_536;
 /// Bytes of one step: a segment of the link, so that it is never put together of parts, and takes the
 /// line for no longer than a chunk of a message does.
-pub(super) const STEP_BYTES_MAX: usize = 24 * 1024;
+pub(crate) const STEP_BYTES_MAX: usize = 24 * 1024;
 
 /// The one writer of this node's rows.
 #[derive(Debug)]
@@ -58,7 +58,11 @@ impl Writer {
 
     /// The row is held from now on, or no longer. Called only when that changes.
     pub(super) fn change(&mut self, row: Row, is_held: bool) {
-        debug_assert_ne!(self.rows.contains(&row), is_held, "a change changes something");
+        debug_assert_ne!(
+            self.rows.contains(&row),
+            is_held,
+            "a change changes something"
+        );
         let change = Change { row, is_held };
         self.rows.apply(change.clone());
         self.sequence += 1;
@@ -102,7 +106,9 @@ impl Writer {
         }
         let mut room = STEP_BYTES_MAX;
         let behind = usize::try_from(self.sequence - from.sequence).unwrap_or(usize::MAX);
-        let changes = self.log.range(self.log.len() - behind.min(self.log.len())..);
+        let changes = self
+            .log
+            .range(self.log.len() - behind.min(self.log.len())..);
         let changes: Vec<Change> = changes
             .take_while(|change| takes(&mut room, change.row.cost()))
             .cloned()
