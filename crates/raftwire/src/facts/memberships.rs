@@ -466,9 +466,9 @@ mod tests {
     }
 
     #[test]
-    fn a_million_joins_and_leaves_leave_nothing_behind() {
+    fn a_hundred_thousand_joins_and_leaves_leave_nothing_behind() {
         let memberships = memberships();
-        for number in 0..1_000_000_u32 {
+        for number in 0..100_000_u32 {
             let connection = id(number % 1000);
             memberships
                 .join(&connection, group(number % 7), || true)
@@ -481,7 +481,7 @@ mod tests {
         }
 
         assert!(is_empty(&memberships));
-        assert_eq!(sequence(&memberships), 2_000_000);
+        assert_eq!(sequence(&memberships), 200_000);
     }
 
     proptest! {
