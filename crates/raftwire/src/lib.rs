@@ -52,7 +52,7 @@ pub use connection::{
     FRAME_OVERHEAD_BYTES, Outbox, OutboxClosed, OutboxPolicy, Undeliverable,
 };
 pub use events::{ClusterEvents, MissedEvents};
-pub use facts::{GROUPS_PER_CONNECTION_MAX, MembershipError, ROWS_PER_NODE_MAX};
+pub use facts::{GROUPS_PER_CONNECTION_MAX, MembershipError, OwnedFactsView, ROWS_PER_NODE_MAX};
 pub use fan::{Audience, FanCounts, FanOptions, FanOutcome};
 pub use global::{AlreadySet, GlobalClusterCenter};
 pub use manager::{AcceptError, ClusterManager};

@@ -1,10 +1,12 @@
 //! What a connection of this node belongs to: a user, and any number of groups.
 
-use raftwire_protocol::{ConnectionId, Group, MintedId, UserId};
+use std::collections::BTreeMap;
 
-use crate::MembershipError;
+use raftwire_protocol::{ConnectionId, Group, MintedId, NodeId, UserId};
+
 use crate::manager::ClusterManager;
 use crate::report::minted;
+use crate::{MembershipError, OwnedFactsView};
 
 impl ClusterManager {
     /// Says whose connection this is; `None`: nobody's any more. A user may have any number of
@@ -72,6 +74,13 @@ impl ClusterManager {
         let id = minted(connection).filter(|id| self.is_registered(id));
         let id = id.ok_or(MembershipError::NotHere)?;
         Ok(self.inner.facts.memberships().of(id))
+    }
+
+    /// How far each living node's history of its users and groups is, as this node knows it; this node's
+    /// own is among them, exactly. For diagnosis: a copy that stays behind its node, or is not current
+    /// for long, says that the two cannot reach each other.
+    pub fn owned_facts(&self) -> BTreeMap<NodeId, OwnedFactsView> {
+        self.inner.facts.views(self.node_id())
     }
 
     fn is_registered(&self, id: &MintedId) -> bool {

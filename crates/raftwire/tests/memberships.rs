@@ -78,6 +78,7 @@ async fn a_copy_that_missed_more_than_its_writer_remembers_takes_the_whole_set()
         .expect("settled");
 
     cluster.network.cut(writer.node_id(), other.node_id());
+    let before = other.owned_facts()[writer.node_id()];
     writer.leave(&connection, &group("left"));
     for number in 0..60_000 {
         let name = group(format!("churn {}", number % 10));
@@ -89,6 +90,9 @@ async fn a_copy_that_missed_more_than_its_writer_remembers_takes_the_whole_set()
         }
     }
     writer.join(&connection, group("new")).expect("its own");
+    // Not even the log of changes reaches back to where the copy is.
+    let behind = writer.owned_facts()[writer.node_id()].sequence - before.sequence;
+    assert!(behind > 100_000, "{behind}");
     let while_cut = other.router().send_to_group(&group("new"), "missed").await;
     cluster.network.heal_all();
     writer
@@ -97,6 +101,8 @@ async fn a_copy_that_missed_more_than_its_writer_remembers_takes_the_whole_set()
         .expect("settled");
 
     assert_eq!(while_cut.counts.delivered, 0);
+    let facts = |node: &ClusterManager| node.owned_facts()[writer.node_id()];
+    eventually("the copy is whole", || facts(&other) == facts(&writer)).await;
     for (name, expected) in [
         ("kept", 1),
         ("new", 1),
@@ -216,5 +222,40 @@ async fn groups_are_reached_through_losses_repetitions_and_reordering() {
 
         let sender = &cluster.nodes[(round + 1) % 3];
         assert_eq!(reached(sender, "room").await, round as u64 + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn copies_are_whole_soon_and_those_of_the_dead_are_dropped() {
+    let cluster = Cluster::start(3).await;
+    let mut outboxes = Vec::new();
+    for (index, node) in cluster.nodes.iter().enumerate() {
+        for number in 0..=index {
+            let (connection, outbox) = accept(node);
+            node.join(&connection, group(number)).expect("its own");
+            outboxes.push(outbox);
+        }
+    }
+    let own = |index: usize| {
+        let node = &cluster.nodes[index];
+        node.owned_facts()[node.node_id()]
+    };
+
+    for node in &cluster.nodes {
+        eventually("whole copies", || {
+            let known = node.owned_facts();
+            (0..3).all(|index| known.get(cluster.nodes[index].node_id()) == Some(&own(index)))
+        })
+        .await;
+    }
+    assert_eq!([0, 1, 2].map(|index| own(index).rows), [1, 2, 3]);
+
+    cluster.isolate(0);
+    for node in &cluster.nodes[1..] {
+        let dead = cluster.nodes[0].node_id();
+        eventually("no copy of the dead", || {
+            !node.owned_facts().contains_key(dead)
+        })
+        .await;
     }
 }

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::row::{Cursor, Row};
 use super::step::{Digest, Position, Step};
+use super::view::OwnedFactsView;
 use super::writer::{LOG_CHANGES_MAX, Writer};
 
 /// Groups that one connection may be in: a client that joins without end is stopped here, long before
@@ -272,6 +273,18 @@ impl Memberships {
         if writer.incarnation() != incarnation {
             writer.begin(incarnation);
             self.tell(&writer);
+        }
+    }
+
+    pub(super) fn view(&self) -> OwnedFactsView {
+        let writer = lock(&self.writer);
+        let Digest { sequence, hash } = writer.digest();
+        OwnedFactsView {
+            incarnation: writer.incarnation(),
+            sequence,
+            hash,
+            rows: writer.rows(),
+            is_current: true,
         }
     }
 

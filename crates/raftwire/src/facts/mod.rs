@@ -15,6 +15,7 @@ mod row;
 mod rows;
 mod step;
 mod store;
+mod view;
 mod wire;
 mod writer;
 
@@ -27,4 +28,5 @@ pub(crate) use remote::{Followed, RemoteFacts};
 pub(crate) use row::{Cursor, Row};
 pub(crate) use step::{Digest, Position, Step};
 pub(crate) use store::Facts;
+pub use view::OwnedFactsView;
 pub(crate) use writer::STEP_BYTES_MAX;

@@ -10,6 +10,7 @@ use super::memberships::ROWS_PER_NODE_MAX;
 use super::replica::{ImpossibleFacts, Pull, Replica};
 use super::row::Row;
 use super::step::{Digest, Position, Step};
+use super::view::OwnedFactsView;
 
 /// Rows that a copy takes at most: twice what a writer of this version holds, so that a newer one may
 /// hold somewhat more.
@@ -67,6 +68,17 @@ impl RemoteFacts {
     pub(crate) fn may_hold(&self, row: &Row) -> bool {
         let replica = self.replica.read().unwrap_or_else(PoisonError::into_inner);
         replica.may_hold(row)
+    }
+
+    pub(super) fn view(&self) -> OwnedFactsView {
+        let replica = self.replica.read().unwrap_or_else(PoisonError::into_inner);
+        OwnedFactsView {
+            incarnation: self.identity.remote_incarnation,
+            sequence: replica.sequence(),
+            hash: replica.rows().hash(),
+            rows: replica.rows().len(),
+            is_current: replica.is_current(),
+        }
     }
 
     pub(super) fn acknowledged(&self) -> u64 {

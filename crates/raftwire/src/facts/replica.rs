@@ -55,9 +55,12 @@ impl Replica {
         !self.is_current || self.rows.contains(row)
     }
 
-    #[cfg(test)]
     pub(super) fn rows(&self) -> &Rows {
         &self.rows
+    }
+
+    pub(super) fn is_current(&self) -> bool {
+        self.is_current
     }
 
     /// Something may have been missed.

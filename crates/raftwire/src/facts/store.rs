@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::memberships::{MembershipError, Memberships, Progress};
 use super::remote::RemoteFacts;
+use super::view::OwnedFactsView;
 
 /// The other living nodes: their incarnations, and the links to them while this node lives as well.
 pub(crate) type Living = BTreeMap<NodeId, (Incarnation, Option<LinkIdentity>)>;
@@ -54,6 +55,17 @@ impl Facts {
 
     pub(crate) fn of(&self, node: &NodeId) -> Option<Arc<RemoteFacts>> {
         self.lock().by_node.get(node).cloned()
+    }
+
+    /// This node's own history, under its name, and the copies of the others'.
+    pub(crate) fn views(&self, local: &NodeId) -> BTreeMap<NodeId, OwnedFactsView> {
+        let copies = self.lock();
+        let others = copies.by_node.iter();
+        let mut views: BTreeMap<_, _> = others
+            .map(|(node, facts)| (node.clone(), facts.view()))
+            .collect();
+        views.insert(local.clone(), self.memberships.view());
+        views
     }
 
     /// Keeps a copy for each other living node, and none for the dead. `local` is this node's incarnation
