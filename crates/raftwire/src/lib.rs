@@ -24,6 +24,22 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Connections may belong to a user and to groups, and one message reaches all of them:
+//!
+//! ```no_run
+//! # async fn example(manager: raftwire::ClusterManager, connection: raftwire::ConnectionId)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! manager.set_user(&connection, Some("alice".parse()?))?;
+//! manager.join_settled(&connection, "room/42".parse()?).await?;
+//!
+//! let outcome = manager.router().send_to_group(&"room/42".parse()?, "hello, all").await;
+//! println!("{} connections have it", outcome.counts.delivered);
+//! for (node, why) in &outcome.unknown {
+//!     println!("{node} may have delivered it: {why}");
+//! }
+//! # Ok(()) }
+//! ```
+//!
 //! **What is absent.** No concrete transport is named here, nothing prints or exits, no logger is
 //! installed, and nothing reads [`GlobalClusterCenter`].
 

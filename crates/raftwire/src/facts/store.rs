@@ -100,15 +100,20 @@ impl Facts {
     }
 
     fn settle(&self, copies: &Copies) {
-        let Some(incarnation) = copies.local else {
-            return;
-        };
         let acknowledged = copies.by_node.values().map(|facts| facts.acknowledged());
-        let progress = Progress {
-            incarnation: incarnation.get(),
-            sequence: acknowledged.min().unwrap_or(u64::MAX),
-        };
+        let everybody = acknowledged.min().unwrap_or(u64::MAX);
         self.settled.send_if_modified(|settled| {
+            let progress = match copies.local {
+                Some(incarnation) => Progress {
+                    incarnation: incarnation.get(),
+                    sequence: everybody,
+                },
+                // The others hold this node dead, and have dropped what they knew of it.
+                None => Progress {
+                    sequence: 0,
+                    ..settled.progress
+                },
+            };
             let is_news = settled.progress != progress;
             settled.progress = progress;
             is_news
@@ -217,6 +222,20 @@ mod tests {
 
         assert!(is_settled(&facts));
         assert!(facts.of(&node("a")).is_none());
+    }
+
+    #[test]
+    fn nothing_is_settled_while_this_node_is_held_dead() {
+        let facts = facts(1, &[]);
+        join(&facts, "g");
+        assert!(is_settled(&facts));
+
+        facts.follow(None, &Living::new());
+        assert!(!is_settled(&facts));
+        let (incarnation, none) = living(2, &[]);
+        facts.follow(incarnation, &none);
+
+        assert!(is_settled(&facts));
     }
 
     #[test]
