@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection::{ConnectionTable, Delivery};
+use crate::facts::Facts;
 use crate::metrics::NodeCounters;
 use crate::peer::{PeerRegistry, Rpc};
 use crate::report::minted;
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) router: ClusterRouter,
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) delivery: Delivery,
+    pub(crate) facts: Arc<Facts>,
     pub(crate) rpc: Arc<Rpc>,
     pub(crate) registry: Arc<PeerRegistry>,
     pub(crate) transport: Arc<dyn ClusterTransport>,
@@ -80,6 +82,7 @@ impl Drop for Inner {
         for task in &self.tasks {
             task.abort();
         }
+        self.facts.close();
         self.registry.close();
     }
 }
@@ -249,6 +252,7 @@ impl ClusterManager {
         for id in inner.table.ids() {
             inner.delivery.close(&id, CloseCode::GOING_AWAY);
         }
+        inner.facts.close();
         inner.raft.stop().await;
         inner.registry.close();
         inner.transport.stop().await;

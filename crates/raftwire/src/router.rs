@@ -6,12 +6,13 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use raftwire_environment::Environment;
-use raftwire_protocol::{ConnectionId, Frame, MintedId};
+use raftwire_protocol::{ConnectionId, Frame, MintedId, NodeId};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::connection::{Delivery, Undeliverable, WrittenTicket};
 use crate::directory::{Directory, Route};
+use crate::fan::LocalFans;
 use crate::metrics::RouteCounters;
 use crate::parking::{Parking, Resolver};
 use crate::peer::{PeerHandle, Send};
@@ -71,10 +72,12 @@ pub(crate) struct RouterLimits {
 }
 
 #[derive(Debug)]
-struct Inner {
-    environment: Environment,
-    limits: RouterLimits,
-    directory: Arc<ArcSwap<Directory>>,
+pub(crate) struct Inner {
+    pub(crate) node: NodeId,
+    pub(crate) environment: Environment,
+    pub(crate) limits: RouterLimits,
+    pub(crate) directory: Arc<ArcSwap<Directory>>,
+    pub(crate) fans: LocalFans,
     delivery: Delivery,
     parking: Parking,
     counters: RouteCounters,
@@ -86,23 +89,25 @@ struct Inner {
 /// first polled. Local connections are reached without any other node.
 #[derive(Clone, Debug)]
 pub struct ClusterRouter {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl ClusterRouter {
     pub(crate) fn new(
-        environment: Environment,
+        (node, environment): (NodeId, Environment),
         limits: RouterLimits,
         directory: Arc<ArcSwap<Directory>>,
-        delivery: Delivery,
+        (delivery, fans): (Delivery, LocalFans),
         resolver: Arc<dyn Resolver>,
     ) -> ClusterRouter {
         let parking = Parking::new(environment.clone(), resolver);
         ClusterRouter {
             inner: Arc::new(Inner {
+                node,
                 environment,
                 limits,
                 directory,
+                fans,
                 delivery,
                 parking,
                 counters: RouteCounters::default(),
@@ -238,7 +243,7 @@ impl Inner {
         }
     }
 
-    fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
+    pub(crate) fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
         let limit = self.limits.message_bytes_max;
         if frame.len() > limit {
             return Err(RouteOutcome::TooLarge {

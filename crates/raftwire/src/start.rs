@@ -20,6 +20,8 @@ use tokio::sync::{broadcast, watch};
 use crate::connection::{ConnectionTable, Delivery};
 use crate::directory::{Directory, DirectoryWriter};
 use crate::events::{self, EVENTS_MAX};
+use crate::facts::{Facts, STEP_BYTES_MAX};
+use crate::fan::LocalFans;
 use crate::identity::{self, NameError};
 use crate::manager::{ClusterManager, Inner};
 use crate::metrics::NodeCounters;
@@ -221,17 +223,20 @@ impl Parts {
         let state = raft.state();
         let delivery = delivery(&options, &table, provider);
         let counters = Arc::new(NodeCounters::default());
+        let facts = Arc::new(Facts::new(Arc::clone(table.memberships())));
         let registry = Arc::new(PeerRegistry::new(PeerContext {
             environment: environment.clone(),
             transport: Arc::clone(&transport),
             inbound: Inbound::new(delivery.clone(), options.message_bytes_max),
             lease: raft.lease(),
             link: variants.apply_to_link(LinkConfig {
-                message_bytes_max: options.message_bytes_max,
+                // Facts pass whatever is set; the limit of messages is held exactly at both ends.
+                message_bytes_max: options.message_bytes_max.max(STEP_BYTES_MAX),
                 ..LinkConfig::default()
             }),
             message_bytes_max: options.message_bytes_max,
             counters: Arc::clone(&counters),
+            facts: Arc::clone(&facts),
         }));
         let executor = environment.executor("raftwire-control");
         let rpc = Arc::new(Rpc::new(
@@ -246,11 +251,15 @@ impl Parts {
         let writer = DirectoryWriter::new(
             (node.clone(), session),
             Arc::clone(&registry),
-            Arc::clone(&table),
+            (Arc::clone(&table), Arc::clone(&facts)),
             Arc::clone(&directory),
             applied,
         );
-        let tasks = vec![environment.spawn("directory", writer.run(state.clone()))];
+        let (fans, fan_task) = LocalFans::new(environment.clone(), delivery.clone());
+        let tasks = vec![
+            environment.spawn("directory", writer.run(state.clone())),
+            environment.spawn("fan-outs", fan_task),
+        ];
         let events = Mutex::new(Some(broadcast::channel(EVENTS_MAX).0));
         let resolver = Arc::new(CatchUp {
             raft: Arc::downgrade(&raft),
@@ -261,10 +270,10 @@ impl Parts {
             message_bytes_max: options.message_bytes_max,
         };
         let router = ClusterRouter::new(
-            environment.clone(),
+            (node.clone(), environment.clone()),
             limits,
             Arc::clone(&directory),
-            delivery.clone(),
+            (delivery.clone(), fans),
             resolver,
         );
         let hub = Hub::new(HubContext {
@@ -301,6 +310,7 @@ impl Parts {
             router,
             table,
             delivery,
+            facts,
             rpc,
             registry,
             transport,

@@ -165,6 +165,13 @@ impl Delivery {
         table.minting() == Some((id.slot(), id.boot()))
     }
 
+    pub(crate) fn table(&self) -> &ConnectionTable {
+        match self {
+            Delivery::Outboxes(outboxes) => &outboxes.table,
+            Delivery::Application { table, .. } => table,
+        }
+    }
+
     pub(crate) fn provider(&self) -> Arc<dyn ConnectionProvider> {
         match self {
             Delivery::Outboxes(outboxes) => Arc::new(outboxes.clone()),

@@ -9,6 +9,7 @@ use raftwire_link::LinkIdentity;
 use raftwire_protocol::{Frame, MintedId, NodeId, PacketHeader};
 use tokio::sync::{mpsc, oneshot};
 
+use crate::fan::{Audience, FanReply};
 use crate::metrics::{NodeCounters, PeerFigures};
 use crate::{DropReason, FullQueue, LinkMetrics, RouteOutcome};
 
@@ -33,9 +34,20 @@ pub(crate) struct Send {
     pub(crate) written: Option<oneshot::Sender<bool>>,
 }
 
+/// A message on its way to all connections of an audience that the peer holds.
+#[derive(Debug)]
+pub(crate) struct Fan {
+    pub(crate) audience: Audience,
+    pub(crate) frame: Frame,
+    pub(crate) deadline: Instant,
+    /// `None`: fire and forget.
+    pub(crate) reply: Option<oneshot::Sender<FanReply>>,
+}
+
 #[derive(Debug)]
 pub(super) enum Command {
     Send(Send),
+    Fan(Fan),
     TellWritten {
         asked_by: LinkIdentity,
         token: u64,
@@ -96,18 +108,22 @@ impl PeerHandle {
     /// Queues a message for the link. Never waits.
     pub(crate) fn send(&self, message: Send) -> Result<(), RouteOutcome> {
         let bytes = message.frame.len();
+        self.queue(Command::Send(message), bytes)
+    }
+
+    /// Queues a message for many of the peer's connections. Never waits.
+    pub(crate) fn send_fan(&self, fan: Fan) -> Result<(), RouteOutcome> {
+        let bytes = fan.frame.len();
+        self.queue(Command::Fan(fan), bytes)
+    }
+
+    fn queue(&self, command: Command, bytes: usize) -> Result<(), RouteOutcome> {
         let before = self
             .shared
             .waiting_bytes
             .fetch_add(bytes, Ordering::Relaxed);
         let is_room = before == 0 || before + bytes <= COMMAND_BYTES_MAX;
-        if is_room
-            && self
-                .shared
-                .commands
-                .try_send(Command::Send(message))
-                .is_ok()
-        {
+        if is_room && self.shared.commands.try_send(command).is_ok() {
             return Ok(());
         }
         self.shared
@@ -132,10 +148,10 @@ impl PeerHandle {
     }
 
     /// Says that the task has taken a message out of its queue.
-    pub(super) fn taken(&self, message: &Send) {
+    pub(super) fn taken(&self, frame: &Frame) {
         self.shared
             .waiting_bytes
-            .fetch_sub(message.frame.len(), Ordering::Relaxed);
+            .fetch_sub(frame.len(), Ordering::Relaxed);
     }
 
     /// Hands a packet to the link. A full queue drops it: the link repairs what is lost.
