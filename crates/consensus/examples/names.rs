@@ -19,8 +19,8 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use raftwire_consensus::testing::{decode_state, encode_state};
 use raftwire_consensus::{
-    CallError, ControlNetwork, NAMES_MAX_DEFAULT, NamePolicy, RaftNode, RaftOptions, Storage,
-    Timings,
+    CallError, ControlNetwork, NAMES_MAX_DEFAULT, NamePolicy, RaftNode, RaftOptions, RegisterError,
+    Storage, Timings,
 };
 use raftwire_environment::Environment;
 use raftwire_protocol::{MintedId, Name, NodeId, Session};
@@ -29,8 +29,8 @@ use tokio::time::{sleep, timeout};
 /// How many names are registered, unless the command line says otherwise.
 const NAMES: u64 = 1_000_000;
 
-/// How many registrations each node has under way.
-const UNDER_WAY: usize = 8_000;
+/// How many registrations each node has under way: a batch that is committed, and one that fills.
+const UNDER_WAY: usize = 2_000;
 
 /// How many names are one line of the output.
 const PART: u64 = 100_000;
@@ -55,10 +55,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     for from in (0..names).step_by(PART as usize) {
         let begin = environment.boot_time();
         let to = names.min(from + PART);
-        register(&nodes, from, to).await?;
+        let again = register(&nodes, from, to).await?;
         let elapsed = environment.boot_time().duration_since(begin);
         let rate = (to - from) as f64 / elapsed.as_secs_f64();
-        println!("names {from:>8}..{to:<8} {rate:>9.0} registrations/s");
+        println!("names {from:>8}..{to:<8} {rate:>9.0} registrations/s, {again} asked for again");
         rates.push(rate);
     }
     rates.sort_by(f64::total_cmp);
@@ -136,22 +136,40 @@ async fn start(
     nodes.try_into().map_err(|_| "three nodes".into())
 }
 
-/// Registers names by number, each third at each node.
-async fn register(nodes: &[Arc<RaftNode>; 3], from: u64, to: u64) -> Result<(), Box<dyn Error>> {
+/// Registers names by number, each third at each node; how many had to be asked for again, as they
+/// have to be where an election takes longer than a registration may.
+async fn register(nodes: &[Arc<RaftNode>; 3], from: u64, to: u64) -> Result<u64, Box<dyn Error>> {
     let mut under_way = FuturesUnordered::new();
+    let mut again = 0;
     for number in from..to {
         // In no order, as names come.
-        let name: Name =
-            format!("user-{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15)).parse()?;
-        let connection = MintedId::from_bytes(u128::from(number).to_be_bytes());
-        let node = &nodes[(number % 3) as usize];
+        let text = format!("user-{:016x}", number.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let name: Name = text.parse()?;
         if under_way.len() >= UNDER_WAY * nodes.len() {
-            under_way.next().await.transpose()?;
+            again += under_way.next().await.transpose()?.unwrap_or(0);
         }
-        under_way.push(node.register_name(name, connection, NamePolicy::IfFree));
+        under_way.push(register_one(&nodes[(number % 3) as usize], name, number));
     }
-    while under_way.next().await.transpose()?.is_some() {}
-    Ok(())
+    while let Some(times) = under_way.next().await.transpose()? {
+        again += times;
+    }
+    Ok(again)
+}
+
+async fn register_one(node: &RaftNode, name: Name, number: u64) -> Result<u64, RegisterError> {
+    let connection = MintedId::from_bytes(u128::from(number).to_be_bytes());
+    let mut again = 0;
+    loop {
+        let registered = node.register_name(name.clone(), connection, NamePolicy::IfFree);
+        match registered.await {
+            Ok(_) => return Ok(again),
+            Err(RegisterError::Unavailable | RegisterError::NotMember) => {
+                again += 1;
+                sleep(Duration::from_millis(100)).await;
+            }
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// What this process has in memory.
