@@ -6,13 +6,15 @@ SEEDS ?= 2000
 FIRST ?= 1
 
 CARGO_DENY_VERSION = 0.20.2
+KOSOKU_VERSION = 0.1.0
 TOOLS = target/tools
+KOSOKU = $(TOOLS)/kosoku-$(KOSOKU_VERSION)
 
-.PHONY: help demo test check simulate figures fmt
+.PHONY: help demo test check simulate figures fmt autobahn
 
 help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
-	@echo "make test      every test (20 simulated clusters, real processes, the documents' commands)"
+	@echo "make test      every test (20 simulated clusters, real processes, Autobahn's cases, the documents' commands)"
 	@echo "make check     format, clippy, documentation, licences; changes nothing"
 	@echo "make figures   failover, acknowledged routes and memory of three real nodes on this machine"
 	@echo "make simulate  SEEDS=$(SEEDS) simulated clusters from seed FIRST=$(FIRST)"
@@ -20,7 +22,7 @@ help:
 demo:
 	$(CARGO) run --release --quiet -p raftwire-server --bin raftwire -- demo $(DEMO_FLAGS)
 
-test:
+test: autobahn
 	$(CARGO) test --workspace
 
 check: $(TOOLS)/bin/cargo-deny
@@ -39,6 +41,19 @@ figures:
 # Built once, without optimisation: it runs for a second.
 $(TOOLS)/bin/cargo-deny:
 	$(CARGO) install cargo-deny@$(CARGO_DENY_VERSION) --locked --profile dev --root $(TOOLS) --quiet
+
+# Autobahn's cases on a runner that takes seconds; a test of the server runs it.
+autobahn: $(KOSOKU)/bin/kosoku
+
+# As root the missing Debian package is installed; anybody else is told its name.
+$(KOSOKU)/bin/kosoku:
+	@mkdir -p $(TOOLS) && rm -rf $(KOSOKU)
+	@python3 -c 'import ensurepip, venv' 2>/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y python3-venv >/dev/null; } \
+		|| { echo "Autobahn's cases need Python 3.10 or newer with venv: apt install python3-venv" >&2; exit 1; }
+	@python3 -m venv $(KOSOKU)
+	@$(KOSOKU)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: kosoku==$(KOSOKU_VERSION) \
+		|| { echo "Autobahn's cases (kosoku $(KOSOKU_VERSION) of PyPI) need PyPI and Python 3.10 or newer" >&2; exit 1; }
 
 fmt:
 	$(CARGO) fmt --all

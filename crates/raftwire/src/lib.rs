@@ -33,6 +33,7 @@ mod events;
 mod global;
 mod identity;
 mod manager;
+mod metrics;
 mod nodes;
 mod options;
 mod outcome;
@@ -50,13 +51,18 @@ pub use connection::{
 pub use events::{ClusterEvents, MissedEvents};
 pub use global::{AlreadySet, GlobalClusterCenter};
 pub use manager::{AcceptError, ClusterManager};
+pub use metrics::{
+    ClusterMetrics, ConnectionMetrics, ConsensusMetrics, Destination, DropReason,
+    HandshakeFailures, LaneMetrics, LinkMetrics, ParkedMetrics, PeerMetrics, RoutedMessages,
+    UNREACHABLE_AFTER,
+};
 pub use nodes::NodeView;
 pub use options::{
     ClusterOptions, InvalidOptions, MESSAGE_BYTES_MAX_CEILING, MESSAGE_BYTES_MAX_DEFAULT,
     OUTBOX_BYTES_MAX_DEFAULT, ROUTE_DEADLINE_DEFAULT, ROUTE_DEADLINE_MAX,
 };
 pub use outcome::{FullQueue, Happened, RouteOutcome};
-pub use raftwire_consensus::{ClusterEvent, DownReason, RaftNode, Timings};
+pub use raftwire_consensus::{ClusterEvent, DownReason, RaftNode, Role, Timings};
 pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;
 pub use raftwire_protocol::{

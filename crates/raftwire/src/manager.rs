@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection::{ConnectionTable, Delivery};
+use crate::metrics::NodeCounters;
 use crate::peer::{PeerRegistry, Rpc};
 use crate::report::minted;
 use crate::{
@@ -63,6 +64,7 @@ pub(crate) struct Inner {
     pub(crate) rpc: Arc<Rpc>,
     pub(crate) registry: Arc<PeerRegistry>,
     pub(crate) transport: Arc<dyn ClusterTransport>,
+    pub(crate) counters: Arc<NodeCounters>,
     /// Taken at the end, so that who listens learns of it.
     pub(crate) events: Mutex<Option<broadcast::Sender<ClusterEvent>>>,
     pub(crate) is_stopping: AtomicBool,

@@ -12,9 +12,10 @@ use tokio::sync::oneshot;
 
 use crate::connection::{Delivery, Undeliverable, WrittenTicket};
 use crate::directory::{Directory, Route};
+use crate::metrics::RouteCounters;
 use crate::parking::{Parking, Resolver};
 use crate::peer::{PeerHandle, Send};
-use crate::{Happened, ROUTE_DEADLINE_MAX, RouteOutcome};
+use crate::{Destination, Happened, ParkedMetrics, ROUTE_DEADLINE_MAX, RouteOutcome};
 
 /// What a sender waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -76,6 +77,7 @@ struct Inner {
     directory: Arc<ArcSwap<Directory>>,
     delivery: Delivery,
     parking: Parking,
+    counters: RouteCounters,
 }
 
 /// Finds connections wherever they live. Cheap to clone.
@@ -103,6 +105,7 @@ impl ClusterRouter {
                 directory,
                 delivery,
                 parking,
+                counters: RouteCounters::default(),
             }),
         }
     }
@@ -132,14 +135,21 @@ impl ClusterRouter {
         };
         let inner = &self.inner;
         let frame = message.into();
-        if let Err(outcome) = inner.check_size(&frame) {
-            return outcome;
-        }
-        let deadline = options.deadline.unwrap_or(inner.limits.deadline);
-        let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
+        let bytes = frame.len();
+        let outcome = match inner.check_size(&frame) {
+            Ok(()) => {
+                let deadline = options.deadline.unwrap_or(inner.limits.deadline);
+                let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
+                inner
+                    .route(id, frame, deadline, options.acknowledgement)
+                    .await
+            }
+            Err(outcome) => outcome,
+        };
         inner
-            .route(id, frame, deadline, options.acknowledgement)
-            .await
+            .counters
+            .routed(id, inner.destination(id), &outcome, bytes);
+        outcome
     }
 
     /// Sends a value as JSON text.
@@ -187,7 +197,15 @@ impl ClusterRouter {
         let ConnectionId::Minted(id) = connection else {
             return Err(RouteOutcome::NotFound);
         };
-        self.inner.send(id, message.into())
+        let (inner, frame) = (&self.inner, message.into());
+        let bytes = frame.len();
+        let sent = inner.send(id, frame);
+        let to = inner.destination(id);
+        match &sent {
+            Ok(()) => inner.counters.sent(id, to, bytes),
+            Err(outcome) => inner.counters.routed(id, to, outcome, bytes),
+        }
+        sent
     }
 }
 
@@ -200,9 +218,26 @@ impl ClusterRouter {
     ) -> Result<Route, RouteOutcome> {
         self.inner.resolve(id, deadline).await
     }
+
+    pub(crate) fn counters(&self) -> &RouteCounters {
+        &self.inner.counters
+    }
+
+    pub(crate) fn parked(&self) -> ParkedMetrics {
+        self.inner.parking.metrics()
+    }
 }
 
 impl Inner {
+    /// Where a connection is, by its id.
+    fn destination(&self, id: &MintedId) -> Destination {
+        if self.delivery.is_ours(id) {
+            Destination::Local
+        } else {
+            Destination::Remote
+        }
+    }
+
     fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
         let limit = self.limits.message_bytes_max;
         if frame.len() > limit {

@@ -7,7 +7,9 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
-use raftwire_consensus::{ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings};
+use raftwire_consensus::{
+    ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings,
+};
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
 use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role, VersionRange};
@@ -17,9 +19,10 @@ use tokio::sync::{broadcast, watch};
 
 use crate::connection::{ConnectionTable, Delivery};
 use crate::directory::{Directory, DirectoryWriter};
-use crate::events::EVENTS_MAX;
+use crate::events::{self, EVENTS_MAX};
 use crate::identity::{self, NameError};
 use crate::manager::{ClusterManager, Inner};
+use crate::metrics::NodeCounters;
 use crate::parking::Resolver;
 use crate::peer::{
     Admission, Answer, ConsensusNetwork, Hub, HubContext, Inbound, PeerContext, PeerRegistry, Rpc,
@@ -218,6 +221,7 @@ impl Parts {
         } = self;
         let state = raft.state();
         let delivery = delivery(&options, &table, provider);
+        let counters = Arc::new(NodeCounters::default());
         let registry = Arc::new(PeerRegistry::new(PeerContext {
             environment: environment.clone(),
             transport: Arc::clone(&transport),
@@ -228,6 +232,7 @@ impl Parts {
                 ..LinkConfig::default()
             }),
             message_bytes_max: options.message_bytes_max,
+            counters: Arc::clone(&counters),
         }));
         let executor = environment.executor("raftwire-control");
         let rpc = Arc::new(Rpc::new(
@@ -286,6 +291,7 @@ impl Parts {
                 lease: raft.lease(),
                 environment: environment.clone(),
             }),
+            counters: Arc::clone(&counters),
         });
         let inner = Inner {
             node,
@@ -299,6 +305,7 @@ impl Parts {
             rpc,
             registry,
             transport,
+            counters,
             events,
             is_stopping: AtomicBool::new(false),
             stopped: tokio::sync::Mutex::new(false),
@@ -334,9 +341,16 @@ impl Inner {
         let Some(events) = self.lock_events().clone() else {
             return;
         };
+        let counters = Arc::clone(&self.counters);
         let task = self.environment.spawn("events", async move {
             while let Some(event) = source.recv().await {
-                tracing::info!(?event, "cluster");
+                if let ClusterEvent::LeaderChanged {
+                    leader: Some(_), ..
+                } = &event
+                {
+                    counters.leader_changed();
+                }
+                events::log(&event);
                 // Nobody listens: nobody missed it.
                 let _ = events.send(event);
             }

@@ -1,8 +1,10 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
+use http::{Request, Response, StatusCode};
 use raftwire_transport::ChannelSecurity;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::upgrade::{refusal, upgrade_response};
 use crate::{AcceptUpgradedError, PeerRequest, WsClusterTransport};
 
 /// Hands streams that the application's own web server has upgraded to the transport.
@@ -27,8 +29,26 @@ impl WsAcceptor {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes a stream over as the server's end of a WebSocket connection; the response to the
-    /// upgrade request ([`upgrade_response`](crate::upgrade_response)) has been sent. The
+    /// What to answer to the upgrade request of a peer, and who asks, if the answer is 101: hand
+    /// the upgraded stream to [`accept_upgraded`](Self::accept_upgraded) then. The path is the
+    /// application's to check.
+    pub fn answer<B>(&self, request: &Request<B>) -> (Response<String>, Option<PeerRequest>) {
+        let response = match upgrade_response(request) {
+            Ok(response) => response.map(|()| String::new()),
+            Err(error) => return (error.response(), None),
+        };
+        if self.slot().is_none() {
+            let text = AcceptUpgradedError::NotRunning.to_string();
+            return (refusal(StatusCode::SERVICE_UNAVAILABLE, text), None);
+        }
+        match PeerRequest::from_uri(request.uri()) {
+            Ok(peer) => (response, Some(peer)),
+            Err(error) => (refusal(StatusCode::BAD_REQUEST, error.to_string()), None),
+        }
+    }
+
+    /// Takes a stream over as the server's end of a WebSocket connection; the
+    /// [`answer`](Self::answer) to the upgrade request has been sent. The
     /// connection's task runs on the runtime of the caller.
     ///
     /// `security` is what the application knows about the way to the peer; a stream that a proxy

@@ -3,7 +3,7 @@
 //!
 //! [`WsClusterTransport`] either listens by itself ([`WsOptions::listen`]), or takes connections
 //! that the application's own web server has upgraded: answer the upgrade request with
-//! [`upgrade_response`], then hand the stream to [`WsAcceptor::accept_upgraded`]. The address of
+//! [`WsAcceptor::answer`], then hand the stream to [`WsAcceptor::accept_upgraded`]. The address of
 //! the cluster channel is `ws://host:port/cluster?node=<who dials>&lane=<control or data>`.
 //!
 //! Each configured peer is dialled for as long as the transport runs, one attempt at a time on

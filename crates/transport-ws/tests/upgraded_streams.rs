@@ -19,7 +19,6 @@ use raftwire_transport::{
 };
 use raftwire_transport_ws::{
     AcceptUpgradedError, PeerRequest, WsAcceptor, WsClusterTransportFactory, WsOptions,
-    upgrade_response,
 };
 
 /// What an application does with a request for the cluster channel.
@@ -30,20 +29,16 @@ async fn answer(
     if request.uri().path() != "/cluster" {
         return Ok(Response::new(Full::from("the application")));
     }
-    let (peer, response) = match (
-        PeerRequest::from_uri(request.uri()),
-        upgrade_response(&request),
-    ) {
-        (Ok(peer), Ok(response)) => (peer, response),
-        (Err(error), _) => return Ok(Response::new(Full::from(error.to_string()))),
-        (_, Err(error)) => return Ok(error.response().map(Full::from)),
+    let (response, peer) = acceptor.answer(&request);
+    let Some(peer) = peer else {
+        return Ok(response.map(Full::from));
     };
     Environment::real().spawn("upgrade", async move {
         let io = hyper::upgrade::on(request).await.unwrap();
         let accepted = acceptor.accept_upgraded(TokioIo::new(io), peer, ChannelSecurity::Loopback);
         accepted.unwrap();
     });
-    Ok(response.map(|()| Full::default()))
+    Ok(response.map(Full::from))
 }
 
 async fn serve(acceptor: WsAcceptor, listener: TcpListener) {
@@ -136,4 +131,34 @@ async fn stream_for_a_transport_that_does_not_run_is_refused() {
 
     b.stop().await;
     assert_eq!(offer("a"), Err(AcceptUpgradedError::NotRunning));
+}
+
+#[tokio::test]
+async fn each_request_for_the_channel_has_its_answer() {
+    let harness = WsHarness::real();
+    let factory = WsClusterTransportFactory::new(WsOptions::default());
+    let acceptor = factory.acceptor();
+    let ask = |uri: &str, version: &str| {
+        let request = Request::get(uri)
+            .header("connection", "Upgrade")
+            .header("upgrade", "websocket")
+            .header("sec-websocket-version", version)
+            .header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+            .body(())
+            .unwrap();
+        let (response, peer) = acceptor.answer(&request);
+        (response.status().as_u16(), peer.map(|peer| peer.node))
+    };
+    assert_eq!(ask("/cluster?node=a&lane=data", "13"), (503, None));
+
+    let _b = factory
+        .create_transport(harness.setup(&node("b"), &[]))
+        .unwrap();
+
+    assert_eq!(
+        ask("/cluster?node=a&lane=data", "13"),
+        (101, Some(node("a")))
+    );
+    assert_eq!(ask("/cluster?node=a", "13"), (400, None));
+    assert_eq!(ask("/cluster?node=a&lane=data", "12"), (426, None));
 }

@@ -8,6 +8,7 @@ use raftwire_protocol::{Boot, ConnectionId, MintedId, Slot};
 
 use super::ConnectionInfo;
 use super::outbox::OutboxSender;
+use crate::ConnectionMetrics;
 
 /// Low bits of an index that name the shard. Sixteen shards keep registration and delivery on
 /// different cores from waiting for one lock.
@@ -34,6 +35,9 @@ struct Place {
 struct Shard {
     places: Vec<Place>,
     free: Vec<u32>,
+    /// Connections that there have been, and those that have ended.
+    accepted: u64,
+    closed: u64,
 }
 
 /// This process already holds as many connections as ids can tell apart.
@@ -98,6 +102,7 @@ impl ConnectionTable {
             let random = self.environment.random_u64() & ((1 << 48) - 1);
             let id = MintedId::new(slot, boot, index, place.generation, random);
             place.occupant = Some((id, entry));
+            shard.accepted += 1;
             self.count.fetch_add(1, Ordering::Relaxed);
             return Ok(id);
         }
@@ -123,8 +128,20 @@ impl ConnectionTable {
         let (_, entry) = place.occupant.take()?;
         place.generation = place.generation.wrapping_add(1);
         shard.free.push(position);
+        shard.closed += 1;
         self.count.fetch_sub(1, Ordering::Relaxed);
         Some(entry)
+    }
+
+    pub(crate) fn metrics(&self) -> ConnectionMetrics {
+        let mut metrics = ConnectionMetrics::default();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            metrics.accepted += shard.accepted;
+            metrics.closed += shard.closed;
+        }
+        metrics.open = metrics.accepted - metrics.closed;
+        metrics
     }
 
     /// The ids of all connections: a snapshot, in no order that means anything.
@@ -251,6 +268,11 @@ mod tests {
             .map(|shard| lock(shard).places.len())
             .sum();
         assert_eq!((table.len(), places), (0, SHARDS));
+        let metrics = table.metrics();
+        assert_eq!(
+            (metrics.open, metrics.accepted, metrics.closed),
+            (0, 1_000_000, 1_000_000)
+        );
     }
 
     #[test]

@@ -9,7 +9,8 @@ use raftwire_link::LinkIdentity;
 use raftwire_protocol::{Frame, MintedId, NodeId, PacketHeader};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{FullQueue, RouteOutcome};
+use crate::metrics::{NodeCounters, PeerFigures};
+use crate::{DropReason, FullQueue, LinkMetrics, RouteOutcome};
 
 /// Messages that may wait for the peer's task. It empties the queue at every turn, so this much
 /// gathers only while the task does not run.
@@ -51,6 +52,8 @@ struct Shared {
     commands: mpsc::Sender<Command>,
     packets: mpsc::Sender<Packet>,
     waiting_bytes: AtomicUsize,
+    figures: PeerFigures,
+    counters: Arc<NodeCounters>,
 }
 
 /// Reaches the task of one peer. Cheap to clone.
@@ -67,7 +70,7 @@ pub(super) struct Queues {
 }
 
 impl PeerHandle {
-    pub(super) fn new(node: NodeId) -> (PeerHandle, Queues) {
+    pub(super) fn new(node: NodeId, counters: Arc<NodeCounters>) -> (PeerHandle, Queues) {
         let (commands, commands_receiver) = mpsc::channel(COMMANDS_MAX);
         let (packets, packets_receiver) = mpsc::channel(PACKETS_MAX);
         let waiting_bytes = AtomicUsize::new(0);
@@ -76,6 +79,8 @@ impl PeerHandle {
             commands,
             packets,
             waiting_bytes,
+            figures: PeerFigures::default(),
+            counters,
         });
         let queues = Queues {
             commands: commands_receiver,
@@ -135,6 +140,26 @@ impl PeerHandle {
 
     /// Hands a packet to the link. A full queue drops it: the link repairs what is lost.
     pub(super) fn packet(&self, packet: Packet) {
-        let _ = self.shared.packets.try_send(packet);
+        if self.shared.packets.try_send(packet).is_err() {
+            self.dropped(DropReason::QueueFull);
+        }
+    }
+
+    pub(super) fn dropped(&self, reason: DropReason) {
+        self.shared.counters.dropped(reason);
+    }
+
+    /// What the task writes of its links.
+    pub(super) fn figures(&self) -> &PeerFigures {
+        &self.shared.figures
+    }
+
+    pub(super) fn metrics(&self) -> LinkMetrics {
+        let commands = &self.shared.commands;
+        LinkMetrics {
+            waiting_messages: commands.max_capacity() - commands.capacity(),
+            waiting_bytes: self.shared.waiting_bytes.load(Ordering::Relaxed),
+            ..self.shared.figures.snapshot()
+        }
     }
 }

@@ -18,7 +18,8 @@ use super::message::{Message, ORDER_OF_WRITTEN};
 use super::registry::DataChannel;
 use super::target::LinkTarget;
 use super::waiting::{Death, Waiting};
-use crate::{FullQueue, RouteOutcome};
+use crate::metrics::NodeCounters;
+use crate::{DropReason, FullQueue, RouteOutcome};
 
 /// Commands and packets taken from each queue before the link is flushed: bounds the time that
 /// one turn takes.
@@ -43,6 +44,7 @@ pub(crate) struct PeerContext {
     pub(crate) lease: LeaseView,
     pub(crate) link: LinkConfig,
     pub(crate) message_bytes_max: usize,
+    pub(crate) counters: Arc<NodeCounters>,
 }
 
 pub(super) struct PeerTask {
@@ -57,6 +59,8 @@ pub(super) struct PeerTask {
     waiting: Waiting,
     early: VecDeque<(Instant, Packet)>,
     is_fenced: bool,
+    /// Messages of the peer in this turn: taken in, refused.
+    brought: (u64, u64),
 }
 
 impl PeerTask {
@@ -81,6 +85,7 @@ impl PeerTask {
             waiting,
             early: VecDeque::new(),
             is_fenced: false,
+            brought: (0, 0),
         }
     }
 
@@ -138,6 +143,9 @@ impl PeerTask {
             link.handle_timeout(now);
         }
         self.pump(now);
+        let brought = std::mem::take(&mut self.brought);
+        let link = self.link.as_ref().map(Link::stats);
+        self.handle.figures().turned(link, brought);
     }
 
     /// A node without its lease holds other nodes' frames: looked at once a turn.
@@ -197,6 +205,8 @@ impl PeerTask {
         for (arrived, packet) in std::mem::take(&mut self.early) {
             if arrived + EARLY_AGE_MAX >= now {
                 self.receive_at(arrived, packet);
+            } else {
+                self.handle.dropped(DropReason::Early);
             }
         }
     }
@@ -214,6 +224,7 @@ impl PeerTask {
 
     fn close_link_for(&mut self, death: Option<&Death>) {
         if let Some(link) = self.link.take() {
+            self.handle.figures().link_ended(&link.stats());
             for (token, settlement) in link.close() {
                 self.waiting.settle_at_end(token, settlement, death);
             }
@@ -232,6 +243,7 @@ impl PeerTask {
         if header.from_incarnation > known {
             if self.early.len() == EARLY_PACKETS_MAX {
                 self.early.pop_front();
+                self.handle.dropped(DropReason::Early);
             }
             self.early.push_back((arrived, (header, body)));
             return;
@@ -240,6 +252,7 @@ impl PeerTask {
         if let Some(link) = &mut self.link
             && let Err(error) = link.handle(&header, body, now)
         {
+            self.handle.dropped(DropReason::Link);
             tracing::debug!(peer = %self.node, %error, "packet dropped");
         }
     }
@@ -342,6 +355,10 @@ impl PeerTask {
                         (&self.handle, link.identity()),
                         &mut self.waiting,
                     );
+                    match result {
+                        Ok(()) => self.brought.0 += 1,
+                        Err(_) => self.brought.1 += 1,
+                    }
                     link.report(sequence, result.map_err(|failure| failure.code()));
                 }
                 LinkEvent::Settled { token, settlement } => self.waiting.settle(token, settlement),

@@ -1,6 +1,8 @@
 //! The command line.
 
 mod arguments;
+mod config;
+mod nodes;
 mod output;
 mod send;
 mod serve;
@@ -99,6 +101,8 @@ async fn run(command: Command) -> Result<(), Failure> {
                 .map_err(Failure::new)
         }
         Command::Status(arguments) => status::run(arguments, environment).await,
+        Command::Nodes(arguments) => nodes::run(arguments, environment).await,
+        Command::Config(command) => config::run(command, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,
     }
 }

@@ -38,7 +38,7 @@ pub(super) async fn run(
 }
 
 /// Names and values that are not UTF-8 are none of ours.
-fn variables() -> Vec<(String, String)> {
+pub(super) fn variables() -> Vec<(String, String)> {
     let all = std::env::vars_os();
     all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

@@ -98,6 +98,7 @@ mod tests {
             address: Some("127.0.0.1:5000".to_owned()),
             alive,
             leader,
+            role: None,
             incarnation: 1,
             connections,
         };

@@ -15,7 +15,7 @@ use tracing::{debug, trace};
 
 use super::protocol::{ErrorCode, FromClient, Malformed, Outcome, SendRequest, ToClient};
 use super::sends::Answered;
-use super::{Outgoing, Sends, Writer};
+use super::{Dialect, Outgoing, Sends, Writer};
 use crate::config::ClientOptions;
 use crate::websocket_engine::{EngineError, Received, Traffic, WebSocket};
 
@@ -39,6 +39,7 @@ pub(crate) struct SessionContext {
 #[derive(Debug)]
 pub(crate) struct Session<IO> {
     context: Arc<SessionContext>,
+    dialect: Dialect,
     connection: ConnectionId,
     socket: WebSocket<IO>,
     outbox: Outbox,
@@ -80,12 +81,14 @@ enum End {
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(crate) fn new(
         context: Arc<SessionContext>,
+        dialect: Dialect,
         (connection, outbox, place): (ConnectionId, Outbox, OwnedSemaphorePermit),
         socket: WebSocket<IO>,
     ) -> Session<IO> {
         let sends = Sends::new(context.router.clone(), context.options.sends_in_flight_max);
         Session {
             context,
+            dialect,
             connection,
             socket,
             outbox,
@@ -100,7 +103,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     /// Serves the client until one side ends it.
     pub(crate) async fn run(mut self) {
-        self.welcome();
+        if self.dialect == Dialect::Raftwire {
+            self.welcome();
+        }
         let end = self.serve().await;
         match end {
             End::Gone => trace!(connection = %self.connection, "client is gone"),
@@ -151,6 +156,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 // The batch before was handed to the socket: asking again says so.
                 batch = self.outbox.next_batch(&mut self.batch), if is_idle => self.take_batch(batch),
                 step = poll_fn(|context| Self::poll_step(
+                    self.dialect,
                     &mut self.socket,
                     &mut self.writer,
                     &mut self.sends,
@@ -167,6 +173,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// Fills the socket's buffer, then reads; flushes when there is nothing to read, so that the
     /// answers to a burst of requests leave together.
     fn poll_step(
+        dialect: Dialect,
         socket: &mut WebSocket<IO>,
         writer: &mut Writer,
         sends: &mut Sends,
@@ -179,7 +186,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if let Poll::Ready(Err(error)) = writer.poll_fill(socket, context) {
             return Poll::Ready(Step::Flushed(Err(error)));
         }
-        let may_read = !sends.is_full() && writer.takes_replies();
+        let may_read = match dialect {
+            Dialect::Raftwire => !sends.is_full() && writer.takes_replies(),
+            // An echo is as large as what it answers: one waits, not many.
+            Dialect::Echo => writer.is_drained(),
+        };
         if may_read
             && *received_since_flush < RECEIVED_BETWEEN_FLUSHES_MAX
             && let Poll::Ready(received) = socket.poll_receive(context)
@@ -207,7 +218,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             }
             Step::Flushed(Ok(())) | Step::Received(Some(Ok(Received::Heartbeat))) => Ok(()),
             Step::Received(Some(Ok(Received::Message(frame)))) => {
-                self.obey(&frame);
+                match self.dialect {
+                    Dialect::Raftwire => self.obey(&frame),
+                    Dialect::Echo => self.writer.push(Outgoing::Say(frame)),
+                }
                 Ok(())
             }
             Step::Received(Some(Ok(Received::Close(_))) | None) => Err(End::Closed),
@@ -299,7 +313,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if vitals.silent_intervals > 2 {
             return Err(End::Close(CloseCode::STALE));
         }
-        if self.writer.is_idle() {
+        if self.writer.is_idle() && self.dialect == Dialect::Raftwire {
             self.writer.push(Outgoing::Ping);
         }
         Ok(())

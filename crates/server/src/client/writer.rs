@@ -49,6 +49,11 @@ impl Writer {
         self.queue.is_empty() && !self.buffered
     }
 
+    /// Whether nothing waits but what the socket's buffer has taken.
+    pub(crate) fn is_drained(&self) -> bool {
+        self.queue.is_empty()
+    }
+
     /// Whether the client may ask for more.
     pub(crate) fn takes_replies(&self) -> bool {
         self.queue.len() < REPLIES_MAX

@@ -12,14 +12,34 @@ pub struct ServerOptions {
     pub cluster: ClusterOptions,
     /// The address to listen on where it is not `node_address`, which other nodes are told.
     pub listen_address: Option<String>,
-    /// What is logged, as `tracing_subscriber::EnvFilter` reads it.
-    pub log: String,
+    /// What is logged, and how.
+    pub log: LogOptions,
     /// How long a stop may take in all.
     pub shutdown_deadline: Duration,
     /// The HTTP side of the port.
     pub http: HttpOptions,
     /// The endpoint of WebSocket clients.
     pub client: ClientOptions,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LogOptions {
+    /// A level, or levels by module, as `tracing_subscriber::EnvFilter` reads them.
+    pub level: String,
+    /// How a line is written.
+    pub format: LogFormat,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object a line, its fields kept apart: for programs.
+    Json,
 }
 
 /// The HTTP side of the port.
@@ -48,6 +68,8 @@ pub struct ClientOptions {
     pub sends_in_flight_max: usize,
     /// How often a client is pinged; silence of two intervals ends the connection.
     pub ping_interval: Duration,
+    /// Whether `/echo` is served.
+    pub echo: bool,
 }
 
 impl Default for ServerOptions {
@@ -55,10 +77,19 @@ impl Default for ServerOptions {
         ServerOptions {
             cluster: ClusterOptions::default(),
             listen_address: None,
-            log: "info".to_owned(),
+            log: LogOptions::default(),
             shutdown_deadline: Duration::from_secs(10),
             http: HttpOptions::default(),
             client: ClientOptions::default(),
+        }
+    }
+}
+
+impl Default for LogOptions {
+    fn default() -> LogOptions {
+        LogOptions {
+            level: "info".to_owned(),
+            format: LogFormat::default(),
         }
     }
 }
@@ -81,6 +112,7 @@ impl Default for ClientOptions {
             message_bytes_max: 1024 * 1024,
             sends_in_flight_max: 64,
             ping_interval: Duration::from_secs(25),
+            echo: false,
         }
     }
 }

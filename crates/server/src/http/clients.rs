@@ -11,6 +11,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::answer::{Answer, ApiError};
 use super::{Upgrade, health};
+use crate::client::Dialect;
 use crate::client::protocol::SUBPROTOCOL;
 use crate::listener::Peer;
 use crate::node::Node;
@@ -20,6 +21,7 @@ use crate::websocket_engine::{HandshakeError, ServerHandshake};
 #[derive(Debug)]
 pub(crate) struct ClientUpgrade {
     pub(crate) on_upgrade: OnUpgrade,
+    pub(crate) dialect: Dialect,
     pub(crate) connection: ConnectionId,
     pub(crate) outbox: Outbox,
     pub(crate) place: OwnedSemaphorePermit,
@@ -42,6 +44,27 @@ pub(super) fn open(
             message,
         ));
     }
+    admit(node, request, peer, Dialect::Raftwire)?;
+    Ok(handshake.response(Some(SUBPROTOCOL)))
+}
+
+/// Opens the WebSocket that answers each message with itself, whatever subprotocol is offered.
+pub(super) fn open_echo(
+    node: &Arc<Node>,
+    request: Request<Incoming>,
+    peer: &Peer,
+) -> Result<Answer, ApiError> {
+    let handshake = ServerHandshake::check(&request)?;
+    admit(node, request, peer, Dialect::Echo)?;
+    Ok(handshake.response(None))
+}
+
+fn admit(
+    node: &Arc<Node>,
+    request: Request<Incoming>,
+    peer: &Peer,
+    dialect: Dialect,
+) -> Result<(), ApiError> {
     let Some(place) = node.places.client() else {
         let message = "this node has as many clients as it may; try another one";
         return Err(ApiError::new(
@@ -58,11 +81,12 @@ pub(super) fn open(
     let on_upgrade = hyper::upgrade::on(request);
     peer.upgrade_to(Upgrade::Client(ClientUpgrade {
         on_upgrade,
+        dialect,
         connection,
         outbox,
         place,
     }));
-    Ok(handshake.response(SUBPROTOCOL))
+    Ok(())
 }
 
 fn refused(node: &Node, error: &AcceptError) -> ApiError {

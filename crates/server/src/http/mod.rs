@@ -1,6 +1,6 @@
 //! What the port answers to HTTP requests.
 //!
-//! Six routes, told apart in [`Route`]; every error is a JSON body of one form. The two that
+//! Eight routes, told apart in [`Route`]; every error is a JSON body of one form. The three that
 //! open a WebSocket answer 101 and leave the rest in the connection's [`Upgrade`] slot.
 
 mod access;
@@ -10,6 +10,7 @@ mod clients;
 mod cluster;
 mod health;
 mod messages;
+mod metrics;
 mod route;
 
 use std::sync::Arc;
@@ -51,11 +52,16 @@ pub(crate) async fn answer(node: &Arc<Node>, request: Request<Incoming>, peer: &
             Ok(()) => cluster::report(node, request.uri().query().unwrap_or_default()).await,
             Err(refused) => Err(refused),
         },
+        Route::Metrics => match node.access.check(request.headers()) {
+            Ok(()) => Ok(metrics::exposition(node)),
+            Err(refused) => Err(refused),
+        },
         Route::Messages(connection) => match node.access.check(request.headers()) {
             Ok(()) => messages::send(node, &connection, request).await,
             Err(refused) => Err(refused),
         },
         Route::Client => clients::open(node, request, peer),
+        Route::Echo => clients::open_echo(node, request, peer),
         Route::Channel => channel::open(node, request, peer),
     };
     answered.unwrap_or_else(ApiError::into_answer)

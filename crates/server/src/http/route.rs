@@ -6,6 +6,9 @@ use http::{Method, StatusCode};
 use super::ApiError;
 use crate::config::ServerOptions;
 
+/// Where the echo is, when `client.echo` asks for one.
+const ECHO_PATH: &str = "/echo";
+
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Route {
@@ -15,10 +18,14 @@ pub(super) enum Route {
     Ready,
     /// `GET /api/v1/cluster`
     Cluster,
+    /// `GET /metrics`
+    Metrics,
     /// `POST /api/v1/connections/{id}/messages`
     Messages(String),
     /// The WebSocket endpoint of clients.
     Client,
+    /// The WebSocket that answers each message with itself.
+    Echo,
     /// The WebSocket endpoint of other nodes.
     Channel,
 }
@@ -33,7 +40,9 @@ impl Route {
             "/healthz" => (Route::Alive, "GET, HEAD"),
             "/readyz" => (Route::Ready, "GET, HEAD"),
             "/api/v1/cluster" => (Route::Cluster, "GET, HEAD"),
+            "/metrics" => (Route::Metrics, "GET, HEAD"),
             path if path == options.client.path => (Route::Client, "GET"),
+            ECHO_PATH if options.client.echo => (Route::Echo, "GET"),
             path if path == options.cluster.channel_name => (Route::Channel, "GET"),
             path => match connection_of(path) {
                 Some(id) => (Route::Messages(id.to_owned()), "POST"),
@@ -80,12 +89,22 @@ mod tests {
     fn each_path_has_its_route() {
         assert_eq!(find(Method::GET, "/healthz"), Ok(Route::Alive));
         assert_eq!(find(Method::HEAD, "/readyz"), Ok(Route::Ready));
+        assert_eq!(find(Method::GET, "/metrics"), Ok(Route::Metrics));
         assert_eq!(find(Method::GET, "/ws"), Ok(Route::Client));
         assert_eq!(find(Method::GET, "/cluster"), Ok(Route::Channel));
         assert_eq!(
             find(Method::POST, "/api/v1/connections/~x/messages"),
             Ok(Route::Messages("~x".to_owned()))
         );
+    }
+
+    #[test]
+    fn the_echo_is_there_only_when_it_is_asked_for() {
+        let mut options = ServerOptions::default();
+        assert!(Route::find(&Method::GET, ECHO_PATH, &options).is_err());
+        options.client.echo = true;
+        let found = Route::find(&Method::GET, ECHO_PATH, &options);
+        assert!(matches!(found, Ok(Route::Echo)));
     }
 
     #[test]

@@ -74,6 +74,7 @@ type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
 async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving> {
     let ClientUpgrade {
         on_upgrade,
+        dialect,
         connection,
         outbox,
         place,
@@ -90,7 +91,7 @@ async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving>
     };
     let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, limits).await;
     let context = Arc::clone(&node.sessions);
-    let session = Session::new(context, (connection, outbox, place), socket);
+    let session = Session::new(context, dialect, (connection, outbox, place), socket);
     Some(Box::pin(session.run()))
 }
 

@@ -90,8 +90,8 @@ impl ServerHandshake {
         self.protocols.iter().any(|offered| offered == protocol)
     }
 
-    /// The answer that opens the WebSocket, with the subprotocol chosen.
-    pub fn response<B: Default>(&self, protocol: &'static str) -> Response<B> {
+    /// The answer that opens the WebSocket, with the subprotocol chosen, if any.
+    pub fn response<B: Default>(&self, protocol: Option<&'static str>) -> Response<B> {
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -100,7 +100,9 @@ impl ServerHandshake {
         if let Ok(accept) = HeaderValue::from_str(&self.accept) {
             headers.insert(SEC_WEBSOCKET_ACCEPT, accept);
         }
-        headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+        if let Some(protocol) = protocol {
+            headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
+        }
         response
     }
 }
@@ -135,7 +137,7 @@ mod tests {
     #[test]
     fn the_example_of_the_rfc_is_answered_as_in_the_rfc() {
         let handshake = ServerHandshake::check(&request()).unwrap();
-        let response: Response<()> = handshake.response("two");
+        let response: Response<()> = handshake.response(Some("two"));
 
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(
