@@ -21,6 +21,11 @@ pub struct RaftOptions {
     pub timings: Timings,
     /// Where other nodes reach this one, if it listens.
     pub address: Option<String>,
+    /// How many names the living may have together, at most [`NAMES_MAX_CEILING`]; what the
+    /// founding leader says counts for the whole cluster.
+    ///
+    /// [`NAMES_MAX_CEILING`]: crate::NAMES_MAX_CEILING
+    pub names_max: u64,
     /// Do wrong on purpose: the lease always seems to hold. A simulation must find it.
     #[cfg(feature = "wrong-variants")]
     pub ignore_fence: bool,

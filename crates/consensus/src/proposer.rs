@@ -135,7 +135,8 @@ pub(crate) async fn answer(shared: &Shared, from: &NodeId, request: Propose) -> 
     let about = match &command {
         Command::Join(join) => &join.node,
         Command::Leave { node, .. } => node,
-        Command::Found(_) | Command::DeclareDead { .. } => {
+        Command::Names(batch) => &batch.node,
+        Command::Found(_) | Command::DeclareDead { .. } | Command::SweepNames { .. } => {
             return malformed("only a leader decides this");
         }
         Command::Unknown(_) => return malformed("the command is of a later version"),

@@ -12,6 +12,7 @@ use crate::control_network::ControlNetwork;
 use crate::engine::{self, Engine};
 use crate::lease::{LeaseHolder, LeaseTable, QuorumRounds};
 use crate::machine::StopReason;
+use crate::names::NamesShared;
 use crate::network::Assembly;
 use crate::options::RaftOptions;
 use crate::state::{ClusterState, Member, Membership};
@@ -41,6 +42,7 @@ pub(crate) struct Shared {
     pub(crate) network: Arc<dyn ControlNetwork>,
     pub(crate) engine: Engine,
     pub(crate) rounds: QuorumRounds,
+    pub(crate) names: NamesShared,
     pub(crate) assembly: tokio::sync::Mutex<Assembly>,
     /// Becomes true when a cluster is known, here or at a peer.
     pub(crate) cluster_known: watch::Sender<bool>,
@@ -63,6 +65,7 @@ impl Shared {
         network: Arc<dyn ControlNetwork>,
         engine: Engine,
         rounds: QuorumRounds,
+        names: NamesShared,
     ) -> Shared {
         Shared {
             founding: options.founding_list(),
@@ -73,6 +76,7 @@ impl Shared {
             network,
             engine,
             rounds,
+            names,
             assembly: tokio::sync::Mutex::default(),
             cluster_known: watch::Sender::new(false),
             table: Mutex::default(),

@@ -26,6 +26,7 @@ async fn start(
         storage: Storage::Durable(folder.join(own)),
         timings: Timings::direct(),
         address: None,
+        names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
@@ -99,6 +100,7 @@ async fn three_nodes_found_stop_and_start_again_from_their_folders() {
             storage: Storage::Durable(folder.path().join("a")),
             timings: Timings::direct(),
             address: None,
+            names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
             #[cfg(feature = "wrong-variants")]
             ignore_fence: false,
             #[cfg(feature = "wrong-variants")]

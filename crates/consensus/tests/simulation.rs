@@ -150,6 +150,7 @@ async fn host(seed: u64, own: &'static str, disk: SimulatedDisk, trace: Trace) -
         storage: Storage::Durable(PathBuf::from("/data")),
         timings: Timings::direct(),
         address: None,
+        names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]

@@ -187,6 +187,7 @@ fn raft_options(
         storage,
         timings: Timings::direct(),
         address: Some(address(&options.node_address, options.node_port)),
+        names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]

@@ -153,6 +153,7 @@ mod tests {
             lease_ms: 5_000,
             founding: Vec::new(),
             ephemeral: false,
+            names_max: crate::state::NAMES_MAX_DEFAULT,
         });
         state.apply(1, 0, Some(&found)).expect("known");
         for (at, raft_id) in raft_ids.iter().enumerate() {

@@ -15,11 +15,12 @@ use crate::engine::{self, EngineError, seeded};
 use crate::lease::QuorumRounds;
 use crate::log::{LogEnd, LogOptions, LogStore, SnapshotStore};
 use crate::machine::Machine;
+use crate::names::{self, NamesQueues, NamesShared};
 use crate::network::Peers;
 use crate::options::{RaftOptions, Storage};
 use crate::shared::{Published, Shared};
-use crate::state::ClusterEvent;
-use crate::{event_feed, follow, founding, leader, member};
+use crate::state::{ClusterEvent, LostName, NAMES_MAX_CEILING};
+use crate::{compaction, event_feed, follow, founding, leader, member};
 
 /// The most names of a founding list. Five of them vote at most, and the list is an entry of the
 /// log; other nodes join later and need not be named.
@@ -37,6 +38,12 @@ pub enum OpenError {
     FoundingList {
         /// How many different names it has, this node's own among them.
         listed: usize,
+    },
+    /// More names are to be allowed than can be.
+    #[error("names_max is {names_max}, at most {NAMES_MAX_CEILING} names can be allowed")]
+    NamesMax {
+        /// How many were to be allowed.
+        names_max: u64,
     },
 }
 
@@ -81,6 +88,10 @@ pub(super) async fn open(
     if listed > FOUNDING_MAX {
         return Err(OpenError::FoundingList { listed });
     }
+    if options.names_max > NAMES_MAX_CEILING {
+        let names_max = options.names_max;
+        return Err(OpenError::NamesMax { names_max });
+    }
     let data_dir = match &options.storage {
         Storage::Durable(root) => DataDir::open(environment, root, &options.node).await?,
         Storage::Ephemeral => DataDir::ephemeral(environment, &options.node)?,
@@ -107,12 +118,19 @@ pub(super) async fn open(
     })
 }
 
+/// A started node, and what it tells of.
+pub(super) type Started = (
+    Running,
+    mpsc::Receiver<ClusterEvent>,
+    mpsc::Receiver<LostName>,
+);
+
 pub(super) async fn start(
     opened: Opened,
     environment: &Environment,
     published: Arc<Published>,
     network: Arc<dyn ControlNetwork>,
-) -> Result<(Running, mpsc::Receiver<ClusterEvent>), StartError> {
+) -> Result<Started, StartError> {
     let Opened {
         options,
         raft_id,
@@ -146,6 +164,7 @@ pub(super) async fn start(
     };
 
     let (rounds, rounds_task) = QuorumRounds::new(engine.clone(), options.timings.election_max);
+    let (names, queues) = NamesShared::new();
     let shared = Arc::new(Shared::new(
         options,
         raft_id,
@@ -154,6 +173,7 @@ pub(super) async fn start(
         network,
         engine,
         rounds,
+        names,
     ));
     let (events, receiver) = mpsc::channel(event_feed::EVENTS_MAX);
     let mut tasks = Tasks {
@@ -180,6 +200,11 @@ pub(super) async fn start(
     tasks.run("consensus-member", &shared, |it| async move {
         member::run(&it).await
     });
+    let log = log_reader.clone();
+    tasks.run("consensus-compaction", &shared, |it| async move {
+        compaction::run(&it, log).await;
+    });
+    let lost_names = run_names(&mut tasks, &shared, queues);
     let tasks = Mutex::new(tasks.handles);
     let running = Running {
         shared,
@@ -188,7 +213,37 @@ pub(super) async fn start(
         tasks,
         _executor: executor,
     };
-    Ok((running, receiver))
+    Ok((running, receiver, lost_names))
+}
+
+/// Starts the tasks around names.
+fn run_names(
+    tasks: &mut Tasks<'_>,
+    shared: &Arc<Shared>,
+    queues: NamesQueues,
+) -> mpsc::Receiver<LostName> {
+    let NamesQueues {
+        wanted,
+        asks,
+        losses_in,
+        losses_out,
+    } = queues;
+    tasks.run("consensus-names", shared, |it| async move {
+        names::batcher::run(&it, wanted).await;
+    });
+    tasks.run("consensus-name-reads", shared, |it| async move {
+        names::reads::run(&it).await;
+    });
+    tasks.run("consensus-name-asks", shared, |it| async move {
+        names::asks::run(&it, asks).await;
+    });
+    tasks.run("consensus-name-losses", shared, |it| async move {
+        names::losses::run(&it, losses_in).await;
+    });
+    tasks.run("consensus-name-sweep", shared, |it| async move {
+        names::sweep::run(&it).await;
+    });
+    losses_out
 }
 
 struct Tasks<'a> {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Slot};
 
-use super::{ClusterState, DownReason, Liveness, Member, WIRE_VERSION};
+use super::{ClusterState, DownReason, Liveness, Member, NAMES_MAX_CEILING, WIRE_VERSION};
 use crate::command::{Command, Found, Join, Outcome};
 
 /// How many slots there are: they have 16 bits in a connection id.
@@ -87,6 +87,22 @@ impl ClusterState {
             Some(Command::Leave { node, incarnation }) => {
                 self.end(index, node, *incarnation, DownReason::Left)
             }
+            Some(Command::Names(batch)) => {
+                match self.names.apply_batch(index, batch, self.names_max) {
+                    Ok(answer) => Outcome::Names(answer),
+                    Err(refusal) => Outcome::NamesRefused(refusal),
+                }
+            }
+            Some(Command::SweepNames {
+                incarnation,
+                rows_max,
+            }) => {
+                if self.names.sweep(*incarnation, *rows_max) {
+                    Outcome::Changed
+                } else {
+                    Outcome::Unchanged
+                }
+            }
             Some(Command::Unknown(_)) => return Err(UnknownCommand { index }),
         };
         self.applied_index = index;
@@ -102,6 +118,7 @@ impl ClusterState {
         self.ephemeral = found.ephemeral;
         self.lease = Duration::from_millis(found.lease_ms);
         self.wire_version = WIRE_VERSION;
+        self.names_max = found.names_max.min(NAMES_MAX_CEILING);
         Outcome::Changed
     }
 
@@ -202,7 +219,10 @@ impl ClusterState {
 
     fn insert(&mut self, node: NodeId, member: Member) -> super::Membership {
         let membership = member.membership();
-        self.members.insert(node, member);
+        self.names.begin(membership.incarnation, &node);
+        if let Some(former) = self.members.insert(node, member) {
+            self.names.end(former.incarnation);
+        }
         membership
     }
 
@@ -218,6 +238,7 @@ impl ClusterState {
                 if row.get().is_alive() && row.get().incarnation == incarnation =>
             {
                 row.get_mut().liveness = Liveness::Dead { at: index, reason };
+                self.names.end(incarnation);
                 Outcome::Changed
             }
             Entry::Occupied(_) | Entry::Vacant(_) => Outcome::Unchanged,

@@ -8,19 +8,23 @@ mod apply;
 mod codec;
 mod events;
 mod member;
+mod names;
+mod ordered_map;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use raftwire_protocol::{Incarnation, NodeId};
+use raftwire_protocol::{Incarnation, Name, NodeId};
 
 pub use self::apply::{JoinRefusal, UnknownCommand};
-pub(crate) use self::codec::{decode_state, encode_state};
+pub use self::codec::{decode_state, encode_state};
 pub(crate) use self::events::changes;
 pub use self::events::{ClusterEvent, DownReason};
 pub use self::member::{Liveness, Member, Membership, Predecessor};
+pub(crate) use self::names::Names;
+pub use self::names::{LostName, NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NameRow};
 
 /// The wire and state version that this build speaks.
 pub const WIRE_VERSION: u32 = 1;
@@ -47,6 +51,9 @@ pub struct ClusterState {
     pub last_incarnation: u64,
     /// How many slots were ever issued; the next new node gets this one.
     pub slots_issued: u32,
+    /// How many names the living may have together; 0 before the founding.
+    pub names_max: u64,
+    pub(crate) names: Names,
 }
 
 impl ClusterState {
@@ -59,6 +66,31 @@ impl ClusterState {
     pub fn is_alive(&self, node: &NodeId, incarnation: Incarnation) -> bool {
         self.alive(node)
             .is_some_and(|member| member.incarnation == incarnation)
+    }
+
+    /// What a name means: which connection, of a living incarnation.
+    pub fn name(&self, name: &Name) -> Option<NameRow> {
+        self.names.get(name.as_str()).copied()
+    }
+
+    /// How many names mean something.
+    pub fn names(&self) -> u64 {
+        self.names.living()
+    }
+
+    /// A dead incarnation whose names are still to be cleared away.
+    pub(crate) fn names_to_sweep(&self) -> Option<Incarnation> {
+        self.names.to_sweep()
+    }
+
+    /// The names that `incarnation` lost by entries after `index`, in order, with the index of the
+    /// entry that took each.
+    pub(crate) fn lost_names(
+        &self,
+        incarnation: Incarnation,
+        index: u64,
+    ) -> impl Iterator<Item = (u64, &LostName)> {
+        self.names.losses_after(incarnation, index)
     }
 
     /// SHA-256 of the canonical encoding: equal on all nodes at equal [`Self::applied_index`].

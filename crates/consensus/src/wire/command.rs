@@ -5,11 +5,13 @@ use prost::Message as _;
 use raftwire_protocol::{Incarnation, NodeId, RaftId, Session};
 
 use super::WireError;
+use super::names::{NamesBatchRecord, batch_from_record, batch_to_record};
 use crate::command::{Command, Found, Join};
+use crate::state::NAMES_MAX_DEFAULT;
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 struct CommandRecord {
-    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6")]
     kind: Option<CommandKind>,
 }
 
@@ -23,6 +25,10 @@ enum CommandKind {
     DeclareDead(DeclareDeadRecord),
     #[prost(message, tag = "4")]
     Leave(LeaveRecord),
+    #[prost(message, tag = "5")]
+    Names(NamesBatchRecord),
+    #[prost(message, tag = "6")]
+    SweepNames(SweepNamesRecord),
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -35,6 +41,9 @@ struct FoundRecord {
     founding: Vec<String>,
     #[prost(bool, tag = "4")]
     ephemeral: bool,
+    /// The default is left out.
+    #[prost(uint64, optional, tag = "5")]
+    names_max: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -71,6 +80,14 @@ struct LeaveRecord {
     incarnation: u64,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct SweepNamesRecord {
+    #[prost(uint64, tag = "1")]
+    incarnation: u64,
+    #[prost(uint32, tag = "2")]
+    rows_max: u32,
+}
+
 /// The bytes of a command.
 pub fn encode_command(command: &Command) -> Bytes {
     let kind = match command {
@@ -78,6 +95,7 @@ pub fn encode_command(command: &Command) -> Bytes {
             cluster_id: found.cluster_id.to_be_bytes().to_vec(),
             lease_ms: found.lease_ms,
             ephemeral: found.ephemeral,
+            names_max: (found.names_max != NAMES_MAX_DEFAULT).then_some(found.names_max),
             founding: found
                 .founding
                 .iter()
@@ -105,6 +123,14 @@ pub fn encode_command(command: &Command) -> Bytes {
             node: node.as_str().to_owned(),
             incarnation: incarnation.get(),
         }),
+        Command::Names(batch) => CommandKind::Names(batch_to_record(batch)),
+        Command::SweepNames {
+            incarnation,
+            rows_max,
+        } => CommandKind::SweepNames(SweepNamesRecord {
+            incarnation: incarnation.get(),
+            rows_max: *rows_max,
+        }),
         Command::Unknown(bytes) => return bytes.clone(),
     };
     CommandRecord { kind: Some(kind) }.encode_to_vec().into()
@@ -129,6 +155,7 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
                 .map(|node| parse_node(node))
                 .collect::<Result<_, _>>()?,
             ephemeral: found.ephemeral,
+            names_max: found.names_max.unwrap_or(NAMES_MAX_DEFAULT),
         }),
         CommandKind::Join(join) => Command::Join(Join {
             node: parse_node(&join.node)?,
@@ -146,6 +173,14 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
         CommandKind::Leave(leave) => Command::Leave {
             node: parse_node(&leave.node)?,
             incarnation: Incarnation::new(leave.incarnation),
+        },
+        CommandKind::Names(batch) => match batch_from_record(batch)? {
+            Some(batch) => Command::Names(batch),
+            None => Command::Unknown(bytes),
+        },
+        CommandKind::SweepNames(sweep) => Command::SweepNames {
+            incarnation: Incarnation::new(sweep.incarnation),
+            rows_max: sweep.rows_max,
         },
     })
 }

@@ -8,7 +8,7 @@ use super::log::{LogIdRecord, VoteRecord};
 /// A request to a consensus node, the body of one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Request {
-    #[prost(oneof = "RequestKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9")]
+    #[prost(oneof = "RequestKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
     pub(crate) kind: Option<RequestKind>,
 }
 
@@ -34,6 +34,8 @@ pub(crate) enum RequestKind {
     Renew(Renew),
     #[prost(message, tag = "9")]
     Index(AskIndex),
+    #[prost(message, tag = "10")]
+    Lookup(Lookup),
 }
 
 /// Raft's AppendEntries.
@@ -146,6 +148,13 @@ pub(crate) struct Renew {
 /// What has the leader committed by now?
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(crate) struct AskIndex {}
+
+/// What do these names mean, with everything that is committed by now?
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct Lookup {
+    #[prost(string, repeated, tag = "1")]
+    pub(crate) names: Vec<String>,
+}
 
 /// Proof that an answer of the leader arrived, and when it was sent.
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]

@@ -5,14 +5,15 @@ use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Slot};
 
 use super::WireError;
 use super::log::{LogIdRecord, VoteRecord};
+use super::names::{AnswerRecord, answer_from_record, answer_to_record, connection_of, halves};
 use super::request::{Greeting, Nonce};
-use crate::command::Outcome;
-use crate::state::{JoinRefusal, Membership};
+use crate::command::{BatchRefusal, Outcome};
+use crate::state::{JoinRefusal, Membership, NameRow};
 
 /// The answer to one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Response {
-    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 15")]
+    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 10, 15")]
     pub(crate) kind: Option<ResponseKind>,
 }
 
@@ -35,6 +36,8 @@ pub(crate) enum ResponseKind {
     Renew(Renewed),
     #[prost(message, tag = "9")]
     Index(ToldIndex),
+    #[prost(message, tag = "10")]
+    Lookup(LookedUp),
     #[prost(message, tag = "15")]
     Refused(Refused),
 }
@@ -99,13 +102,13 @@ pub(crate) struct Transferred {
     pub(crate) reason: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Proposed {
-    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4, 5, 6")]
     pub(crate) outcome: Option<OutcomeRecord>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, prost::Oneof)]
+#[derive(Clone, PartialEq, Eq, prost::Oneof)]
 pub(crate) enum OutcomeRecord {
     #[prost(bool, tag = "1")]
     Unchanged(bool),
@@ -115,6 +118,62 @@ pub(crate) enum OutcomeRecord {
     Joined(JoinedRecord),
     #[prost(message, tag = "4")]
     JoinRefused(JoinRefusedRecord),
+    #[prost(message, tag = "5")]
+    Names(AnswerRecord),
+    #[prost(message, tag = "6")]
+    NamesRefused(NamesRefusedRecord),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct NamesRefusedRecord {
+    /// The number of the last batch; none if the incarnation is not alive.
+    #[prost(uint64, optional, tag = "1")]
+    last: Option<u64>,
+}
+
+/// What names mean, in the order in which they were asked for.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct LookedUp {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) rows: Vec<RowRecord>,
+}
+
+/// What one name means; without an incarnation, nothing.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct RowRecord {
+    #[prost(fixed64, tag = "1")]
+    connection_high: u64,
+    #[prost(fixed64, tag = "2")]
+    connection_low: u64,
+    #[prost(uint64, tag = "3")]
+    epoch: u64,
+    #[prost(uint64, tag = "4")]
+    incarnation: u64,
+}
+
+impl From<Option<NameRow>> for RowRecord {
+    fn from(row: Option<NameRow>) -> RowRecord {
+        row.map_or_else(RowRecord::default, |row| {
+            let (connection_high, connection_low) = halves(row.connection);
+            RowRecord {
+                connection_high,
+                connection_low,
+                epoch: row.epoch,
+                incarnation: row.incarnation.get(),
+            }
+        })
+    }
+}
+
+impl From<RowRecord> for Option<NameRow> {
+    fn from(record: RowRecord) -> Option<NameRow> {
+        let incarnation = Incarnation::new(record.incarnation);
+        (!incarnation.is_none()).then(|| NameRow {
+            connection: connection_of(record.connection_high, record.connection_low),
+            epoch: record.epoch,
+            incarnation,
+        })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -227,6 +286,13 @@ impl From<&Outcome> for OutcomeRecord {
                 boot: membership.boot.get(),
             }),
             Outcome::JoinRefused(refusal) => OutcomeRecord::JoinRefused((*refusal).into()),
+            Outcome::Names(answer) => OutcomeRecord::Names(answer_to_record(answer)),
+            Outcome::NamesRefused(refusal) => OutcomeRecord::NamesRefused(NamesRefusedRecord {
+                last: match refusal {
+                    BatchRefusal::NotMember => None,
+                    BatchRefusal::Number { last } => Some(*last),
+                },
+            }),
         }
     }
 }
@@ -244,6 +310,11 @@ impl TryFrom<OutcomeRecord> for Outcome {
                 boot: Boot::new(joined.boot).ok_or(WireError::Field("boot"))?,
             }),
             OutcomeRecord::JoinRefused(refused) => Outcome::JoinRefused(refused.try_into()?),
+            OutcomeRecord::Names(answer) => Outcome::Names(answer_from_record(answer)?.into()),
+            OutcomeRecord::NamesRefused(refused) => Outcome::NamesRefused(match refused.last {
+                None => BatchRefusal::NotMember,
+                Some(last) => BatchRefusal::Number { last },
+            }),
         })
     }
 }

@@ -115,6 +115,7 @@ impl TestCluster {
             storage: Storage::Durable(PathBuf::from("/data")),
             timings: Timings::direct(),
             address: None,
+            names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
             #[cfg(feature = "wrong-variants")]
             ignore_fence: false,
             #[cfg(feature = "wrong-variants")]
