@@ -11,13 +11,14 @@
 //! leader      what a leader does: seats, grants, deaths      member     joins, renews
 //! lease       leases, and why they are safe                  proposer   commands to the leader
 //! machine     applies the log    state   what is agreed on   event_feed what changed
+//! names       what this node registers, looks up and loses   compaction snapshots of a large log
 //! network     the engine's calls, over a ControlNetwork      wire       bytes on disk and between nodes
 //! log, data_dir                  what survives a restart
 //! ```
 //!
 //! **What is absent.** No socket, thread, clock or randomness but through the environment. Nothing
-//! here knows of connections, messages or transports; peers are named, and a
-//! [`ControlNetwork`] finds them. Nothing but the log decides who is dead.
+//! here knows of sockets, messages or transports: a connection is an id that a name stands for; peers are named, and
+//! a [`ControlNetwork`] finds them. Nothing but the log decides who is dead.
 
 mod command;
 mod compaction;
@@ -57,6 +58,7 @@ pub mod testing {
         BatchRefusal, Command, Found, Join, NameOperation, NameResult, NamesAnswer, NamesBatch,
         Outcome,
     };
+    pub use crate::state::{decode_state, encode_state};
     pub use crate::type_config::*;
     pub use crate::wire::*;
 

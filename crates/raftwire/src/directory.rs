@@ -10,6 +10,7 @@ use raftwire_protocol::{Boot, MintedId, Name, NodeId, Session, Slot};
 use tokio::sync::watch;
 
 use crate::connection::ConnectionTable;
+use crate::facts::{Facts, RemoteFacts};
 use crate::peer::{Death, LinkTarget, PeerHandle, PeerRegistry, Standing};
 
 /// Where a message for a connection goes.
@@ -37,15 +38,33 @@ enum Place {
     Unreachable,
 }
 
+/// A living node other than this one, as a message for many connections sees it.
+#[derive(Clone, Debug)]
+pub(crate) enum FanPlace {
+    At {
+        peer: PeerHandle,
+        /// What it holds; `None` where that is not known, as there is no link.
+        facts: Option<Arc<RemoteFacts>>,
+    },
+    /// This node keeps as many peers as it can.
+    Unreachable(NodeId),
+}
+
 /// One state of the directory. Immutable: readers keep it as long as they like.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     by_slot: BTreeMap<Slot, (Boot, Place)>,
     /// What it was made from: names are read here as well, without a lock.
     state: Arc<ClusterState>,
+    fan_places: Vec<FanPlace>,
 }
 
 impl Directory {
+    /// All living nodes but this one.
+    pub(crate) fn fan_places(&self) -> &[FanPlace] {
+        &self.fan_places
+    }
+
     /// The index of the log that it was made from.
     pub(crate) fn applied_index(&self) -> u64 {
         self.state.applied_index
@@ -81,6 +100,7 @@ pub(crate) struct DirectoryWriter {
     session: Session,
     registry: Arc<PeerRegistry>,
     table: Arc<ConnectionTable>,
+    facts: Arc<Facts>,
     directory: Arc<ArcSwap<Directory>>,
     applied: watch::Sender<u64>,
 }
@@ -89,7 +109,7 @@ impl DirectoryWriter {
     pub(crate) fn new(
         (local, session): (NodeId, Session),
         registry: Arc<PeerRegistry>,
-        table: Arc<ConnectionTable>,
+        (table, facts): (Arc<ConnectionTable>, Arc<Facts>),
         directory: Arc<ArcSwap<Directory>>,
         applied: watch::Sender<u64>,
     ) -> DirectoryWriter {
@@ -98,6 +118,7 @@ impl DirectoryWriter {
             session,
             registry,
             table,
+            facts,
             directory,
             applied,
         }
@@ -124,7 +145,10 @@ impl DirectoryWriter {
             // Before anything can arrive for this incarnation.
             self.table.outdate_names(member.joined_at);
         }
+        // Before the links hear of it: each finds the copy that it is to keep.
+        self.follow(state, local);
         let mut by_slot = BTreeMap::new();
+        let mut fan_places = Vec::new();
         for (node, member) in &state.members {
             let place = if *node != self.local {
                 self.peer(node, member, local)
@@ -134,14 +158,44 @@ impl DirectoryWriter {
                 // The row of the process before this one, or of another that has the name.
                 Place::Unreachable
             };
+            fan_places.extend(self.fan_place(node, member, &place));
             by_slot.insert(member.slot, (member.boot, place));
         }
         self.directory.store(Arc::new(Directory {
             by_slot,
             state: Arc::clone(state),
+            fan_places,
         }));
         // After the store: whoever waits for the index finds what it stands for.
         self.applied.send_replace(state.applied_index);
+    }
+
+    /// Keeps copies of the facts of the living, and drops those of the dead.
+    fn follow(&self, state: &ClusterState, local: Option<&Member>) {
+        let others = state.members.iter();
+        let living = others
+            .filter(|(node, member)| **node != self.local && member.is_alive())
+            .map(|(node, member)| {
+                let identity = self.target(node, member, local).identity;
+                (node.clone(), (member.incarnation, identity))
+            });
+        let incarnation = local
+            .filter(|local| local.is_alive())
+            .map(|local| local.incarnation);
+        self.facts.follow(incarnation, &living.collect());
+    }
+
+    fn fan_place(&self, node: &NodeId, member: &Member, place: &Place) -> Option<FanPlace> {
+        match place {
+            Place::At(peer) => Some(FanPlace::At {
+                peer: peer.clone(),
+                facts: self.facts.of(node),
+            }),
+            Place::Unreachable if member.is_alive() && *node != self.local => {
+                Some(FanPlace::Unreachable(node.clone()))
+            }
+            Place::Unreachable | Place::Here | Place::Down(_) => None,
+        }
     }
 
     /// Keeps the link to one peer as the members say, and says where its messages go.

@@ -7,16 +7,18 @@ use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use raftwire_consensus::LeaseView;
 use raftwire_environment::Environment;
-use raftwire_protocol::{ConnectionId, Frame, MintedId, Name};
+use raftwire_protocol::{ConnectionId, Frame, MintedId, Name, NodeId};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::connection::{Delivery, Undeliverable, Undelivered, WrittenTicket};
 use crate::directory::{Directory, Route};
+use crate::fan::LocalFans;
+use crate::metrics::RouteCounters;
 use crate::names::NameService;
 use crate::parking::{Lines, Parking, Resolver};
 use crate::peer::{PeerHandle, Send};
-use crate::{Happened, ROUTE_DEADLINE_MAX, RouteOutcome};
+use crate::{Destination, Happened, ParkedMetrics, ROUTE_DEADLINE_MAX, RouteOutcome};
 
 /// What a sender waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -64,6 +66,9 @@ impl RouteOptions {
     }
 }
 
+/// What a message to a name that led to no connection is counted for.
+const NOWHERE: MintedId = MintedId::from_bytes([0; 16]);
+
 /// Limits of the router.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RouterLimits {
@@ -73,13 +78,16 @@ pub(crate) struct RouterLimits {
 
 #[derive(Debug)]
 pub(crate) struct Inner {
+    pub(crate) node: NodeId,
     pub(crate) environment: Environment,
     pub(crate) limits: RouterLimits,
     pub(crate) directory: Arc<ArcSwap<Directory>>,
+    pub(crate) fans: LocalFans,
     pub(crate) parking: Parking,
     pub(crate) names: RoutedNames,
     delivery: Delivery,
     lease: LeaseView,
+    counters: RouteCounters,
 }
 
 /// What routing to names needs.
@@ -105,24 +113,27 @@ pub(crate) struct Parcel {
 /// first polled. Local connections are reached without any other node.
 #[derive(Clone, Debug)]
 pub struct ClusterRouter {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl ClusterRouter {
     pub(crate) fn new(
-        environment: Environment,
+        (node, environment): (NodeId, Environment),
         limits: RouterLimits,
         directory: Arc<ArcSwap<Directory>>,
         (delivery, lease): (Delivery, LeaseView),
+        fans: LocalFans,
         resolver: Arc<dyn Resolver>,
         names: Arc<dyn NameService>,
     ) -> ClusterRouter {
         let parking = Parking::new(environment.clone(), resolver);
         ClusterRouter {
             inner: Arc::new(Inner {
+                node,
                 environment,
                 limits,
                 directory,
+                fans,
                 parking,
                 names: RoutedNames {
                     service: names,
@@ -130,6 +141,7 @@ impl ClusterRouter {
                 },
                 delivery,
                 lease,
+                counters: RouteCounters::default(),
             }),
         }
     }
@@ -156,19 +168,27 @@ impl ClusterRouter {
     ) -> RouteOutcome {
         let inner = &self.inner;
         let frame = message.into();
-        if let Err(outcome) = inner.check_size(&frame) {
-            return outcome;
-        }
+        let bytes = frame.len();
         let deadline = options.deadline.unwrap_or(inner.limits.deadline);
         let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
         let acknowledgement = options.acknowledgement;
-        match connection {
-            ConnectionId::Minted(id) => inner.route(id, frame, deadline, acknowledgement).await,
+        let (id, outcome) = match (inner.check_size(&frame), connection) {
+            (Err(outcome), ConnectionId::Minted(id)) => (Some(*id), outcome),
+            (Err(outcome), ConnectionId::Named(_)) => (None, outcome),
+            (Ok(()), ConnectionId::Minted(id)) => {
+                let outcome = inner.route(id, frame, deadline, acknowledgement).await;
+                (Some(*id), outcome)
+            }
             // In a box of its own: what follows a name is larger than what goes straight on.
-            ConnectionId::Named(name) => {
+            (Ok(()), ConnectionId::Named(name)) => {
                 Box::pin(inner.route_named(name, frame, deadline, acknowledgement)).await
             }
-        }
+        };
+        let id = id.unwrap_or(NOWHERE);
+        inner
+            .counters
+            .routed(&id, inner.destination(&id), &outcome, bytes);
+        outcome
     }
 
     /// Sends a value as JSON text.
@@ -214,12 +234,21 @@ impl ClusterRouter {
         connection: &ConnectionId,
         message: impl Into<Frame>,
     ) -> Result<(), RouteOutcome> {
-        let frame = message.into();
-        self.inner.check_size(&frame)?;
-        match connection {
-            ConnectionId::Minted(id) => self.inner.send(id, frame),
-            ConnectionId::Named(name) => self.inner.send_named(name, frame),
+        let (inner, frame) = (&self.inner, message.into());
+        let bytes = frame.len();
+        let (id, sent) = match (inner.check_size(&frame), connection) {
+            (Err(outcome), ConnectionId::Minted(id)) => (Some(*id), Err(outcome)),
+            (Err(outcome), ConnectionId::Named(_)) => (None, Err(outcome)),
+            (Ok(()), ConnectionId::Minted(id)) => (Some(*id), inner.send(id, frame)),
+            (Ok(()), ConnectionId::Named(name)) => inner.send_named(name, frame),
+        };
+        let id = id.unwrap_or(NOWHERE);
+        let to = inner.destination(&id);
+        match &sent {
+            Ok(()) => inner.counters.sent(&id, to, bytes),
+            Err(outcome) => inner.counters.routed(&id, to, outcome, bytes),
         }
+        sent
     }
 }
 
@@ -237,10 +266,27 @@ impl ClusterRouter {
         };
         Ok((id, self.inner.resolve(&id, deadline).await?))
     }
+
+    pub(crate) fn counters(&self) -> &RouteCounters {
+        &self.inner.counters
+    }
+
+    pub(crate) fn parked(&self) -> ParkedMetrics {
+        self.inner.parking.metrics()
+    }
 }
 
 impl Inner {
-    fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
+    /// Where a connection is, by its id.
+    fn destination(&self, id: &MintedId) -> Destination {
+        if self.delivery.is_ours(id) {
+            Destination::Local
+        } else {
+            Destination::Remote
+        }
+    }
+
+    pub(crate) fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
         let limit = self.limits.message_bytes_max;
         if frame.len() > limit {
             return Err(RouteOutcome::TooLarge {

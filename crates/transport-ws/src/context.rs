@@ -10,14 +10,18 @@ use crate::WsOptions;
 use crate::registry::Registry;
 use crate::send_queue::SendQueue;
 use crate::tasks::Tasks;
+use crate::tls::RefusalLog;
 
 /// What the parts of one transport share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: WsOptions,
     pub(crate) environment: Environment,
+    /// The cluster's name, which certificates have.
+    pub(crate) cluster: String,
     pub(crate) node: NodeId,
     pub(crate) tasks: Tasks,
+    pub(crate) refusals: RefusalLog,
     registry: Mutex<Registry>,
     /// Changes whenever a channel is adopted or ends: the dialers look again then.
     changes: watch::Sender<u64>,
@@ -27,13 +31,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(options: WsOptions, environment: Environment, node: NodeId) -> Self {
+    pub(crate) fn new(
+        options: WsOptions,
+        environment: Environment,
+        cluster: String,
+        node: NodeId,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(options.unadopted_inbound_max));
         Self {
             options,
             environment,
+            cluster,
             node,
             tasks: Tasks::default(),
+            refusals: RefusalLog::default(),
             registry: Mutex::default(),
             changes: watch::Sender::new(0),
             stopping: watch::Sender::new(false),

@@ -144,6 +144,7 @@ async fn question(
             }
             Ok(Ok(ResponseKind::Refused(refused))) => {
                 let hint = refused.leader.and_then(|leader| leader.parse().ok());
+                // Every second time another node is asked, whatever the hint: it may be stale.
                 *asked = hint.filter(|hint| *hint != node && round.is_multiple_of(2));
             }
             Ok(_) | Err(_) => {}

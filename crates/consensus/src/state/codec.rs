@@ -84,14 +84,18 @@ struct EndRecord {
 }
 
 /// The bytes of a state.
-pub(crate) fn encode_state(state: &ClusterState) -> Vec<u8> {
+pub fn encode_state(state: &ClusterState) -> Vec<u8> {
     let mut bytes = encode(&StateRecord::from(state));
     encode_rows(&state.names, NAMES_TAG, &mut bytes);
     bytes
 }
 
 /// A state from its bytes.
-pub(crate) fn decode_state(bytes: Bytes) -> Result<ClusterState, WireError> {
+///
+/// # Errors
+///
+/// When the bytes are no state.
+pub fn decode_state(bytes: Bytes) -> Result<ClusterState, WireError> {
     decode_bytes::<StateRecord>(bytes)?.try_into()
 }
 

@@ -19,7 +19,7 @@ use std::time::Duration;
 use raftwire_protocol::{Incarnation, Name, NodeId};
 
 pub use self::apply::{JoinRefusal, UnknownCommand};
-pub(crate) use self::codec::{decode_state, encode_state};
+pub use self::codec::{decode_state, encode_state};
 pub(crate) use self::events::changes;
 pub use self::events::{ClusterEvent, DownReason};
 pub use self::member::{Liveness, Member, Membership, Predecessor};

@@ -37,6 +37,16 @@ impl From<Undeliverable> for Undelivered {
     }
 }
 
+impl From<Undelivered> for Undeliverable {
+    /// What it means to who asked for this very connection.
+    fn from(reason: Undelivered) -> Undeliverable {
+        match reason {
+            Undelivered::Undeliverable(reason) => reason,
+            Undelivered::Moved => Undeliverable::NotFound,
+        }
+    }
+}
+
 impl From<NoTarget> for Undelivered {
     fn from(reason: NoTarget) -> Undelivered {
         match reason {
@@ -130,10 +140,7 @@ impl ConnectionProvider for DefaultConnectionProvider {
             return Err(Undeliverable::NotFound);
         };
         let pushed = self.push((id, None), frame, true, None);
-        pushed.map_err(|reason| match reason {
-            Undelivered::Undeliverable(reason) => reason,
-            Undelivered::Moved => Undeliverable::NotFound,
-        })
+        pushed.map_err(Undeliverable::from)
     }
 
     fn close(&self, connection: &ConnectionId, code: CloseCode) {
@@ -187,6 +194,22 @@ impl Delivery {
                     reason => reason.into(),
                 })
             }
+        }
+    }
+
+    /// Whether this process minted the id.
+    pub(crate) fn is_ours(&self, id: &MintedId) -> bool {
+        let table = match self {
+            Delivery::Outboxes(outboxes) => &outboxes.table,
+            Delivery::Application { table, .. } => table,
+        };
+        table.minting() == Some((id.slot(), id.boot()))
+    }
+
+    pub(crate) fn table(&self) -> &ConnectionTable {
+        match self {
+            Delivery::Outboxes(outboxes) => &outboxes.table,
+            Delivery::Application { table, .. } => table,
         }
     }
 

@@ -24,17 +24,19 @@ struct Journey<'a> {
     seat: Option<Seat>,
     /// The newest registration whose owner did not know it, or not any more.
     refused: Option<u64>,
+    /// The connection that was found last.
+    last: Option<MintedId>,
 }
 
 impl Inner {
-    /// Sends a message to whatever connection has the name.
+    /// Sends a message to whatever connection has the name. Returns the last one that was found too.
     pub(crate) async fn route_named(
         &self,
         name: &Name,
         frame: Frame,
         deadline: Instant,
         acknowledgement: Acknowledgement,
-    ) -> RouteOutcome {
+    ) -> (Option<MintedId>, RouteOutcome) {
         let row = self.known_row(name);
         let epoch = row.map(|row| row.epoch);
         let journey = Journey {
@@ -43,23 +45,29 @@ impl Inner {
             place: self.names.lines.enter(name, epoch),
             seat: None,
             refused: None,
+            last: None,
         };
         journey.run(row, frame, deadline, acknowledgement).await
     }
 
-    /// Sends a message without an answer. One whose name has to be looked up goes on by itself.
+    /// Sends a message without an answer, to the connection that is returned as far as it is known.
+    /// One whose name has to be looked up goes on by itself.
     pub(crate) fn send_named(
         self: &Arc<Self>,
         name: &Name,
         frame: Frame,
-    ) -> Result<(), RouteOutcome> {
+    ) -> (Option<MintedId>, Result<(), RouteOutcome>) {
         let row = self.known_row(name);
+        let id = row.map(|row| row.connection);
         let place = self.names.lines.enter(name, row.map(|row| row.epoch));
         let deadline = self.environment.now() + self.limits.deadline;
         if let Some(row) = row.filter(|_| place.is_under_way()) {
-            return self.start_silently(&row, frame, deadline);
+            return (id, self.start_silently(&row, frame, deadline));
         }
-        let seat = self.parking.room().sit(frame.len())?;
+        let seat = match self.parking.room().sit(frame.len()) {
+            Ok(seat) => seat,
+            Err(outcome) => return (id, Err(outcome)),
+        };
         let (router, name) = (Arc::clone(self), name.clone());
         drop(self.environment.spawn("send to a name", async move {
             let mut journey = Journey {
@@ -68,12 +76,13 @@ impl Inner {
                 place,
                 seat: Some(seat),
                 refused: None,
+                last: None,
             };
             if let Ok(row) = journey.depart_by(deadline).await {
                 let _ = router.start_silently(&row, frame, deadline);
             }
         }));
-        Ok(())
+        (id, Ok(()))
     }
 
     fn start_silently(
@@ -142,26 +151,37 @@ impl Inner {
 impl Journey<'_> {
     async fn run(
         mut self,
+        known: Option<NameRow>,
+        frame: Frame,
+        deadline: Instant,
+        acknowledgement: Acknowledgement,
+    ) -> (Option<MintedId>, RouteOutcome) {
+        let travelled = self.travel(known, frame, deadline, acknowledgement);
+        let (Ok(outcome) | Err(outcome)) = travelled.await;
+        (self.last, outcome)
+    }
+
+    /// An error is an outcome before the message was sent anywhere.
+    async fn travel(
+        &mut self,
         mut known: Option<NameRow>,
         frame: Frame,
         deadline: Instant,
         acknowledgement: Acknowledgement,
-    ) -> RouteOutcome {
+    ) -> Result<RouteOutcome, RouteOutcome> {
         let mut retries = 0;
         loop {
             let row = match known.take().filter(|_| self.place.is_under_way()) {
                 Some(row) => row,
-                None => match self.wait(frame.len(), deadline).await {
-                    Ok(row) => row,
-                    Err(outcome) => return outcome,
-                },
+                None => self.wait(frame.len(), deadline).await?,
             };
+            self.last = Some(row.connection);
             let outcome = match self.start(&row, frame.clone(), deadline, acknowledgement) {
                 Ok(flight) => flight.land(deadline).await,
                 Err(outcome) => outcome,
             };
             if outcome != RouteOutcome::Superseded || retries == RETRIES_MAX {
-                return outcome;
+                return Ok(outcome);
             }
             retries += 1;
             self.refused = Some(row.epoch);

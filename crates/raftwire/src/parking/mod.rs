@@ -14,7 +14,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::line::{Lines, Place};
 pub(crate) use self::room::{Room, Seat};
-use crate::RouteOutcome;
+use crate::{ParkedMetrics, RouteOutcome};
 
 /// Brings this node's directory up to what the cluster has agreed on by now.
 #[async_trait]
@@ -155,6 +155,10 @@ impl Parking {
     /// What everything that waits shares.
     pub(crate) fn room(&self) -> &Room {
         &self.room
+    }
+
+    pub(crate) fn metrics(&self) -> ParkedMetrics {
+        self.room.metrics()
     }
 
     /// Waits until the directory has been made from this index, or a later one.

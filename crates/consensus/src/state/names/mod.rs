@@ -19,7 +19,7 @@ use self::holder::{Holder, LossKey};
 use super::ordered_map::OrderedMap;
 
 /// How many names the living have at most, if the cluster was founded with no other number: at a
-/// common length they take each voter some 150 MB.
+/// common length they take each voter some 300 MB, as a measured tenth of them suggests.
 pub const NAMES_MAX_DEFAULT: u64 = 1_000_000;
 
 /// How many names may at most be allowed: the limit of a snapshot is made for as many of the
