@@ -29,6 +29,7 @@
 
 mod connection;
 mod directory;
+mod dropped;
 mod events;
 mod global;
 mod identity;
@@ -47,6 +48,7 @@ pub use connection::{
     CONNECTION_INFO_BYTES_MAX, ConnectionInfo, ConnectionProvider, DefaultConnectionProvider,
     FRAME_OVERHEAD_BYTES, Outbox, OutboxClosed, OutboxPolicy, Undeliverable,
 };
+pub use dropped::DroppedPackets;
 pub use events::{ClusterEvents, MissedEvents};
 pub use global::{AlreadySet, GlobalClusterCenter};
 pub use manager::{AcceptError, ClusterManager};

@@ -12,6 +12,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection::{ConnectionTable, Delivery};
+use crate::dropped::DropCounters;
 use crate::peer::{PeerRegistry, Rpc};
 use crate::report::minted;
 use crate::{
@@ -61,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) delivery: Delivery,
     pub(crate) rpc: Arc<Rpc>,
+    pub(crate) dropped: Arc<DropCounters>,
     pub(crate) registry: Arc<PeerRegistry>,
     pub(crate) transport: Arc<dyn ClusterTransport>,
     /// Taken at the end, so that who listens learns of it.

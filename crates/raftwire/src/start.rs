@@ -17,6 +17,7 @@ use tokio::sync::{broadcast, watch};
 
 use crate::connection::{ConnectionTable, Delivery};
 use crate::directory::{Directory, DirectoryWriter};
+use crate::dropped::DropCounters;
 use crate::events::EVENTS_MAX;
 use crate::identity::{self, NameError};
 use crate::manager::{ClusterManager, Inner};
@@ -262,6 +263,7 @@ impl Parts {
             delivery.clone(),
             resolver,
         );
+        let dropped = Arc::new(DropCounters::default());
         let hub = Hub::new(HubContext {
             environment: environment.clone(),
             transport: Arc::clone(&transport),
@@ -272,6 +274,7 @@ impl Parts {
                 raft_id: raft.raft_id(),
                 role: Role::Voter,
                 secret: options.secret,
+                secret_previous: options.secret_previous,
                 versions: VersionRange::CURRENT,
             }),
             registry: Arc::clone(&registry),
@@ -285,6 +288,8 @@ impl Parts {
                 lease: raft.lease(),
                 environment: environment.clone(),
             }),
+            encrypt: options.encrypt,
+            dropped: Arc::clone(&dropped),
         });
         let inner = Inner {
             node,
@@ -296,6 +301,7 @@ impl Parts {
             table,
             delivery,
             rpc,
+            dropped,
             registry,
             transport,
             events,
