@@ -98,7 +98,7 @@ async fn a_socket_that_does_not_know_the_secret_is_refused() {
     let port = cluster.node(0).port;
     let mut intruder = Intruder::connect(port, "node9", "raftwire", "what he guesses it is").await;
 
-    let refused = intruder.say_hello().await.err().expect("refused");
+    let refused = intruder.say_hello().await.expect_err("refused");
 
     assert_eq!(refused.code(), RefusalCode::Secret, "{refused}");
     logged(&cluster, 0, "`secret`").await;
@@ -110,7 +110,7 @@ async fn a_socket_of_another_cluster_is_refused_by_name() {
     let port = cluster.node(0).port;
     let mut intruder = Intruder::connect(port, "node9", "elsewhere", SECRET).await;
 
-    let refused = intruder.say_hello().await.err().expect("refused");
+    let refused = intruder.say_hello().await.expect_err("refused");
 
     assert_eq!(refused.code(), RefusalCode::ClusterName, "{refused}");
     logged(&cluster, 0, "elsewhere").await;
@@ -121,23 +121,26 @@ async fn a_recorded_hello_opens_no_channel() {
     let cluster = guarded().await;
     let port = cluster.node(0).port;
     let mut node = Intruder::connect(port, "node9", "raftwire", SECRET).await;
-    let keys = node.say_hello().await.expect("it belongs to the cluster");
+    let mut keys = node.say_hello().await.expect("it belongs to the cluster");
     let question = node.question(1);
-    let protected = keys.sealer.seal(question.clone());
+    node.send(keys.sealer.seal(question.clone())).await;
+    assert_eq!(node.answered(&mut keys).await, 1);
+    let recorded = std::mem::take(&mut node.sent);
+    drop(node);
 
     let mut intruder = Intruder::connect(port, "node9", "raftwire", "whatever he has heard").await;
-    for packet in node.sent.clone() {
+    for packet in recorded {
         intruder.send(packet).await;
     }
     intruder.send(question).await;
-    intruder.send(protected).await;
 
     let heard = intruder.hear_to_the_end().await;
-    let is_answer = |header: &PacketHeader| {
-        matches!(header.kind, PacketKind::Response | PacketKind::Protected)
-    };
+    let is_answer =
+        |header: &PacketHeader| matches!(header.kind, PacketKind::Response | PacketKind::Protected);
     assert!(heard.iter().all(|header| !is_answer(header)), "{heard:?}");
-    let refused = heard.iter().any(|header| header.kind == PacketKind::Refusal);
+    let refused = heard
+        .iter()
+        .any(|header| header.kind == PacketKind::Refusal);
     assert!(refused, "{heard:?}");
 }
 

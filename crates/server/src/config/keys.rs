@@ -107,7 +107,12 @@ pub static KEYS: &[Key] = &[
         allowed: "text like `secret`: the one before or after it",
         help: "A second secret that is accepted while the secret is exchanged. Default: none",
         confidential: true,
-        apply: |options, value| put(&mut options.cluster.secret_previous, value.parse().map(Some)),
+        apply: |options, value| {
+            put(
+                &mut options.cluster.secret_previous,
+                value.parse().map(Some),
+            )
+        },
         ..PLAIN
     },
     Key {

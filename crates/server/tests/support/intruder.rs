@@ -37,9 +37,11 @@ pub struct Intruder {
 impl Intruder {
     /// Connects to the control lane as `name`, saying nothing yet.
     pub async fn connect(port: u16, name: &str, cluster: &str, secret: &str) -> Intruder {
-        let uri: http::Uri =
-            format!("ws://127.0.0.1:{port}/cluster?node={name}&lane=control").parse().unwrap();
-        let connecting = tokio::time::timeout(WAIT_MAX, ClientBuilder::from_uri(uri).connect());
+        let uri: http::Uri = format!("ws://127.0.0.1:{port}/cluster?node={name}&lane=control")
+            .parse()
+            .unwrap();
+        let builder = ClientBuilder::from_uri(uri);
+        let connecting = tokio::time::timeout(WAIT_MAX, builder.connect());
         let (socket, _) = connecting.await.expect("in time").expect("connected");
         let session = Session::new(u128::from(Environment::real().random_u64()));
         let identity = LocalIdentity {
@@ -78,7 +80,9 @@ impl Intruder {
             match handshake.poll_event() {
                 Some(HandshakeEvent::Established(peer)) => {
                     self.node = peer.session;
-                    return Ok(handshake.take_packet_keys().expect("protection was demanded"));
+                    return Ok(handshake
+                        .take_packet_keys()
+                        .expect("protection was demanded"));
                 }
                 Some(HandshakeEvent::Failed { reason, .. }) => return Err(reason),
                 None => {}
@@ -120,7 +124,11 @@ impl Intruder {
         loop {
             let packet = self.hear().await.expect("the node says something");
             let (header, _) = decode_packet(packet.clone()).expect("a packet");
-            assert_ne!(header.kind, PacketKind::Response, "an answer without a code");
+            assert_ne!(
+                header.kind,
+                PacketKind::Response,
+                "an answer without a code"
+            );
             if header.kind != PacketKind::Protected {
                 continue;
             }
@@ -144,7 +152,9 @@ impl Intruder {
                 }
             }
         };
-        tokio::time::timeout(WAIT_MAX, hearing).await.expect("in time")
+        tokio::time::timeout(WAIT_MAX, hearing)
+            .await
+            .expect("in time")
     }
 
     /// Everything that the node says until it closes the connection.
