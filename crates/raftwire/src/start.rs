@@ -287,6 +287,7 @@ impl Parts {
                 raft_id: raft.raft_id(),
                 role: Role::Voter,
                 secret: options.secret,
+                secret_previous: options.secret_previous,
                 versions: VersionRange::CURRENT,
             }),
             registry: Arc::clone(&registry),
@@ -301,6 +302,7 @@ impl Parts {
                 environment: environment.clone(),
             }),
             counters: Arc::clone(&counters),
+            encrypt: options.encrypt,
         });
         let inner = Inner {
             node,
