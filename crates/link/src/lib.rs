@@ -28,6 +28,7 @@ mod event;
 mod identity;
 mod link;
 mod link_error;
+pub mod protection;
 mod ranges;
 mod receive;
 mod rtt;

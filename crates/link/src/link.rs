@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use raftwire_protocol::PacketHeader;
-use raftwire_protocol::limits::{DATA_PACKET_BYTES_MAX, PACKET_HEADER_BYTES};
+use raftwire_protocol::limits::{DATA_PACKET_BYTES_MAX, PACKET_HEADER_BYTES, PACKET_TRAILER_BYTES};
 use raftwire_protocol::link_packet::{
     AckBlock, LINK_FAILURES_MAX, LINK_RANGES_MAX, LINK_SEGMENT_BYTES_MAX, LINK_SEQUENCE_MAX,
     LinkPacket, SegmentHeader, SequenceRange, link_packet_bytes,
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) const PACKET_BYTES: usize = 64 * 1024;
 
 const _: () = {
-    assert!(PACKET_BYTES <= DATA_PACKET_BYTES_MAX);
+    assert!(PACKET_BYTES + PACKET_TRAILER_BYTES <= DATA_PACKET_BYTES_MAX);
     assert!(
         PACKET_HEADER_BYTES
             + link_packet_bytes(LINK_RANGES_MAX, LINK_FAILURES_MAX)
@@ -215,7 +215,9 @@ impl Link {
             ack_requested: ping,
         };
         let body_bytes = link_packet_bytes(self.ranges.len(), failures) + segments;
-        let mut packet = BytesMut::with_capacity(PACKET_HEADER_BYTES + body_bytes);
+        // With room to be protected where it lies.
+        let room = PACKET_HEADER_BYTES + body_bytes + PACKET_TRAILER_BYTES;
+        let mut packet = BytesMut::with_capacity(room);
         self.identity.header().encode_into(body_bytes, &mut packet);
         let ranges = self.ranges.iter().copied();
         LinkPacket::encode_ack(&ack, ranges, self.receiver.failures(), &mut packet);

@@ -41,8 +41,8 @@ pub use name::{InvalidName, Name};
 pub use node_address::{Endpoint, InvalidNodeAddress, NodeAddress, Scheme};
 pub use node_id::{InvalidNodeId, NodeId};
 pub use packet::{
-    DecodeError, PACKET_MAGIC, PACKET_VERSION, PacketHeader, PacketKind, decode_packet,
-    encode_packet,
+    DecodeError, PACKET_MAGIC, PACKET_VERSION, PacketHeader, PacketKind, PacketTrailer,
+    decode_packet, encode_packet, peek_packet, rewrite_header,
 };
 pub use raft_id::RaftId;
 pub use session::Session;

@@ -3,6 +3,9 @@
 /// Bytes of the fixed header that begins each packet.
 pub const PACKET_HEADER_BYTES: usize = 64;
 
+/// Bytes that stand behind the body of a packet that is protected.
+pub const PACKET_TRAILER_BYTES: usize = 32;
+
 /// Bytes of the largest packet on [`Lane::Data`](crate::Lane::Data), header included.
 ///
 /// 256 KiB keep a 100 Mbit/s line busy for 21 ms: long enough that the header and the system call
@@ -23,9 +26,9 @@ pub const PACKET_BYTES_MAX: usize = DATA_PACKET_BYTES_MAX;
 /// length, rounded up.
 pub const RPC_ENVELOPE_BYTES_MAX: usize = 64;
 
-/// Bytes of the largest payload of one request or response on the control lane.
+/// Bytes of the largest payload of one request or response on the control lane, protected or not.
 pub const RPC_PAYLOAD_BYTES_MAX: usize =
-    CONTROL_PACKET_BYTES_MAX - PACKET_HEADER_BYTES - RPC_ENVELOPE_BYTES_MAX;
+    CONTROL_PACKET_BYTES_MAX - PACKET_HEADER_BYTES - RPC_ENVELOPE_BYTES_MAX - PACKET_TRAILER_BYTES;
 
 /// Bytes of the largest message that is routed, unless the operator sets another limit.
 ///

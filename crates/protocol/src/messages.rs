@@ -35,6 +35,17 @@ pub struct HelloBody {
     /// Whether the sender has the cluster's secret and demands that the peer proves to have it.
     #[prost(bool, tag = "9")]
     pub has_secret: bool,
+    /// How packets that follow must be protected at least, by number; 0 from a node that knows
+    /// nothing of it.
+    #[prost(uint32, tag = "10")]
+    pub protection: u32,
+    /// A digest of what TLS between the two nodes exports: 32 bytes, or empty without such TLS.
+    #[prost(bytes = "bytes", tag = "11")]
+    pub binding: Bytes,
+    /// One for each secret that the sender accepts, the newest first: 16 bytes, by which a node
+    /// that has the secret too recognises it.
+    #[prost(bytes = "bytes", repeated, tag = "12")]
+    pub secret_tags: Vec<Bytes>,
 }
 
 /// That a node knows the cluster's secret: the body of
@@ -123,10 +134,13 @@ mod tests {
             role: 1,
             nonce: Bytes::from_static(b"r"),
             has_secret: true,
+            protection: 2,
+            binding: Bytes::from_static(b"b"),
+            secret_tags: vec![Bytes::from_static(b"t")],
         };
         let expected = [
             0x08, 1, 0x10, 2, 0x1a, 1, b'c', 0x22, 1, b'n', 0x2a, 1, b's', 0x31, 7, 0, 0, 0, 0, 0,
-            0, 0, 0x38, 1, 0x42, 1, b'r', 0x48, 1,
+            0, 0, 0x38, 1, 0x42, 1, b'r', 0x48, 1, 0x50, 2, 0x5a, 1, b'b', 0x62, 1, b't',
         ];
         assert_eq!(hello.encode_to_vec(), expected);
     }
@@ -143,6 +157,9 @@ mod tests {
             role: u32::MAX,
             nonce: Bytes::from_static(&[0; 32]),
             has_secret: true,
+            protection: u32::MAX,
+            binding: Bytes::from_static(&[0; 32]),
+            secret_tags: vec![Bytes::from_static(&[0; 16]); 2],
         };
         assert!(hello.encoded_len() * 2 <= HELLO_BODY_BYTES_MAX);
     }

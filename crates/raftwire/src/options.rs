@@ -66,6 +66,14 @@ pub struct ClusterOptions {
     /// channel may join.
     #[serde(deserialize_with = "secret::deserialize", skip_serializing)]
     pub secret: Option<Secret>,
+    /// The secret before or after `secret`, while it is being exchanged: a node that has either belongs to
+    /// the cluster. Default none.
+    #[serde(deserialize_with = "secret::deserialize", skip_serializing)]
+    pub secret_previous: Option<Secret>,
+    /// Encrypt what nodes say to each other, where TLS between them does not do so already. Needs a secret.
+    /// Default false: without it, packets that leave the machine have a code that proves where they come from,
+    /// and can be read.
+    pub encrypt: bool,
     /// Where the log and the identity are kept. Default `./raftwire-data/<node id>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data_dir: Option<PathBuf>,
@@ -100,6 +108,8 @@ impl Default for ClusterOptions {
             channel_name: "/cluster".to_owned(),
             cluster_name: "raftwire".to_owned(),
             secret: None,
+            secret_previous: None,
+            encrypt: false,
             data_dir: None,
             ephemeral: false,
             route_deadline: ROUTE_DEADLINE_DEFAULT,
@@ -146,6 +156,12 @@ pub enum InvalidOptions {
         first: String,
         /// The other.
         second: String,
+    },
+    /// An option that is of no use without the secret.
+    #[error("{key} is set, and no secret: set `secret` as well, the same on every node")]
+    NeedsSecret {
+        /// The option's name.
+        key: &'static str,
     },
     /// A node id made from other options is not one.
     #[error(transparent)]
@@ -200,6 +216,14 @@ impl ClusterOptions {
             "must be a host name or an address",
             |a| (1..=NODE_ADDRESS_BYTES_MAX).contains(&a.len()) && !a.contains(char::is_whitespace),
         )?;
+        let needs_secret = [
+            ("secret_previous", self.secret_previous.is_some()),
+            ("encrypt", self.encrypt),
+        ];
+        let lacking = needs_secret.into_iter().find(|(_, is_set)| *is_set);
+        if let (None, Some((key, _))) = (&self.secret, lacking) {
+            return Err(InvalidOptions::NeedsSecret { key });
+        }
         self.peers(self.node_id.as_ref()).map(drop)
     }
 

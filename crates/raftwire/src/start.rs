@@ -298,6 +298,7 @@ impl Parts {
                 raft_id: raft.raft_id(),
                 role: Role::Voter,
                 secret: options.secret,
+                secret_previous: options.secret_previous,
                 versions: VersionRange::CURRENT,
             }),
             registry: Arc::clone(&registry),
@@ -312,6 +313,7 @@ impl Parts {
                 environment: environment.clone(),
             }),
             counters: Arc::clone(&counters),
+            encrypt: options.encrypt,
         });
         let inner = Inner {
             node,

@@ -61,7 +61,7 @@ fn each_source_is_stronger_than_the_one_before() {
 fn every_key_can_be_set_in_the_file_and_by_its_variable() {
     for key in KEYS {
         let value = match key.name {
-            "secret" | "http.token" => "0123456789abcdef",
+            "secret" | "secret_previous" | "http.token" => "0123456789abcdef",
             "node_id" => "node1",
             "listen_address" => "127.0.0.1",
             "nodes" => "ws://127.0.0.1:5001/node2",
@@ -74,7 +74,9 @@ fn every_key_can_be_set_in_the_file_and_by_its_variable() {
             "data_dir" => "/tmp/data",
             _ => key.default.expect(key.name),
         };
-        try_load("", &[(&key.variable(), value)], &[]).expect(key.name);
+        let needed = ("RAFTWIRE_SECRET", "what only nodes know");
+        let variables = [needed, (&key.variable(), value)];
+        try_load("", &variables, &[]).expect(key.name);
         let flag = format!("--{}={value}", key.flag());
         assert_eq!(
             try_load("", &[], &[&flag]).is_err(),
@@ -92,6 +94,8 @@ fn a_file_may_set_everything() {
             node_id = "node1"
             nodes = ["ws://127.0.0.1:5001/node2", "node3@127.0.0.1:5002"]
             secret = "what only nodes know"
+            secret_previous = "what only nodes knew"
+            encrypt = true
             ephemeral = true
             message_bytes_max = "2 MiB"
             [http]
@@ -109,6 +113,7 @@ fn a_file_may_set_everything() {
     assert_eq!(options.cluster.message_bytes_max, 2 << 20);
     assert!(options.cluster.ephemeral && options.client.allow_send);
     assert!(options.cluster.secret.is_some() && options.http.token.is_some());
+    assert!(options.cluster.secret_previous.is_some() && options.cluster.encrypt);
     assert_eq!(options.client.ping_interval, Duration::from_secs(5));
 }
 
@@ -220,8 +225,31 @@ fn a_secret_appears_in_no_error_and_no_debug_output() {
     let error = try_load("", &variables, &[]).unwrap_err();
     assert!(!error.contains("sssh"), "{error}");
 
-    let options = try_load("", &[("RAFTWIRE_SECRET", secret)], &[]).unwrap();
+    let variables = [
+        ("RAFTWIRE_SECRET", secret),
+        ("RAFTWIRE_SECRET_PREVIOUS", secret),
+    ];
+    let options = try_load("", &variables, &[]).unwrap();
     assert!(!format!("{options:?}").contains("hush"));
+}
+
+#[test]
+fn what_needs_a_secret_is_refused_without_one_and_says_where_it_was_set() {
+    let error = try_load("\nencrypt = true\n", &[], &[]).unwrap_err();
+    assert!(
+        error.starts_with("raftwire.toml:2: encrypt is set, and no secret"),
+        "{error}"
+    );
+    let variables = [("RAFTWIRE_SECRET_PREVIOUS", "hush-hush-hush-hush")];
+    let error = try_load("", &variables, &[]).unwrap_err();
+    assert!(
+        error.contains("secret_previous is set, and no secret"),
+        "{error}"
+    );
+    assert!(
+        error.contains("RAFTWIRE_SECRET_PREVIOUS") && !error.contains("hush"),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -2,7 +2,9 @@
 
 mod support;
 
-use support::{Cluster, Settings, eventually};
+use raftwire_link::session::RefusalCode;
+use raftwire_protocol::{PACKET_HEADER_BYTES, PacketHeader, PacketKind};
+use support::{Cluster, Intruder, Settings, eventually};
 
 /// Starts three nodes of which the last is told something else than the others.
 async fn misfit(right: &Settings, wrong: &Settings) -> Cluster {
@@ -80,4 +82,89 @@ async fn imposter_is_refused(cluster: &Cluster, imposter: &support::NodeProcess)
     .await;
     let report = imposter.report().await.expect("it answers");
     assert!(!report.ready, "{report:?}");
+}
+
+const SECRET: &str = "what all nodes know";
+
+/// One node that encrypts, and so protects its packets on loopback as well.
+async fn guarded() -> Cluster {
+    let settings = secret(SECRET).with_flag("encrypt", "true");
+    Cluster::start_with(1, &settings).await
+}
+
+#[tokio::test]
+async fn a_socket_that_does_not_know_the_secret_is_refused() {
+    let cluster = guarded().await;
+    let port = cluster.node(0).port;
+    let mut intruder = Intruder::connect(port, "node9", "raftwire", "what he guesses it is").await;
+
+    let refused = intruder.say_hello().await.expect_err("refused");
+
+    assert_eq!(refused.code(), RefusalCode::Secret, "{refused}");
+    logged(&cluster, 0, "`secret`").await;
+}
+
+#[tokio::test]
+async fn a_socket_of_another_cluster_is_refused_by_name() {
+    let cluster = guarded().await;
+    let port = cluster.node(0).port;
+    let mut intruder = Intruder::connect(port, "node9", "elsewhere", SECRET).await;
+
+    let refused = intruder.say_hello().await.expect_err("refused");
+
+    assert_eq!(refused.code(), RefusalCode::ClusterName, "{refused}");
+    logged(&cluster, 0, "elsewhere").await;
+}
+
+#[tokio::test]
+async fn a_recorded_hello_opens_no_channel() {
+    let cluster = guarded().await;
+    let port = cluster.node(0).port;
+    let mut node = Intruder::connect(port, "node9", "raftwire", SECRET).await;
+    let mut keys = node.say_hello().await.expect("it belongs to the cluster");
+    let question = node.question(1);
+    node.send(keys.sealer.seal(question.clone())).await;
+    assert_eq!(node.answered(&mut keys).await, 1);
+    let recorded = std::mem::take(&mut node.sent);
+    drop(node);
+
+    let mut intruder = Intruder::connect(port, "node9", "raftwire", "whatever he has heard").await;
+    for packet in recorded {
+        intruder.send(packet).await;
+    }
+    intruder.send(question).await;
+
+    let heard = intruder.hear_to_the_end().await;
+    let is_answer =
+        |header: &PacketHeader| matches!(header.kind, PacketKind::Response | PacketKind::Protected);
+    assert!(heard.iter().all(|header| !is_answer(header)), "{heard:?}");
+    let refused = heard
+        .iter()
+        .any(|header| header.kind == PacketKind::Refusal);
+    assert!(refused, "{heard:?}");
+}
+
+#[tokio::test]
+async fn a_forged_a_repeated_and_a_bare_packet_are_not_obeyed() {
+    let cluster = guarded().await;
+    let port = cluster.node(0).port;
+    let mut node = Intruder::connect(port, "node9", "raftwire", SECRET).await;
+    let mut keys = node.say_hello().await.expect("it belongs to the cluster");
+    let genuine = keys.sealer.seal(node.question(1));
+    node.send(genuine.clone()).await;
+    assert_eq!(node.answered(&mut keys).await, 1);
+
+    let mut forged = keys.sealer.seal(node.question(2)).to_vec();
+    let in_the_body = PACKET_HEADER_BYTES + 1;
+    forged[in_the_body] ^= 1;
+    let mut cut = keys.sealer.seal(node.question(3)).to_vec();
+    cut.pop();
+    for packet in [forged.into(), cut.into(), genuine, node.question(4)] {
+        node.send(packet).await;
+    }
+    let last = keys.sealer.seal(node.question(5));
+    node.send(last).await;
+
+    // Packets of one channel are taken in order: what was not answered by now never is.
+    assert_eq!(node.answered(&mut keys).await, 5);
 }

@@ -5,12 +5,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use raftwire_protocol::{Lane, NodeId, PacketHeader, PacketKind};
+use raftwire_protocol::{NodeId, PacketHeader, PacketKind};
 
 use super::hello::{OwnHello, PeerHello};
 use super::nonce::{Nonce, NonceSource};
 use super::outgoing::{Outgoing, Refused};
-use super::{HANDSHAKE_TIMEOUT, HELLO_RESEND_INTERVAL, LocalIdentity, PeerIdentity, RefusalReason};
+use super::{
+    HANDSHAKE_TIMEOUT, HELLO_RESEND_INTERVAL, LocalIdentity, Medium, PeerIdentity,
+    RENEWAL_INTERVAL_MIN, RefusalReason,
+};
+use crate::protection::{KeySource, PacketKeys, Protection};
 
 /// One end's hello on one channel; see the [module](super) for what is said and why.
 ///
@@ -41,6 +45,7 @@ use super::{HANDSHAKE_TIMEOUT, HELLO_RESEND_INTERVAL, LocalIdentity, PeerIdentit
 ///         raft_id: RaftId::new(session as u64),
 ///         role: Role::Voter,
 ///         secret: None,
+///         secret_previous: None,
 ///         versions: VersionRange::CURRENT,
 ///     })
 /// };
@@ -65,12 +70,13 @@ use super::{HANDSHAKE_TIMEOUT, HELLO_RESEND_INTERVAL, LocalIdentity, PeerIdentit
 pub struct Handshake {
     local: Arc<LocalIdentity>,
     expected_peer: Option<NodeId>,
-    lane: Lane,
+    medium: Medium,
     nonces: NonceSource,
     outgoing: Outgoing,
     state: State,
     /// At most one: a later event makes an earlier one that nobody fetched void.
     event: Option<HandshakeEvent>,
+    renewed_at: Option<Instant>,
 }
 
 /// What a [`Handshake`] has come to.
@@ -124,6 +130,7 @@ struct Established {
     peer: PeerHello,
     /// Nonces of proved hellos that `peer` has replaced, the latest last.
     replaced: VecDeque<Nonce>,
+    are_keys_taken: bool,
     /// A second attempt, because the peer says hello anew. It harms the first only by succeeding.
     again: Option<Box<Attempt>>,
 }
@@ -137,22 +144,24 @@ impl Handshake {
     pub fn new(
         local: Arc<LocalIdentity>,
         expected_peer: Option<NodeId>,
-        lane: Lane,
+        medium: impl Into<Medium>,
         nonce: [u8; 32],
         now: Instant,
     ) -> Handshake {
+        let medium = medium.into();
         let mut nonces = NonceSource::new(nonce);
-        let mut outgoing = Outgoing::new(Arc::clone(&local), lane);
-        let attempt = Attempt::begin(&local, &mut nonces, &mut outgoing, now);
-        let state = State::Greeting(attempt);
+        let mut outgoing = Outgoing::new(Arc::clone(&local), medium.lane);
+        let own = OwnHello::new(&local, &medium, nonces.issue());
+        let state = State::Greeting(Attempt::begin(own, &mut outgoing, now));
         Handshake {
             local,
             expected_peer,
-            lane,
+            medium,
             nonces,
             outgoing,
             state,
             event: None,
+            renewed_at: None,
         }
     }
 
@@ -163,7 +172,7 @@ impl Handshake {
     pub fn handle(&mut self, header: &PacketHeader, body: Bytes, now: Instant) {
         self.handle_timeout(now);
         let for_us = header.to.is_none() || header.to == self.local.session;
-        if header.lane != self.lane || !for_us {
+        if header.lane != self.medium.lane || !for_us {
             return;
         }
         // A hello of our own tells that we talk to ourselves, and so does the refusal that follows.
@@ -229,6 +238,52 @@ impl Handshake {
         self.fail(reason, refused);
     }
 
+    /// The keys of the packets after the hello; `None` where nothing is to protect them, and before
+    /// anything is established. They are given once for each time that it is: with a second copy,
+    /// numbers of packets would be used twice.
+    pub fn take_packet_keys(&mut self) -> Option<PacketKeys> {
+        let State::Established(established) = &mut self.state else {
+            return None;
+        };
+        if std::mem::replace(&mut established.are_keys_taken, true) {
+            return None;
+        }
+        let Established { own, peer, .. } = &*established;
+        let secret = self.local.secret_shared_with(peer)?;
+        let level = peer.protection(&self.local, &self.medium).ok()?;
+        if level == Protection::None {
+            return None;
+        }
+        let source = KeySource {
+            level,
+            lane: self.medium.lane,
+            exporter: self.medium.exporter.as_ref(),
+            own: (self.local.session, &own.bytes),
+            peer: (peer.session, &peer.bytes),
+        };
+        Some(source.derive(secret.as_bytes()))
+    }
+
+    /// Says hello anew, because the peer uses other keys than this end: whoever may put packets of
+    /// his own on the channel can bring two nodes to take different hellos for the last.
+    ///
+    /// Does nothing more often than every [`RENEWAL_INTERVAL_MIN`], or while an attempt is under way.
+    pub fn renew(&mut self, now: Instant) {
+        let is_early = self
+            .renewed_at
+            .is_some_and(|at| now < at + RENEWAL_INTERVAL_MIN);
+        let State::Established(established) = &mut self.state else {
+            return;
+        };
+        if is_early || established.again.is_some() {
+            return;
+        }
+        self.renewed_at = Some(now);
+        let own = OwnHello::new(&self.local, &self.medium, self.nonces.issue());
+        let attempt = Attempt::begin(own, &mut self.outgoing, now);
+        established.again = Some(Box::new(attempt));
+    }
+
     /// Ends the handshake for a reason that this node found, and tells `refused`.
     fn fail(&mut self, reason: RefusalReason, refused: Option<Refused>) {
         let own = self.own().clone();
@@ -277,13 +332,7 @@ impl Handshake {
 }
 
 impl Attempt {
-    fn begin(
-        local: &LocalIdentity,
-        nonces: &mut NonceSource,
-        outgoing: &mut Outgoing,
-        now: Instant,
-    ) -> Attempt {
-        let own = OwnHello::new(local, nonces.issue());
+    fn begin(own: OwnHello, outgoing: &mut Outgoing, now: Instant) -> Attempt {
         outgoing.hello(&own);
         Attempt {
             own,

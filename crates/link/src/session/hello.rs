@@ -5,7 +5,14 @@ use raftwire_protocol::messages::HelloBody;
 use raftwire_protocol::{NodeId, RaftId, Session};
 
 use super::nonce::{NONCE_BYTES, Nonce};
-use super::{LocalIdentity, PeerIdentity, RefusalReason, Role, SecretMismatch, VersionRange};
+use super::secret_tag::SecretTag;
+use super::{
+    LocalIdentity, Medium, PeerIdentity, RefusalReason, Role, SecretMismatch, VersionRange,
+};
+use crate::protection::Protection;
+
+/// Secrets of a peer that are looked at: more than a node has.
+const SECRET_TAGS_MAX: usize = 4;
 
 /// A hello of this node.
 #[derive(Clone, Debug)]
@@ -15,7 +22,8 @@ pub(super) struct OwnHello {
 }
 
 impl OwnHello {
-    pub(super) fn new(local: &LocalIdentity, nonce: Nonce) -> OwnHello {
+    pub(super) fn new(local: &LocalIdentity, medium: &Medium, nonce: Nonce) -> OwnHello {
+        let binding = medium.binding();
         let body = HelloBody {
             protocol_min: local.versions.min,
             protocol_max: local.versions.max,
@@ -26,6 +34,12 @@ impl OwnHello {
             role: local.role.number(),
             nonce: Bytes::copy_from_slice(&nonce),
             has_secret: local.secret.is_some(),
+            protection: local.demand(medium).number(),
+            binding: binding.map_or(Bytes::new(), |binding| Bytes::copy_from_slice(&binding)),
+            secret_tags: local
+                .secret_tags(&nonce)
+                .map(|tag| Bytes::copy_from_slice(&tag))
+                .collect(),
         };
         OwnHello {
             bytes: Bytes::from(body.encode_to_vec()),
@@ -47,6 +61,10 @@ pub(super) struct PeerHello {
     role: u32,
     versions: VersionRange,
     has_secret: bool,
+    pub(super) secret_tags: Vec<SecretTag>,
+    /// By number: a later version may demand what this one does not know.
+    protection: u32,
+    binding: Bytes,
 }
 
 impl PeerHello {
@@ -89,6 +107,14 @@ impl PeerHello {
             role: body.role,
             versions,
             has_secret: body.has_secret,
+            secret_tags: body
+                .secret_tags
+                .iter()
+                .take(SECRET_TAGS_MAX)
+                .filter_map(|tag| tag[..].try_into().ok())
+                .collect(),
+            protection: body.protection,
+            binding: body.binding,
         })
     }
 
@@ -96,6 +122,7 @@ impl PeerHello {
     pub(super) fn check(
         &self,
         local: &LocalIdentity,
+        medium: &Medium,
         expected: Option<&NodeId>,
     ) -> Result<PeerIdentity, RefusalReason> {
         // First of all: whoever talks to himself should not be told that his own node id is taken.
@@ -124,6 +151,11 @@ impl PeerHello {
             (true, false) => return Err(RefusalReason::Secret(SecretMismatch::TheirsMissing)),
             (true, true) | (false, false) => {}
         }
+        let binding = medium.binding();
+        if self.binding[..] != *binding.as_ref().map_or(&[][..], |binding| &binding[..]) {
+            return Err(RefusalReason::ChannelBinding);
+        }
+        self.protection(local, medium)?;
         let role = Role::from_number(self.role).ok_or(RefusalReason::Malformed(
             "its role is not known in the agreed version",
         ))?;
@@ -134,5 +166,29 @@ impl PeerHello {
             role,
             version,
         })
+    }
+    /// What protects the packets after the hellos: the more of what the two ends demand.
+    pub(super) fn protection(
+        &self,
+        local: &LocalIdentity,
+        medium: &Medium,
+    ) -> Result<Protection, RefusalReason> {
+        let ours = local.demand(medium);
+        match (Protection::from_number(self.protection), self.protection) {
+            (Some(theirs), _) => Ok(ours.max(theirs)),
+            // It knows nothing of protection, and none is needed.
+            (None, 0) if ours == Protection::None => Ok(Protection::None),
+            (None, _) => Err(RefusalReason::Protection),
+        }
+    }
+}
+
+impl LocalIdentity {
+    /// What this end demands of a channel. Without a secret there are no keys.
+    fn demand(&self, medium: &Medium) -> Protection {
+        match self.secret {
+            Some(_) => medium.protection,
+            None => Protection::None,
+        }
     }
 }

@@ -21,6 +21,9 @@ pub struct LocalIdentity {
     pub role: Role,
     /// The cluster's secret. Without one, whoever reaches the channel belongs to the cluster.
     pub secret: Option<Secret>,
+    /// The secret before or after it, while it is being exchanged: a peer that has either belongs
+    /// to the cluster. Means nothing without `secret`.
+    pub secret_previous: Option<Secret>,
     /// The protocol versions that it speaks.
     pub versions: VersionRange,
 }

@@ -28,23 +28,40 @@
 //!   beside it with a nonce of its own; if that succeeds, [`HandshakeEvent::Established`] comes
 //!   again, and if not, nothing happened.
 //!
-//! What it does not do: whoever relays packets between two nodes unchanged is not noticed, and
-//! packets that follow are not protected. A binding to the channel beneath would be one more field
-//! of the transcript.
+//! # Two secrets
+//!
+//! While the cluster's secret is exchanged, a node has two. Each hello has a tag for each of the sender's secrets,
+//! HMAC(secret, session ‖ nonce), by which a peer that has the secret recognises it. So both ends know which secrets they
+//! share before they prove anything, and use one for proofs, refusals and keys: of those, the one that the node
+//! with the smaller session lists first. The proofs cover the tags. Whoever knows one of the two secrets belongs to the
+//! cluster until no node accepts it any more.
+//!
+//! # TLS
+//!
+//! On a channel over TLS the hello has a digest of what TLS exports, which is the same at both ends of *one* TLS session
+//! alone. Whoever relays between two TLS sessions can pass the hello on, which is refused, or change it, which the proof tells.
+//!
+//! # What follows
+//!
+//! Both ends' hellos, the secret and the exporter are what the keys of later packets are made of, where the hellos say
+//! that those need [protection](crate::protection).
 
 mod handshake;
 mod hello;
 mod identity;
+mod medium;
 mod nonce;
 mod outgoing;
 mod reason;
 mod secret;
+mod secret_tag;
 mod transcript;
 
 use std::time::Duration;
 
 pub use handshake::{Handshake, HandshakeEvent, Side};
 pub use identity::{LocalIdentity, PeerIdentity, Role, VersionRange};
+pub use medium::Medium;
 pub use reason::{RefusalCode, RefusalReason, SecretMismatch};
 pub use secret::{InvalidSecret, SECRET_BYTES_MAX, SECRET_BYTES_MIN, Secret};
 
@@ -55,6 +72,10 @@ pub const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a hello is sent again: 25 times an attempt, so that where 30 % of the packets are
 /// lost, one attempt in ten million fails of it.
 pub const HELLO_RESEND_INTERVAL: Duration = Duration::from_millis(200);
+
+/// How often at most this end says hello anew because the peer's packets have unknown keys: a stranger
+/// who forges such packets causes one hello a second, and two nodes that disagree do so for no longer.
+pub const RENEWAL_INTERVAL_MIN: Duration = Duration::from_secs(1);
 
 /// Packets that wait for [`Handshake::poll_transmit`]. One call adds at most three; what does not
 /// fit is left out, as if the channel had lost it.

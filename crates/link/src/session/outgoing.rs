@@ -64,7 +64,7 @@ impl Outgoing {
             receiver: &peer.bytes,
         };
         let body = ProofBody {
-            mac: Bytes::copy_from_slice(&transcript.prove(self.local.secret.as_ref())),
+            mac: Bytes::copy_from_slice(&transcript.prove(self.local.secret_shared_with(peer))),
             hello: own.bytes.clone(),
             answers: Bytes::copy_from_slice(&peer.nonce),
         };
@@ -78,7 +78,13 @@ impl Outgoing {
             sender: &own.bytes,
             receiver: &refused.hello,
         };
-        let mac = transcript.refuse(self.local.secret.as_ref(), code, &text);
+        // Who cannot be understood is told in the newest secret.
+        let peer = PeerHello::read(refused.session, refused.hello.clone());
+        let secret = match &peer {
+            Ok(peer) => self.local.secret_shared_with(peer),
+            Err(_) => self.local.secret.as_ref(),
+        };
+        let mac = transcript.refuse(secret, code, &text);
         let body = RefusalBody {
             code,
             text,

@@ -66,6 +66,18 @@ pub enum RefusalReason {
         "the peer's hello is malformed, {0}: see whether it is a Raftwire node, and of which version"
     )]
     Malformed(&'static str),
+    /// The two ends of the channel are not the two ends of one TLS session.
+    #[error(
+        "relayed or intercepted TLS: the peer's end of the TLS session is not this node's. Let TLS end at the nodes \
+         themselves; if a proxy is to end it, give both nodes `ws://` addresses of the proxy's plain side"
+    )]
+    ChannelBinding,
+    /// One of the two needs packets to be protected in a way that the other does not know.
+    #[error(
+        "the packets on this channel must be protected in a way that one of the two nodes does not know: \
+         upgrade the older one"
+    )]
+    Protection,
     /// The peer did not prove who it is in time.
     #[error(
         "the peer did not complete its hello within {} s: see whether it runs, and whether its network \
@@ -118,11 +130,15 @@ pub enum RefusalCode {
     Malformed,
     /// [`RefusalReason::Timeout`]
     Timeout,
+    /// [`RefusalReason::ChannelBinding`]
+    ChannelBinding,
+    /// [`RefusalReason::Protection`]
+    Protection,
     /// A later version's.
     Other(u32),
 }
 
-const NUMBERS: [(RefusalCode, u32); 9] = [
+const NUMBERS: [(RefusalCode, u32); 11] = [
     (RefusalCode::ClusterName, 1),
     (RefusalCode::Version, 2),
     (RefusalCode::Secret, 3),
@@ -132,6 +148,8 @@ const NUMBERS: [(RefusalCode, u32); 9] = [
     (RefusalCode::Superseded, 7),
     (RefusalCode::Malformed, 8),
     (RefusalCode::Timeout, 9),
+    (RefusalCode::ChannelBinding, 10),
+    (RefusalCode::Protection, 11),
 ];
 
 impl RefusalCode {
@@ -166,6 +184,8 @@ impl RefusalReason {
             RefusalReason::Superseded => RefusalCode::Superseded,
             RefusalReason::Malformed(_) => RefusalCode::Malformed,
             RefusalReason::Timeout => RefusalCode::Timeout,
+            RefusalReason::ChannelBinding => RefusalCode::ChannelBinding,
+            RefusalReason::Protection => RefusalCode::Protection,
             RefusalReason::Told { code, .. } => *code,
         }
     }
@@ -215,7 +235,7 @@ mod tests {
             assert_eq!(code.number(), number);
             assert_eq!(RefusalCode::from_number(number), code);
         }
-        for number in [0, 10, u32::MAX] {
+        for number in [0, 12, u32::MAX] {
             assert_eq!(RefusalCode::from_number(number), RefusalCode::Other(number));
             assert_eq!(RefusalCode::Other(number).number(), number);
         }

@@ -33,7 +33,7 @@ impl Secret {
         Ok(Secret(Arc::from(bytes)))
     }
 
-    pub(super) fn as_bytes(&self) -> &[u8] {
+    pub(crate) fn as_bytes(&self) -> &[u8] {
         &self.0
     }
 }

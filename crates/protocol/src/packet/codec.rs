@@ -4,6 +4,11 @@ use super::{PACKET_MAGIC, PACKET_VERSION, PacketHeader, PacketKind};
 use crate::limits::PACKET_HEADER_BYTES;
 use crate::{Incarnation, Lane, Session};
 
+/// Where a header has its kind.
+const KIND_AT: usize = 3;
+/// Where a header has the length of the body.
+const LENGTH_AT: usize = 8;
+
 /// Puts a header and a body together.
 ///
 /// # Examples
@@ -38,15 +43,34 @@ pub fn encode_packet(header: &PacketHeader, body: &[u8]) -> Bytes {
 /// If the packet is not exactly one header and the body that it announces, within the limit of its
 /// lane. Nothing is allocated either way.
 pub fn decode_packet(mut packet: Bytes) -> Result<(PacketHeader, Bytes), DecodeError> {
-    let (header, body_bytes) = decode_header(&packet)?;
+    let header = peek_packet(&packet)?;
     packet.advance(PACKET_HEADER_BYTES);
-    if packet.len() != body_bytes {
-        return Err(DecodeError::Length {
-            announced: body_bytes,
-            present: packet.len(),
-        });
-    }
     Ok((header, packet))
+}
+
+/// The header of a packet that stays in one piece.
+///
+/// # Errors
+///
+/// As for [`decode_packet`].
+pub fn peek_packet(packet: &[u8]) -> Result<PacketHeader, DecodeError> {
+    let (header, announced) = decode_header(packet)?;
+    let present = packet.len() - PACKET_HEADER_BYTES;
+    if present != announced {
+        return Err(DecodeError::Length { announced, present });
+    }
+    Ok(header)
+}
+
+/// Gives an encoded packet another kind and another length of its body, and returns the kind that
+/// it had; `None`, and nothing is changed, if there is no header with a known kind.
+pub fn rewrite_header(packet: &mut [u8], kind: PacketKind, body_len: usize) -> Option<PacketKind> {
+    let header: &mut [u8; PACKET_HEADER_BYTES] = packet.first_chunk_mut()?;
+    let before = PacketKind::from_number(header[KIND_AT])?;
+    header[KIND_AT] = kind.number();
+    let length = u32::try_from(body_len).unwrap_or(u32::MAX);
+    header[LENGTH_AT..LENGTH_AT + 4].copy_from_slice(&length.to_be_bytes());
+    Some(before)
 }
 
 fn decode_header(packet: &[u8]) -> Result<(PacketHeader, usize), DecodeError> {

@@ -20,6 +20,9 @@ pub enum PacketKind {
     Link = 6,
     /// The sender stops and will not answer any more; no body.
     Goodbye = 7,
+    /// A packet of another kind with a code that proves where it comes from, and perhaps encrypted:
+    /// behind its body stands a [`PacketTrailer`](crate::PacketTrailer), which has its own kind.
+    Protected = 8,
 }
 
 impl PacketKind {
@@ -38,6 +41,7 @@ impl PacketKind {
             5 => PacketKind::Response,
             6 => PacketKind::Link,
             7 => PacketKind::Goodbye,
+            8 => PacketKind::Protected,
             _ => return None,
         })
     }

@@ -52,7 +52,7 @@ fn what_a_node_does_not_know_is_refused_by_its_number() {
         Err(DecodeError::Version { version: 2 })
     );
     assert_eq!(decode(&altered(3, 0)), Err(DecodeError::Kind { kind: 0 }));
-    assert_eq!(decode(&altered(3, 8)), Err(DecodeError::Kind { kind: 8 }));
+    assert_eq!(decode(&altered(3, 9)), Err(DecodeError::Kind { kind: 9 }));
     assert_eq!(decode(&altered(5, 0)), Err(DecodeError::Lane { lane: 0 }));
     assert_eq!(decode(&altered(5, 3)), Err(DecodeError::Lane { lane: 3 }));
 }
@@ -131,18 +131,36 @@ fn the_body_shares_the_packets_memory() {
 }
 
 #[test]
+fn a_rewritten_header_is_that_of_the_other_packet() {
+    let mut packet = GOLDEN;
+    let before = rewrite_header(&mut packet, PacketKind::Protected, 7);
+    assert_eq!(before, Some(PacketKind::Link));
+    let header = PacketHeader {
+        kind: PacketKind::Protected,
+        ..HEADER
+    };
+    let expected = encode_packet(&header, &[0; 7]);
+    assert_eq!(
+        packet[..PACKET_HEADER_BYTES],
+        expected[..PACKET_HEADER_BYTES]
+    );
+    assert_eq!(rewrite_header(&mut packet[1..], PacketKind::Link, 7), None);
+    assert_eq!(rewrite_header(&mut [], PacketKind::Link, 7), None);
+}
+
+#[test]
 fn kinds_and_lanes_are_what_their_numbers_say() {
     let kinds = (0..=u8::MAX).filter_map(PacketKind::from_number);
     assert_eq!(
         kinds.map(PacketKind::number).collect::<Vec<_>>(),
-        [1, 2, 3, 4, 5, 6, 7]
+        [1, 2, 3, 4, 5, 6, 7, 8]
     );
     let lanes = (0..=u8::MAX).filter_map(Lane::from_number);
     assert_eq!(lanes.collect::<Vec<_>>(), Lane::ALL);
 }
 
 fn any_header() -> impl Strategy<Value = PacketHeader> {
-    let kind = (1..=7_u8).prop_map(|number| PacketKind::from_number(number).expect("a kind"));
+    let kind = (1..=8_u8).prop_map(|number| PacketKind::from_number(number).expect("a kind"));
     let lane = prop_oneof![Just(Lane::Control), Just(Lane::Data)];
     let sessions = (any::<u128>(), any::<u128>());
     let incarnations = (any::<u64>(), any::<u64>());

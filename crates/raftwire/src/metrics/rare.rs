@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use raftwire_link::protection::OpenError;
 use raftwire_link::session::{RefusalCode, Side};
 
 /// Why a packet of another node was dropped. What a link carries is repeated until it arrives, so
@@ -21,19 +22,34 @@ pub enum DropReason {
     QueueFull,
     /// It is of an incarnation that this node had not heard of in time.
     Early,
+    /// It came without the protection that was agreed on for its channel.
+    Unprotected,
+    /// It is protected with a key of another hello, channel or direction.
+    UnknownKey,
+    /// Its code is wrong: it was made without the key, or changed on its way.
+    Forged,
+    /// It was taken once already.
+    Replayed,
+    /// It came too late to be told from a repetition.
+    Late,
     /// The link refused it: it is of another session or incarnation, or contradicts what was sent.
     Link,
 }
 
 impl DropReason {
     /// Every reason.
-    pub const ALL: [DropReason; 7] = [
+    pub const ALL: [DropReason; 12] = [
         DropReason::Malformed,
         DropReason::BeforeHello,
         DropReason::ForeignSession,
         DropReason::UnexpectedKind,
         DropReason::QueueFull,
         DropReason::Early,
+        DropReason::Unprotected,
+        DropReason::UnknownKey,
+        DropReason::Forged,
+        DropReason::Replayed,
+        DropReason::Late,
         DropReason::Link,
     ];
 
@@ -46,7 +62,24 @@ impl DropReason {
             DropReason::UnexpectedKind => "unexpected_kind",
             DropReason::QueueFull => "queue_full",
             DropReason::Early => "early",
+            DropReason::Unprotected => "unprotected",
+            DropReason::UnknownKey => "unknown_key",
+            DropReason::Forged => "forged",
+            DropReason::Replayed => "replayed",
+            DropReason::Late => "late",
             DropReason::Link => "link",
+        }
+    }
+}
+
+impl From<OpenError> for DropReason {
+    fn from(error: OpenError) -> DropReason {
+        match error {
+            OpenError::UnknownKey => DropReason::UnknownKey,
+            OpenError::Replayed => DropReason::Replayed,
+            OpenError::Late => DropReason::Late,
+            OpenError::Forged => DropReason::Forged,
+            _ => DropReason::Malformed,
         }
     }
 }

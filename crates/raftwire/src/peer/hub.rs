@@ -4,15 +4,20 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use raftwire_environment::Environment;
+use raftwire_link::protection::{Keyring, OpenError, Protection, Sealer};
 use raftwire_link::session::{
-    Handshake, HandshakeEvent, LocalIdentity, PeerIdentity, RefusalReason, Side,
+    Handshake, HandshakeEvent, LocalIdentity, Medium, PeerIdentity, RefusalReason, Side,
 };
-use raftwire_protocol::{Lane, NodeId, PacketHeader, PacketKind, Session, decode_packet};
-use raftwire_transport::{Channel, ClusterTransport, Initiator, TransportEvent, TransportEvents};
+use raftwire_protocol::limits::PACKET_HEADER_BYTES;
+use raftwire_protocol::{Lane, NodeId, PacketHeader, PacketKind, Session, peek_packet};
+use raftwire_transport::{
+    Channel, ChannelSecurity, ClusterTransport, Initiator, TransportEvent, TransportEvents,
+};
 
-use super::registry::{ControlChannel, DataChannel, Peer, PeerRegistry};
+use super::channel::PeerChannel;
+use super::registry::{Peer, PeerRegistry};
 use super::rpc::{Answer, Rpc};
 use crate::DropReason;
 use crate::metrics::NodeCounters;
@@ -33,6 +38,9 @@ struct ChannelState {
     peer: Option<Arc<Peer>>,
     /// Set once the hello has succeeded.
     session: Option<Session>,
+    /// What protects the packets that are sent, where anything does.
+    sealer: Option<Arc<Sealer>>,
+    keyring: Keyring,
 }
 
 /// What the hub works with.
@@ -46,6 +54,8 @@ pub(crate) struct HubContext {
     pub(crate) answer: Arc<dyn Answer>,
     pub(crate) admission: Arc<dyn Admission>,
     pub(crate) counters: Arc<NodeCounters>,
+    /// Whether packets are to be encrypted.
+    pub(crate) encrypt: bool,
 }
 
 /// Owns the channels and their handshakes.
@@ -92,20 +102,22 @@ impl Hub {
     fn handle(&mut self, event: TransportEvent) {
         match event {
             TransportEvent::PeerUp {
-                channel, initiator, ..
-            } => self.greet(channel, initiator),
+                channel,
+                initiator,
+                security,
+            } => self.greet(channel, initiator, &security),
             TransportEvent::Received { channel, packet } => self.receive(&channel, packet),
             TransportEvent::PeerDown { channel, reason } => self.forget(&channel, &reason),
         }
     }
 
-    fn greet(&mut self, channel: Channel, initiator: Initiator) {
+    fn greet(&mut self, channel: Channel, initiator: Initiator, security: &ChannelSecurity) {
         let mut nonce = [0; 32];
         self.context.environment.fill_random(&mut nonce);
         let handshake = Handshake::new(
             Arc::clone(&self.context.identity),
             Some(channel.peer.clone()),
-            channel.lane,
+            self.medium(channel.lane, security),
             nonce,
             self.context.environment.now(),
         );
@@ -114,9 +126,27 @@ impl Hub {
             initiator,
             peer: None,
             session: None,
+            sealer: None,
+            keyring: Keyring::default(),
         };
         self.channels.insert(channel.clone(), state);
         self.drive(&channel);
+    }
+
+    /// What the hello is to know of the channel. Direct TLS does what we could do, and the hello makes
+    /// sure that it is direct.
+    fn medium(&self, lane: Lane, security: &ChannelSecurity) -> Medium {
+        let (least, exporter) = match security {
+            ChannelSecurity::Untrusted => (Protection::Authenticated, None),
+            ChannelSecurity::Loopback => (Protection::None, None),
+            ChannelSecurity::Tls { exporter } => (Protection::None, Some(*exporter)),
+        };
+        let seals = self.context.encrypt && exporter.is_none();
+        Medium {
+            lane,
+            protection: if seals { Protection::Sealed } else { least },
+            exporter,
+        }
     }
 
     fn forget(&mut self, channel: &Channel, reason: &str) {
@@ -133,9 +163,9 @@ impl Hub {
         }
     }
 
-    fn receive(&mut self, channel: &Channel, packet: Bytes) {
-        let (header, body) = match decode_packet(packet) {
-            Ok(packet) => packet,
+    fn receive(&mut self, channel: &Channel, mut packet: Bytes) {
+        let header = match peek_packet(&packet) {
+            Ok(header) => header,
             Err(error) => {
                 self.context.counters.dropped(DropReason::Malformed);
                 tracing::debug!(%channel, %error, "packet dropped");
@@ -145,37 +175,67 @@ impl Hub {
         match header.kind {
             PacketKind::Hello | PacketKind::Proof | PacketKind::Refusal => {
                 let now = self.context.environment.now();
+                packet.advance(PACKET_HEADER_BYTES);
                 if let Some(state) = self.channels.get_mut(channel) {
-                    state.handshake.handle(&header, body, now);
+                    state.handshake.handle(&header, packet, now);
                 }
                 self.drive(channel);
             }
-            _ => self.dispatch(channel, header, body),
+            _ => {
+                if let Err(reason) = self.dispatch(channel, header, packet) {
+                    tracing::debug!(%channel, ?reason, "packet dropped");
+                    self.context.counters.dropped(reason);
+                }
+            }
         }
     }
 
-    /// A packet counts only from the session that has proved itself on this very channel.
-    fn dispatch(&self, channel: &Channel, header: PacketHeader, body: Bytes) {
+    /// A packet counts only from the session that has proved itself on this very channel, and with the
+    /// protection that was agreed on.
+    fn dispatch(
+        &mut self,
+        channel: &Channel,
+        header: PacketHeader,
+        mut packet: Bytes,
+    ) -> Result<(), DropReason> {
         let Some(ChannelState {
             session: Some(session),
             peer: Some(peer),
+            keyring,
+            handshake,
+            sealer,
             ..
-        }) = self.channels.get(channel)
+        }) = self.channels.get_mut(channel)
         else {
-            self.context.counters.dropped(DropReason::BeforeHello);
-            return;
+            return Err(DropReason::BeforeHello);
         };
         let is_theirs = header.from == *session && header.to == self.context.identity.session;
         if !is_theirs || header.lane != channel.lane {
-            self.context.counters.dropped(DropReason::ForeignSession);
-            tracing::debug!(%channel, "packet of another session dropped");
-            return;
+            return Err(DropReason::ForeignSession);
         }
+        let (header, body) = match (header.kind, keyring.is_demanding()) {
+            (PacketKind::Protected, _) => match keyring.open(packet) {
+                Ok(opened) => opened,
+                Err(error) => {
+                    if error == OpenError::UnknownKey {
+                        handshake.renew(self.context.environment.now());
+                        self.transmit(channel);
+                    }
+                    return Err(error.into());
+                }
+            },
+            (_, true) => return Err(DropReason::Unprotected),
+            (_, false) => {
+                packet.advance(PACKET_HEADER_BYTES);
+                (header, packet)
+            }
+        };
         match (header.kind, channel.lane) {
             (PacketKind::Request, Lane::Control) => {
-                let control = ControlChannel {
+                let control = PeerChannel {
                     channel: channel.clone(),
                     session: *session,
+                    sealer: sealer.clone(),
                 };
                 self.context
                     .rpc
@@ -183,11 +243,9 @@ impl Hub {
             }
             (PacketKind::Response, Lane::Control) => self.context.rpc.answered(*session, body),
             (PacketKind::Link, Lane::Data) => peer.handle.packet((header, body)),
-            _ => {
-                self.context.counters.dropped(DropReason::UnexpectedKind);
-                tracing::debug!(%channel, kind = ?header.kind, "unexpected packet dropped");
-            }
+            _ => return Err(DropReason::UnexpectedKind),
         }
+        Ok(())
     }
 
     fn handle_timeouts(&mut self) {
@@ -276,6 +334,14 @@ impl Hub {
         };
         state.peer = Some(peer);
         state.session = Some(identity.session);
+        state.sealer = None;
+        match state.handshake.take_packet_keys() {
+            Some(keys) => {
+                state.sealer = Some(Arc::new(keys.sealer));
+                state.keyring.install(keys.opener);
+            }
+            None => state.keyring = Keyring::default(),
+        }
         self.told.remove(&channel.peer);
         self.choose(channel, identity.session);
     }
@@ -324,15 +390,17 @@ impl Hub {
         let Some(peer) = self.context.registry.get(&channel.peer) else {
             return;
         };
+        let adopted = adopted.map(|(channel, session)| PeerChannel {
+            channel: channel.clone(),
+            session: *session,
+            sealer: self
+                .channels
+                .get(channel)
+                .and_then(|state| state.sealer.clone()),
+        });
         match channel.lane {
-            Lane::Control => peer.set_control(adopted.map(|(channel, session)| ControlChannel {
-                channel: channel.clone(),
-                session: *session,
-            })),
-            Lane::Data => peer.set_data(adopted.map(|(channel, session)| DataChannel {
-                channel: channel.clone(),
-                session: *session,
-            })),
+            Lane::Control => peer.set_control(adopted),
+            Lane::Data => peer.set_data(adopted),
         }
     }
 }

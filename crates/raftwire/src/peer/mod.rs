@@ -1,5 +1,6 @@
 //! The other nodes: who they are, the channels to them, the links over the channels.
 
+mod channel;
 mod facts_lane;
 mod fan_lane;
 mod fan_message;

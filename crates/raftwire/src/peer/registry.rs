@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use raftwire_protocol::{Lane, NodeId, Session};
-use raftwire_transport::Channel;
+use raftwire_protocol::{Lane, NodeId};
 use tokio::sync::watch;
 
+use super::channel::PeerChannel;
 use super::handle::PeerHandle;
 use super::target::LinkTarget;
 use super::task::{PeerContext, PeerTask};
@@ -19,45 +19,31 @@ const PEERS_MAX: usize = 1024;
 /// Weight of a new round trip in the average: one in eight, as RFC 6298 has it.
 const ROUND_TRIP_WEIGHT: u32 = 8;
 
-/// The channel on which a peer's authenticated session answers questions.
-#[derive(Clone, Debug)]
-pub(crate) struct ControlChannel {
-    pub(crate) channel: Channel,
-    pub(crate) session: Session,
-}
-
-/// The channel on which a peer's authenticated session takes link packets.
-#[derive(Clone, Debug)]
-pub(crate) struct DataChannel {
-    pub(crate) channel: Channel,
-    pub(crate) session: Session,
-}
-
 /// One peer.
 #[derive(Debug)]
 pub(crate) struct Peer {
     pub(crate) handle: PeerHandle,
-    control: RwLock<Option<ControlChannel>>,
-    data: watch::Sender<Option<DataChannel>>,
+    control: RwLock<Option<PeerChannel>>,
+    data: watch::Sender<Option<PeerChannel>>,
     target: watch::Sender<LinkTarget>,
     round_trip: Mutex<Option<Duration>>,
     reachability: Reachability,
 }
 
 impl Peer {
-    pub(crate) fn control(&self) -> Option<ControlChannel> {
+    pub(crate) fn control(&self) -> Option<PeerChannel> {
         self.control
             .read()
             .unwrap_or_else(PoisonError::into_inner)
             .clone()
     }
 
-    pub(super) fn set_control(&self, channel: Option<ControlChannel>) {
+    pub(super) fn set_control(&self, channel: Option<PeerChannel>) {
         self.reachability.set_lane(Lane::Control, channel.is_some());
         *self.control.write().unwrap_or_else(PoisonError::into_inner) = channel;
     }
 
-    pub(super) fn set_data(&self, channel: Option<DataChannel>) {
+    pub(super) fn set_data(&self, channel: Option<PeerChannel>) {
         self.reachability.set_lane(Lane::Data, channel.is_some());
         self.data.send_replace(channel);
     }

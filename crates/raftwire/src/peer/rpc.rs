@@ -18,7 +18,8 @@ use raftwire_protocol::{
 use raftwire_transport::ClusterTransport;
 use tokio::sync::oneshot;
 
-use super::registry::{ControlChannel, Peer, PeerRegistry};
+use super::channel::PeerChannel;
+use super::registry::{Peer, PeerRegistry};
 
 /// The round trip that is assumed of a peer before one was measured.
 const ROUND_TRIP_FIRST: Duration = Duration::from_millis(25);
@@ -132,7 +133,7 @@ impl Rpc {
             let current = peer.control().filter(|control| control.session == session);
             let control = current.ok_or(CallError::Unreachable)?;
             // A full queue is a lost packet: the next attempt repairs it.
-            let _ = self.transport.send(&control.channel, packet.clone());
+            let _ = control.send(&*self.transport, packet.clone());
             let round_trip = peer.round_trip().unwrap_or(ROUND_TRIP_FIRST);
             let wait = (round_trip * 2).max(RESEND_MIN);
             match tokio::time::timeout(wait, &mut *reply).await {
@@ -205,7 +206,7 @@ impl Rpc {
         self: &Arc<Self>,
         answer: &Arc<dyn Answer>,
         from: &NodeId,
-        control: ControlChannel,
+        control: PeerChannel,
         body: Bytes,
     ) {
         let Ok(RequestBody {
@@ -236,7 +237,7 @@ impl Rpc {
             let response = ResponseBody { id, body }.encode_to_vec();
             let packet = rpc.packet(PacketKind::Response, control.session, &response);
             // A lost answer is asked for again.
-            let _ = rpc.transport.send(&control.channel, packet);
+            let _ = control.send(&*rpc.transport, packet);
             drop(inflight);
         });
     }

@@ -11,15 +11,15 @@ use raftwire_link::{
     Incoming, Link, LinkConfig, LinkEvent, LinkIdentity, LinkSendError, Outgoing, Settlement,
 };
 use raftwire_protocol::{Incarnation, NodeId};
-use raftwire_transport::{Channel, ClusterTransport};
+use raftwire_transport::ClusterTransport;
 use tokio::sync::watch;
 
+use super::channel::PeerChannel;
 use super::facts_lane::FactsLane;
 use super::fan_lane::FanLane;
 use super::handle::{Command, Fan, Packet, PeerHandle, Queues, Send};
 use super::inbound::Inbound;
 use super::message::{Failure, Message, ORDER_OF_WRITTEN, Part};
-use super::registry::DataChannel;
 use super::target::LinkTarget;
 use super::waiting::{Death, Waiting};
 use crate::facts::Facts;
@@ -59,7 +59,7 @@ pub(super) struct PeerTask {
     queues: Queues,
     handle: PeerHandle,
     target: watch::Receiver<LinkTarget>,
-    channel: watch::Receiver<Option<DataChannel>>,
+    channel: watch::Receiver<Option<PeerChannel>>,
     link: Option<Link>,
     identity: Option<LinkIdentity>,
     waiting: Waiting,
@@ -79,7 +79,7 @@ impl PeerTask {
         queues: Queues,
         context: PeerContext,
         target: watch::Receiver<LinkTarget>,
-        channel: watch::Receiver<Option<DataChannel>>,
+        channel: watch::Receiver<Option<PeerChannel>>,
     ) -> PeerTask {
         let node = handle.node().clone();
         let waiting = Waiting::new(node.clone());
@@ -192,13 +192,13 @@ impl PeerTask {
 
     /// The channel of the session that the link is with. Another one's would take the packets and
     /// drop them, and they would count as transmitted.
-    fn usable_channel(&self) -> Option<Channel> {
+    fn usable_channel(&self) -> Option<PeerChannel> {
         let session = self.identity.as_ref()?.remote_session;
         let channel = self.channel.borrow();
         let channel = channel
             .as_ref()
             .filter(|channel| channel.session == session);
-        channel.map(|channel| channel.channel.clone())
+        channel.cloned()
     }
 
     fn follow_channel(&mut self) {
@@ -453,7 +453,7 @@ impl PeerTask {
         };
         let Some(link) = &mut self.link else { return };
         while let Some(packet) = link.poll_transmit(now) {
-            if self.context.transport.send(&channel, packet).is_err() {
+            if channel.send(&*self.context.transport, packet).is_err() {
                 // Full, or just gone: the link waits a little, or for the next channel.
                 link.undo_transmit(now);
                 return;

@@ -113,6 +113,28 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "secret_previous",
+        allowed: "text like `secret`: the one before or after it",
+        help: "A second secret that is accepted while the secret is exchanged. Default: none",
+        confidential: true,
+        apply: |options, value| {
+            put(
+                &mut options.cluster.secret_previous,
+                value.parse().map(Some),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "encrypt",
+        allowed: "true or false",
+        default: Some("false"),
+        help: "Encrypt what nodes say to each other where TLS between them does not; needs a secret",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.cluster.encrypt, value.boolean()),
+        ..PLAIN
+    },
+    Key {
         name: "transport_type",
         allowed: "\"ws\"",
         default: Some("ws"),

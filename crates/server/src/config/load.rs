@@ -131,7 +131,9 @@ fn read(path: &Path, disk: &dyn Disk) -> Result<String, ConfigError> {
 fn check(options: &ServerOptions, settings: &[Setting]) -> Result<(), ConfigError> {
     options.cluster.validate().map_err(|source| {
         let name = match &source {
-            InvalidOptions::OutOfRange { key, .. } | InvalidOptions::Malformed { key, .. } => key,
+            InvalidOptions::OutOfRange { key, .. }
+            | InvalidOptions::Malformed { key, .. }
+            | InvalidOptions::NeedsSecret { key } => key,
             InvalidOptions::TwoAddresses { .. } => "nodes",
             _ => "node_id",
         };

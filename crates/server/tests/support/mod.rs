@@ -21,6 +21,7 @@
 
 mod client;
 mod cluster;
+mod intruder;
 mod ports;
 mod process;
 mod tls;
@@ -29,6 +30,7 @@ mod wait;
 
 pub use client::{Client, Closed, Heard};
 pub use cluster::{Cluster, Settings};
+pub use intruder::Intruder;
 pub use ports::free_ports;
 pub use process::{Ended, NodeProcess, raftwire, run};
 pub use tls::Authority;

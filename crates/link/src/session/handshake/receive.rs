@@ -25,7 +25,7 @@ impl Handshake {
             },
         };
         let checked = read.and_then(|peer| {
-            peer.check(&self.local, self.expected_peer.as_ref())
+            peer.check(&self.local, &self.medium, self.expected_peer.as_ref())
                 .map(|_identity| peer)
         });
         match (&self.state, checked) {
@@ -58,8 +58,8 @@ impl Handshake {
                 return;
             }
             if established.again.is_none() {
-                let attempt =
-                    Attempt::begin(&self.local, &mut self.nonces, &mut self.outgoing, now);
+                let own = OwnHello::new(&self.local, &self.medium, self.nonces.issue());
+                let attempt = Attempt::begin(own, &mut self.outgoing, now);
                 established.again = Some(Box::new(attempt));
             }
         }
@@ -112,13 +112,13 @@ impl Handshake {
         peer: &PeerHello,
         mac: &[u8],
     ) -> Result<PeerIdentity, RefusalReason> {
-        let identity = peer.check(&self.local, self.expected_peer.as_ref())?;
+        let identity = peer.check(&self.local, &self.medium, self.expected_peer.as_ref())?;
         let transcript = Transcript {
-            lane: self.lane,
+            lane: self.medium.lane,
             sender: &peer.bytes,
             receiver: &own.bytes,
         };
-        if transcript.is_proved_by(self.local.secret.as_ref(), mac) {
+        if transcript.is_proved_by(self.local.secret_shared_with(peer), mac) {
             Ok(identity)
         } else {
             Err(RefusalReason::Secret(SecretMismatch::WrongProof))
@@ -161,6 +161,7 @@ impl Handshake {
             own,
             peer,
             replaced,
+            are_keys_taken: false,
             again: None,
         });
         self.event = Some(HandshakeEvent::Established(identity));
@@ -180,10 +181,11 @@ impl Handshake {
                 refusal.answers.is_empty() || refusal.answers[..] == attempt.own.nonce
             }
             State::Established(established) => {
-                let transcript = established.transcript(self.lane, from, &refusal);
-                let ends = transcript.is_some_and(|transcript| {
+                let transcript = established.transcript(self.medium.lane, from, &refusal);
+                let ends = transcript.is_some_and(|(transcript, peer)| {
                     let (code, text) = (refusal.code, &refusal.text);
-                    transcript.is_refused_by(self.local.secret.as_ref(), code, text, &refusal.mac)
+                    let secret = self.local.secret_shared_with(&peer);
+                    transcript.is_refused_by(secret, code, text, &refusal.mac)
                 });
                 // What a stranger may end is the second attempt alone.
                 established
@@ -207,19 +209,22 @@ impl Established {
         lane: Lane,
         from: Session,
         refusal: &'a RefusalBody,
-    ) -> Option<Transcript<'a>> {
+    ) -> Option<(Transcript<'a>, PeerHello)> {
         let hellos = [Some(&self.own), self.again.as_ref().map(|again| &again.own)];
         let answered = hellos
             .into_iter()
             .flatten()
             .find(|own| refusal.answers[..] == own.nonce)?;
-        let is_of_peer =
-            from == self.peer.session && PeerHello::read(from, refusal.hello.clone()).is_ok();
+        if from != self.peer.session {
+            return None;
+        }
+        let peer = PeerHello::read(from, refusal.hello.clone()).ok()?;
         let (sender, receiver) = (&refusal.hello[..], &answered.bytes[..]);
-        is_of_peer.then_some(Transcript {
+        let transcript = Transcript {
             lane,
             sender,
             receiver,
-        })
+        };
+        Some((transcript, peer))
     }
 }

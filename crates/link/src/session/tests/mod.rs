@@ -2,8 +2,10 @@
 
 mod agreement;
 mod attacks;
+mod media;
 mod properties;
 mod refusals;
+mod two_secrets;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -34,6 +36,7 @@ fn member(name: &str, session: u128) -> LocalIdentity {
         raft_id: RaftId::new(session as u64 + 1000),
         role: Role::Voter,
         secret: secret(1),
+        secret_previous: None,
         versions: VersionRange::CURRENT,
     }
 }
@@ -61,14 +64,14 @@ impl End {
     }
 
     fn on(
-        lane: Lane,
+        medium: impl Into<Medium>,
         local: &LocalIdentity,
         expected: Option<&str>,
         seed: u8,
         now: Instant,
     ) -> End {
         let (local, expected) = (Arc::new(local.clone()), expected.map(node));
-        let handshake = Handshake::new(local, expected, lane, [seed; 32], now);
+        let handshake = Handshake::new(local, expected, medium, [seed; 32], now);
         End {
             handshake,
             events: Vec::new(),
