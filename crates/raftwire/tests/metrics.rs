@@ -86,12 +86,14 @@ async fn both_ends_of_a_link_count_the_same_messages() {
     .await;
 
     let (sent, received) = (sender().link, receiver().link);
-    assert_eq!((sent.segments_sent, sent.segments_resent), (11, 0));
-    assert_eq!((sent.queued_messages, sent.waiting_messages), (0, 0));
+    // The nodes tell each other of their users and groups by the same link.
+    assert!(sent.segments_sent >= 11, "{sent:?}");
+    assert_eq!(sent.segments_resent, 0);
     assert_eq!(
         (received.messages_received, received.messages_refused),
         (10, 1)
     );
+    assert_eq!((sent.queued_messages, sent.waiting_messages), (0, 0));
     eventually("the packets have arrived", || {
         sender().link.bytes_sent == receiver().link.bytes_received
     })
