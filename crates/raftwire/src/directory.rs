@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
-use raftwire_consensus::{ClusterState, Liveness, Member};
+use raftwire_consensus::{ClusterState, Liveness, Member, NameRow};
 use raftwire_link::LinkIdentity;
-use raftwire_protocol::{Boot, MintedId, NodeId, Session, Slot};
+use raftwire_protocol::{Boot, MintedId, Name, NodeId, Session, Slot};
 use tokio::sync::watch;
 
 use crate::connection::ConnectionTable;
@@ -54,6 +54,8 @@ pub(crate) enum FanPlace {
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     by_slot: BTreeMap<Slot, (Boot, Place)>,
+    /// What it was made from: names are read here as well, without a lock.
+    state: Arc<ClusterState>,
     fan_places: Vec<FanPlace>,
 }
 
@@ -61,6 +63,16 @@ impl Directory {
     /// All living nodes but this one.
     pub(crate) fn fan_places(&self) -> &[FanPlace] {
         &self.fan_places
+    }
+
+    /// The index of the log that it was made from.
+    pub(crate) fn applied_index(&self) -> u64 {
+        self.state.applied_index
+    }
+
+    /// The row of a name, on a node with the log.
+    pub(crate) fn name(&self, name: &Name) -> Option<NameRow> {
+        self.state.name(name)
     }
 
     /// Decides where an id's messages go.
@@ -123,13 +135,15 @@ impl DirectoryWriter {
         }
     }
 
-    fn write(&self, state: &ClusterState) {
+    fn write(&self, state: &Arc<ClusterState>) {
         let local = state
             .members
             .get(&self.local)
             .filter(|member| member.session == self.session);
         if let Some(member) = local {
             self.table.allow_minting(member.slot, member.boot);
+            // Before anything can arrive for this incarnation.
+            self.table.outdate_names(member.joined_at);
         }
         // Before the links hear of it: each finds the copy that it is to keep.
         self.follow(state, local);
@@ -149,6 +163,7 @@ impl DirectoryWriter {
         }
         self.directory.store(Arc::new(Directory {
             by_slot,
+            state: Arc::clone(state),
             fan_places,
         }));
         // After the store: whoever waits for the index finds what it stands for.

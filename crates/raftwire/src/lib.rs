@@ -24,6 +24,19 @@
 //! # Ok(()) }
 //! ```
 //!
+//! A connection may have a name as well, unique in the cluster: registered in the cluster's log
+//! ([`ClusterManager::register_name`]), known to every node, and taken over by a newer connection
+//! of the same name. Wherever an id is asked for, the name does as well.
+//!
+//! ```no_run
+//! # use raftwire::{ClusterManager, ConnectionId, NamePolicy};
+//! # async fn example(manager: ClusterManager, connection: ConnectionId)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! let alice = manager.register_name(&connection, "alice".parse()?, NamePolicy::TakeOver).await?;
+//! manager.router().route(&alice, "hello, whoever is alice now").await;
+//! # Ok(()) }
+//! ```
+//!
 //! Connections may belong to a user and to groups, and one message reaches all of them:
 //!
 //! ```no_run
@@ -53,6 +66,7 @@ mod identity;
 mod manager;
 mod membership;
 mod metrics;
+mod names;
 mod nodes;
 mod options;
 mod outcome;
@@ -77,13 +91,17 @@ pub use metrics::{
     HandshakeFailures, LaneMetrics, LinkMetrics, ParkedMetrics, PeerMetrics, RoutedMessages,
     UNREACHABLE_AFTER,
 };
+pub use names::{NamedConnectionError, RegisterNameError};
 pub use nodes::NodeView;
 pub use options::{
     ClusterOptions, InvalidOptions, MESSAGE_BYTES_MAX_CEILING, MESSAGE_BYTES_MAX_DEFAULT,
     OUTBOX_BYTES_MAX_DEFAULT, ROUTE_DEADLINE_DEFAULT, ROUTE_DEADLINE_MAX,
 };
 pub use outcome::{FullQueue, Happened, RouteOutcome};
-pub use raftwire_consensus::{ClusterEvent, DownReason, RaftNode, Role, Timings};
+pub use raftwire_consensus::{
+    ClusterEvent, DownReason, NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NamePolicy, RaftNode, Role,
+    Timings,
+};
 pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;
 pub use raftwire_protocol::{

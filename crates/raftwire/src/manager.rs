@@ -14,8 +14,8 @@ use tokio::task::JoinHandle;
 use crate::connection::{ConnectionTable, Delivery};
 use crate::facts::Facts;
 use crate::metrics::NodeCounters;
+use crate::names::NameKeeper;
 use crate::peer::{PeerRegistry, Rpc};
-use crate::report::minted;
 use crate::{
     CONNECTION_INFO_BYTES_MAX, ClusterEvents, ClusterRouter, ConnectionInfo, ConnectionProvider,
     Outbox,
@@ -62,6 +62,7 @@ pub(crate) struct Inner {
     pub(crate) router: ClusterRouter,
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) delivery: Delivery,
+    pub(crate) names: Arc<NameKeeper>,
     pub(crate) facts: Arc<Facts>,
     pub(crate) rpc: Arc<Rpc>,
     pub(crate) registry: Arc<PeerRegistry>,
@@ -82,6 +83,7 @@ impl Drop for Inner {
         for task in &self.tasks {
             task.abort();
         }
+        self.names.stop();
         self.facts.close();
         self.registry.close();
     }
@@ -178,8 +180,8 @@ impl ClusterManager {
     /// Ends a connection of this node, after what its outbox holds: its socket is to be closed
     /// with `code`. An unknown one is nothing to do.
     pub fn unregister_connection(&self, connection: &ConnectionId, code: CloseCode) {
-        if let Some(id) = minted(connection) {
-            self.inner.delivery.close(id, code);
+        if let Some(id) = self.inner.local_id(connection) {
+            self.inner.delivery.close(&id, code);
         }
     }
 
@@ -258,6 +260,7 @@ impl ClusterManager {
         inner.transport.stop().await;
         drop(inner.lock_events().take());
         inner.tasks.iter().for_each(JoinHandle::abort);
+        inner.names.stop();
         *stopped = true;
     }
 }

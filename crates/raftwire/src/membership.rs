@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use raftwire_protocol::{ConnectionId, Group, MintedId, NodeId, UserId};
 
 use crate::manager::ClusterManager;
-use crate::report::minted;
 use crate::{MembershipError, OwnedFactsView};
 
 impl ClusterManager {
@@ -19,7 +18,8 @@ impl ClusterManager {
         connection: &ConnectionId,
         user: Option<UserId>,
     ) -> Result<(), MembershipError> {
-        let id = minted(connection).ok_or(MembershipError::NotHere)?;
+        let id = self.inner.local_id(connection);
+        let id = &id.ok_or(MembershipError::NotHere)?;
         let memberships = self.inner.facts.memberships();
         memberships.set_user(id, user, || self.is_registered(id))
     }
@@ -30,7 +30,8 @@ impl ClusterManager {
     /// # Errors
     /// See [`MembershipError`]; nothing has changed then.
     pub fn join(&self, connection: &ConnectionId, group: Group) -> Result<(), MembershipError> {
-        let id = minted(connection).ok_or(MembershipError::NotHere)?;
+        let id = self.inner.local_id(connection);
+        let id = &id.ok_or(MembershipError::NotHere)?;
         let memberships = self.inner.facts.memberships();
         memberships.join(id, group, || self.is_registered(id))
     }
@@ -58,8 +59,8 @@ impl ClusterManager {
 
     /// Takes a connection of this node out of a group. Not being in it is nothing to do.
     pub fn leave(&self, connection: &ConnectionId, group: &Group) {
-        if let Some(id) = minted(connection) {
-            self.inner.facts.memberships().leave(id, group);
+        if let Some(id) = self.inner.local_id(connection) {
+            self.inner.facts.memberships().leave(&id, group);
         }
     }
 
@@ -71,9 +72,10 @@ impl ClusterManager {
         &self,
         connection: &ConnectionId,
     ) -> Result<(Option<UserId>, Vec<Group>), MembershipError> {
-        let id = minted(connection).filter(|id| self.is_registered(id));
+        let id = self.inner.local_id(connection);
+        let id = id.filter(|id| self.is_registered(id));
         let id = id.ok_or(MembershipError::NotHere)?;
-        Ok(self.inner.facts.memberships().of(id))
+        Ok(self.inner.facts.memberships().of(&id))
     }
 
     /// How far each living node's history of its users and groups is, as this node knows it; this node's

@@ -11,7 +11,7 @@ use raftwire_protocol::{ConnectionId, Incarnation, NodeId};
 use crate::directory::Route;
 use crate::manager::{ClusterManager, Inner};
 use crate::peer::Service;
-use crate::report::{ConnectionCount, Question, Report, minted};
+use crate::report::{ConnectionCount, Question, Report};
 use crate::{ConnectionInfo, RouteOutcome};
 
 /// How long a living node may take to report of itself. Generous for a round trip: what does not
@@ -104,17 +104,17 @@ impl ClusterManager {
         &self,
         connection: &ConnectionId,
     ) -> Result<ConnectionInfo, RouteOutcome> {
-        let id = minted(connection).ok_or(RouteOutcome::NotFound)?;
         let deadline = self.inner.environment.now() + REPORT_DEADLINE;
-        match self.inner.router.resolve(id, deadline).await? {
+        let (id, route) = self.inner.router.resolve(connection, deadline).await?;
+        match route {
             Route::Here => {
-                let entry = self.inner.table.get(id).ok_or(RouteOutcome::NotFound)?;
+                let entry = self.inner.table.get(&id).ok_or(RouteOutcome::NotFound)?;
                 Ok(ConnectionInfo::clone(&entry.info))
             }
             Route::At(peer) => {
                 // Finding the connection took some of the time.
                 let left = deadline.saturating_duration_since(self.inner.environment.now());
-                let question = Question::about(id);
+                let question = Question::about(&id);
                 let report = self.inner.report(peer.node(), &question, left).await;
                 let report = report.map_err(|error| match error {
                     CallError::Deadline => RouteOutcome::Deadline { transmitted: true },

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use raftwire_consensus::{NAMES_MAX_CEILING, NAMES_MAX_DEFAULT};
 use raftwire_link::session::Secret;
 use raftwire_protocol::{InvalidNodeId, NodeAddress, NodeId};
 use serde::{Deserialize, Serialize};
@@ -90,6 +91,10 @@ pub struct ClusterOptions {
     /// What happens when an outbox is full: `close`, `refuse` or `drop_oldest`. Default `close`.
     #[serde(with = "policy")]
     pub outbox_policy: OutboxPolicy,
+    /// How many names of connections the cluster may have, at most 1,000,000. What the founding
+    /// node was told holds for the whole cluster. Default 1,000,000: they take each node with a log
+    /// some 150 MB.
+    pub names_max: u64,
 }
 
 impl Default for ClusterOptions {
@@ -111,6 +116,7 @@ impl Default for ClusterOptions {
             message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT,
             outbox_bytes_max: OUTBOX_BYTES_MAX_DEFAULT,
             outbox_policy: OutboxPolicy::Close,
+            names_max: NAMES_MAX_DEFAULT,
         }
     }
 }
@@ -187,6 +193,8 @@ impl ClusterOptions {
             MESSAGE_BYTES_MAX_CEILING,
         )?;
         range("outbox_bytes_max", self.outbox_bytes_max, 1, 1 << 30)?;
+        let names_max = usize::try_from(self.names_max).unwrap_or(usize::MAX);
+        range("names_max", names_max, 1, NAMES_MAX_CEILING as usize)?;
         let milliseconds = usize::try_from(self.route_deadline.as_millis()).unwrap_or(usize::MAX);
         let longest = usize::try_from(ROUTE_DEADLINE_MAX.as_millis()).unwrap_or(usize::MAX);
         range("route_deadline (ms)", milliseconds, 1, longest)?;

@@ -68,7 +68,8 @@ pub enum RouteOutcome {
     /// It was handed to the connection's socket. Answered only to who asked for
     /// [`Acknowledgement::Written`](crate::Acknowledgement::Written).
     Written,
-    /// No such connection: its node says so, or the process that minted it has ended.
+    /// No such connection: its node says so, or the process that minted it has ended; or no
+    /// connection has this name.
     NotFound,
     /// It cannot be reached now: whether the connection exists cannot be decided (no leader, no
     /// quorum), this node is no member or stops, or the way to the owner failed for too long.
@@ -105,6 +106,9 @@ pub enum RouteOutcome {
         /// was never transmitted, or the owner dropped it as too late.
         transmitted: bool,
     },
+    /// The name was taken over while the message was on its way, and again while it was sent once
+    /// more.
+    Superseded,
 }
 
 impl RouteOutcome {
@@ -122,7 +126,8 @@ impl RouteOutcome {
             | RouteOutcome::Refused
             | RouteOutcome::SlowConsumer
             | RouteOutcome::NodeDown { .. }
-            | RouteOutcome::Deadline { transmitted: false } => Happened::No,
+            | RouteOutcome::Deadline { transmitted: false }
+            | RouteOutcome::Superseded => Happened::No,
         }
     }
 
@@ -140,6 +145,7 @@ impl RouteOutcome {
             RouteOutcome::NodeDown { .. } => "node_down",
             RouteOutcome::NodeLost { .. } => "node_lost",
             RouteOutcome::Deadline { .. } => "deadline",
+            RouteOutcome::Superseded => "superseded",
         }
     }
 }
@@ -172,6 +178,9 @@ impl fmt::Display for RouteOutcome {
             }
             RouteOutcome::Deadline { transmitted: true } => {
                 f.write_str("the deadline passed without an answer")
+            }
+            RouteOutcome::Superseded => {
+                f.write_str("other connections took the name over meanwhile")
             }
         }
     }

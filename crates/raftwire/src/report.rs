@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use prost::Message;
-use raftwire_protocol::{ConnectionId, MintedId};
+use raftwire_protocol::MintedId;
 
 use crate::ConnectionInfo;
 use crate::connection::ConnectionTable;
@@ -96,12 +96,4 @@ pub struct ConnectionCount {
     pub total: u64,
     /// The living nodes that did not.
     pub unknown: Vec<raftwire_protocol::NodeId>,
-}
-
-/// The id that a node gave; none of a name.
-pub(crate) fn minted(connection: &ConnectionId) -> Option<&MintedId> {
-    match connection {
-        ConnectionId::Minted(id) => Some(id),
-        ConnectionId::Named(_) => None,
-    }
 }

@@ -5,16 +5,18 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
+use raftwire_consensus::LeaseView;
 use raftwire_environment::Environment;
-use raftwire_protocol::{ConnectionId, Frame, MintedId, NodeId};
+use raftwire_protocol::{ConnectionId, Frame, MintedId, Name, NodeId};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
-use crate::connection::{Delivery, Undeliverable, WrittenTicket};
+use crate::connection::{Delivery, Undeliverable, Undelivered, WrittenTicket};
 use crate::directory::{Directory, Route};
 use crate::fan::LocalFans;
 use crate::metrics::RouteCounters;
-use crate::parking::{Parking, Resolver};
+use crate::names::NameService;
+use crate::parking::{Lines, Parking, Resolver};
 use crate::peer::{PeerHandle, Send};
 use crate::{Destination, Happened, ParkedMetrics, ROUTE_DEADLINE_MAX, RouteOutcome};
 
@@ -64,6 +66,9 @@ impl RouteOptions {
     }
 }
 
+/// What a message to a name that led to no connection is counted for.
+const NOWHERE: MintedId = MintedId::from_bytes([0; 16]);
+
 /// Limits of the router.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RouterLimits {
@@ -78,9 +83,28 @@ pub(crate) struct Inner {
     pub(crate) limits: RouterLimits,
     pub(crate) directory: Arc<ArcSwap<Directory>>,
     pub(crate) fans: LocalFans,
+    pub(crate) parking: Parking,
+    pub(crate) names: RoutedNames,
     delivery: Delivery,
-    parking: Parking,
+    lease: LeaseView,
     counters: RouteCounters,
+}
+
+/// What routing to names needs.
+#[derive(Debug)]
+pub(crate) struct RoutedNames {
+    pub(crate) service: Arc<dyn NameService>,
+    /// The messages to each name that are under way or wait.
+    pub(crate) lines: Lines<Name>,
+}
+
+/// One message, and how it is addressed beside the connection's id.
+#[derive(Debug)]
+pub(crate) struct Parcel {
+    /// The registration of the name by which the sender found the connection.
+    pub(crate) epoch: Option<u64>,
+    pub(crate) frame: Frame,
+    pub(crate) deadline: Instant,
 }
 
 /// Finds connections wherever they live. Cheap to clone.
@@ -97,8 +121,10 @@ impl ClusterRouter {
         (node, environment): (NodeId, Environment),
         limits: RouterLimits,
         directory: Arc<ArcSwap<Directory>>,
-        (delivery, fans): (Delivery, LocalFans),
+        (delivery, lease): (Delivery, LeaseView),
+        fans: LocalFans,
         resolver: Arc<dyn Resolver>,
+        names: Arc<dyn NameService>,
     ) -> ClusterRouter {
         let parking = Parking::new(environment.clone(), resolver);
         ClusterRouter {
@@ -108,8 +134,13 @@ impl ClusterRouter {
                 limits,
                 directory,
                 fans,
-                delivery,
                 parking,
+                names: RoutedNames {
+                    service: names,
+                    lines: Lines::new(),
+                },
+                delivery,
+                lease,
                 counters: RouteCounters::default(),
             }),
         }
@@ -135,25 +166,28 @@ impl ClusterRouter {
         message: impl Into<Frame>,
         options: RouteOptions,
     ) -> RouteOutcome {
-        let ConnectionId::Minted(id) = connection else {
-            return RouteOutcome::NotFound;
-        };
         let inner = &self.inner;
         let frame = message.into();
         let bytes = frame.len();
-        let outcome = match inner.check_size(&frame) {
-            Ok(()) => {
-                let deadline = options.deadline.unwrap_or(inner.limits.deadline);
-                let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
-                inner
-                    .route(id, frame, deadline, options.acknowledgement)
-                    .await
+        let deadline = options.deadline.unwrap_or(inner.limits.deadline);
+        let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
+        let acknowledgement = options.acknowledgement;
+        let (id, outcome) = match (inner.check_size(&frame), connection) {
+            (Err(outcome), ConnectionId::Minted(id)) => (Some(*id), outcome),
+            (Err(outcome), ConnectionId::Named(_)) => (None, outcome),
+            (Ok(()), ConnectionId::Minted(id)) => {
+                let outcome = inner.route(id, frame, deadline, acknowledgement).await;
+                (Some(*id), outcome)
             }
-            Err(outcome) => outcome,
+            // In a box of its own: what follows a name is larger than what goes straight on.
+            (Ok(()), ConnectionId::Named(name)) => {
+                Box::pin(inner.route_named(name, frame, deadline, acknowledgement)).await
+            }
         };
+        let id = id.unwrap_or(NOWHERE);
         inner
             .counters
-            .routed(id, inner.destination(id), &outcome, bytes);
+            .routed(&id, inner.destination(&id), &outcome, bytes);
         outcome
     }
 
@@ -171,7 +205,8 @@ impl ClusterRouter {
     }
 
     /// Sends one message to many connections, all at once: an answer for each, in the order
-    /// given. A connection that is listed twice receives one copy, and is answered once.
+    /// given. A connection that is listed twice receives one copy, and is answered once; its name and
+    /// its id count as two.
     pub async fn route_many(
         &self,
         connections: &[ConnectionId],
@@ -199,29 +234,37 @@ impl ClusterRouter {
         connection: &ConnectionId,
         message: impl Into<Frame>,
     ) -> Result<(), RouteOutcome> {
-        let ConnectionId::Minted(id) = connection else {
-            return Err(RouteOutcome::NotFound);
-        };
         let (inner, frame) = (&self.inner, message.into());
         let bytes = frame.len();
-        let sent = inner.send(id, frame);
-        let to = inner.destination(id);
+        let (id, sent) = match (inner.check_size(&frame), connection) {
+            (Err(outcome), ConnectionId::Minted(id)) => (Some(*id), Err(outcome)),
+            (Err(outcome), ConnectionId::Named(_)) => (None, Err(outcome)),
+            (Ok(()), ConnectionId::Minted(id)) => (Some(*id), inner.send(id, frame)),
+            (Ok(()), ConnectionId::Named(name)) => inner.send_named(name, frame),
+        };
+        let id = id.unwrap_or(NOWHERE);
+        let to = inner.destination(&id);
         match &sent {
-            Ok(()) => inner.counters.sent(id, to, bytes),
-            Err(outcome) => inner.counters.routed(id, to, outcome, bytes),
+            Ok(()) => inner.counters.sent(&id, to, bytes),
+            Err(outcome) => inner.counters.routed(&id, to, outcome, bytes),
         }
         sent
     }
 }
 
 impl ClusterRouter {
-    /// See [`Inner::resolve`].
+    /// The id of a connection, and where it is, once the directory holds what was committed before
+    /// the call.
     pub(crate) async fn resolve(
         &self,
-        id: &MintedId,
+        connection: &ConnectionId,
         deadline: Instant,
-    ) -> Result<Route, RouteOutcome> {
-        self.inner.resolve(id, deadline).await
+    ) -> Result<(MintedId, Route), RouteOutcome> {
+        let id = match connection {
+            ConnectionId::Minted(id) => *id,
+            ConnectionId::Named(name) => self.inner.resolve_name(name, deadline).await?,
+        };
+        Ok((id, self.inner.resolve(&id, deadline).await?))
     }
 
     pub(crate) fn counters(&self) -> &RouteCounters {
@@ -262,8 +305,13 @@ impl Inner {
     ) -> RouteOutcome {
         let route = self.directory.load().route(id);
         let is_open = !matches!(route, Route::Unknown) && !self.parking.is_parked(id);
+        let parcel = |frame| Parcel {
+            epoch: None,
+            frame,
+            deadline,
+        };
         let started = if is_open {
-            self.start(route, id, frame, deadline, acknowledgement)
+            self.start(route, id, parcel(frame), acknowledgement)
         } else {
             let ticket = match self
                 .parking
@@ -274,7 +322,7 @@ impl Inner {
                 Err(outcome) => return outcome,
             };
             let route = self.directory.load().route(id);
-            let started = self.start(route, id, frame, deadline, acknowledgement);
+            let started = self.start(route, id, parcel(frame), acknowledgement);
             // Queued in its turn: the next one may go.
             drop(ticket);
             started
@@ -301,17 +349,16 @@ impl Inner {
     }
 
     /// Puts the message on its way. Nothing in here waits: this is what keeps the order.
-    fn start(
+    pub(crate) fn start(
         &self,
         route: Route,
         id: &MintedId,
-        frame: Frame,
-        deadline: Instant,
+        parcel: Parcel,
         acknowledgement: Acknowledgement,
     ) -> Result<Flight, RouteOutcome> {
         match route {
-            Route::Here => self.deliver_here(id, frame, acknowledgement),
-            Route::At(peer) => Self::send_to(&peer, id, frame, deadline, acknowledgement),
+            Route::Here => self.deliver_here(id, parcel, acknowledgement),
+            Route::At(peer) => Self::send_to(&peer, id, parcel, acknowledgement),
             Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
             Route::Unreachable => Err(RouteOutcome::Unavailable),
             Route::Gone | Route::Unknown => Err(RouteOutcome::NotFound),
@@ -321,7 +368,7 @@ impl Inner {
     fn deliver_here(
         &self,
         id: &MintedId,
-        frame: Frame,
+        parcel: Parcel,
         acknowledgement: Acknowledgement,
     ) -> Result<Flight, RouteOutcome> {
         let (ticket, written) = match acknowledgement {
@@ -331,20 +378,35 @@ impl Inner {
                 (Some(ticket), Some(written))
             }
         };
-        self.delivery
-            .deliver(id, frame, true, ticket)
-            .map_err(outcome_of)?;
+        self.put_here(id, parcel, true, ticket)?;
         Ok(Flight {
             reply: None,
             written,
         })
     }
 
+    /// The last hop, on this node.
+    fn put_here(
+        &self,
+        id: &MintedId,
+        parcel: Parcel,
+        acknowledged: bool,
+        ticket: Option<WrittenTicket>,
+    ) -> Result<(), RouteOutcome> {
+        let Parcel { epoch, frame, .. } = parcel;
+        // Without its lease this node cannot know whether a name is still its own.
+        if epoch.is_some() && !self.lease.holds(self.environment.boot_time()) {
+            return Err(RouteOutcome::Unavailable);
+        }
+        self.delivery
+            .deliver((id, epoch), frame, acknowledged, ticket)
+            .map_err(outcome_of)
+    }
+
     fn send_to(
         peer: &PeerHandle,
         id: &MintedId,
-        frame: Frame,
-        deadline: Instant,
+        parcel: Parcel,
         acknowledgement: Acknowledgement,
     ) -> Result<Flight, RouteOutcome> {
         let (reply, answer) = oneshot::channel();
@@ -357,8 +419,9 @@ impl Inner {
         };
         peer.send(Send {
             connection: *id,
-            frame,
-            deadline,
+            epoch: parcel.epoch,
+            frame: parcel.frame,
+            deadline: parcel.deadline,
             reply: Some(reply),
             written,
         })?;
@@ -369,25 +432,33 @@ impl Inner {
     }
 
     fn send(&self, id: &MintedId, frame: Frame) -> Result<(), RouteOutcome> {
-        self.check_size(&frame)?;
         if self.parking.is_parked(id) {
             return Err(RouteOutcome::Unavailable);
         }
+        let parcel = Parcel {
+            epoch: None,
+            frame,
+            deadline: self.environment.now() + self.limits.deadline,
+        };
+        self.start_unanswered(id, parcel)
+    }
+
+    /// Puts a message on its way that nobody wants to hear of again.
+    pub(crate) fn start_unanswered(
+        &self,
+        id: &MintedId,
+        parcel: Parcel,
+    ) -> Result<(), RouteOutcome> {
         match self.directory.load().route(id) {
-            Route::Here => self
-                .delivery
-                .deliver(id, frame, false, None)
-                .map_err(outcome_of),
-            Route::At(peer) => {
-                let deadline = self.environment.now() + self.limits.deadline;
-                peer.send(Send {
-                    connection: *id,
-                    frame,
-                    deadline,
-                    reply: None,
-                    written: None,
-                })
-            }
+            Route::Here => self.put_here(id, parcel, false, None),
+            Route::At(peer) => peer.send(Send {
+                connection: *id,
+                epoch: parcel.epoch,
+                frame: parcel.frame,
+                deadline: parcel.deadline,
+                reply: None,
+                written: None,
+            }),
             Route::Down(node) => Err(RouteOutcome::NodeDown { node }),
             Route::Gone => Err(RouteOutcome::NotFound),
             Route::Unreachable | Route::Unknown => Err(RouteOutcome::Unavailable),
@@ -395,22 +466,23 @@ impl Inner {
     }
 }
 
-fn outcome_of(reason: Undeliverable) -> RouteOutcome {
+fn outcome_of(reason: Undelivered) -> RouteOutcome {
     match reason {
-        Undeliverable::NotFound => RouteOutcome::NotFound,
-        Undeliverable::SlowConsumer => RouteOutcome::SlowConsumer,
-        Undeliverable::Refused => RouteOutcome::Refused,
+        Undelivered::Undeliverable(Undeliverable::NotFound) => RouteOutcome::NotFound,
+        Undelivered::Undeliverable(Undeliverable::SlowConsumer) => RouteOutcome::SlowConsumer,
+        Undelivered::Undeliverable(Undeliverable::Refused) => RouteOutcome::Refused,
+        Undelivered::Moved => RouteOutcome::Superseded,
     }
 }
 
 /// A message on its way. No reply to wait for: it is in an outbox of this node.
-struct Flight {
+pub(crate) struct Flight {
     reply: Option<oneshot::Receiver<RouteOutcome>>,
     written: Option<oneshot::Receiver<bool>>,
 }
 
 impl Flight {
-    async fn land(self, deadline: Instant) -> RouteOutcome {
+    pub(crate) async fn land(self, deadline: Instant) -> RouteOutcome {
         let outcome = match self.reply {
             None => RouteOutcome::Delivered,
             // The link settles every message by its deadline; only a node that stops forgets to.

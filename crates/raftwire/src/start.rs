@@ -25,6 +25,7 @@ use crate::fan::LocalFans;
 use crate::identity::{self, NameError};
 use crate::manager::{ClusterManager, Inner};
 use crate::metrics::NodeCounters;
+use crate::names::{NameKeeper, NameService, RaftNames};
 use crate::parking::Resolver;
 use crate::peer::{
     Admission, Answer, ConsensusNetwork, Hub, HubContext, Inbound, PeerContext, PeerRegistry, Rpc,
@@ -149,6 +150,7 @@ impl ClusterManager {
             return Err(error.into());
         }
         inner.forward_events();
+        inner.keep_names();
         Ok(ClusterManager {
             inner: Arc::new(inner),
         })
@@ -187,7 +189,7 @@ fn raft_options(
         storage,
         timings: Timings::direct(),
         address: Some(address(&options.node_address, options.node_port)),
-        names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
+        names_max: options.names_max,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
@@ -266,6 +268,7 @@ impl Parts {
             raft: Arc::downgrade(&raft),
             applied: applied_receiver,
         });
+        let service: Arc<dyn NameService> = Arc::new(RaftNames::new(Arc::downgrade(&raft)));
         let limits = RouterLimits {
             deadline: options.route_deadline,
             message_bytes_max: options.message_bytes_max,
@@ -274,9 +277,17 @@ impl Parts {
             (node.clone(), environment.clone()),
             limits,
             Arc::clone(&directory),
-            (delivery.clone(), fans),
+            (delivery.clone(), raft.lease()),
+            fans,
             resolver,
+            Arc::clone(&service),
         );
+        let names = Arc::new(NameKeeper::new(
+            environment.clone(),
+            service,
+            Arc::clone(&table),
+            delivery.clone(),
+        ));
         let hub = Hub::new(HubContext {
             environment: environment.clone(),
             transport: Arc::clone(&transport),
@@ -314,6 +325,7 @@ impl Parts {
             table,
             delivery,
             facts,
+            names,
             rpc,
             registry,
             transport,
@@ -368,6 +380,24 @@ impl Inner {
             }
         });
         self.tasks.push(task);
+    }
+}
+
+impl Inner {
+    /// Keeps the log's names and this node's connections the same.
+    fn keep_names(&mut self) {
+        let names = &self.names;
+        let mut tasks = vec![
+            self.environment
+                .spawn("released names", Arc::clone(names).release_all()),
+            self.environment
+                .spawn("names taken back", Arc::clone(names).take_all_back()),
+        ];
+        if let Some(lost) = self.raft.lost_names() {
+            let closing = Arc::clone(names).close_superseded(lost);
+            tasks.push(self.environment.spawn("lost names", closing));
+        }
+        self.tasks.append(&mut tasks);
     }
 }
 

@@ -4,8 +4,9 @@ use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use raftwire_protocol::{CloseCode, ConnectionId, Frame, MintedId};
+use raftwire_protocol::{CloseCode, ConnectionId, Frame, MintedId, Name};
 
+use super::naming::NoTarget;
 use super::table::{ConnectionTable, Entry, Registration, TableFull};
 use super::{ConnectionInfo, Outbox, OutboxPolicy, PushError, WrittenTicket};
 
@@ -21,7 +22,42 @@ pub enum Undeliverable {
     Refused,
 }
 
-/// Delivers to the sockets that the application owns.
+/// Why the last hop failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Undelivered {
+    Undeliverable(Undeliverable),
+    /// The connection does not have the name by which it was addressed in this epoch, or not any
+    /// more, or it has ended: who has it now, the log knows.
+    Moved,
+}
+
+impl From<Undeliverable> for Undelivered {
+    fn from(reason: Undeliverable) -> Undelivered {
+        Undelivered::Undeliverable(reason)
+    }
+}
+
+impl From<Undelivered> for Undeliverable {
+    /// What it means to who asked for this very connection.
+    fn from(reason: Undelivered) -> Undeliverable {
+        match reason {
+            Undelivered::Undeliverable(reason) => reason,
+            Undelivered::Moved => Undeliverable::NotFound,
+        }
+    }
+}
+
+impl From<NoTarget> for Undelivered {
+    fn from(reason: NoTarget) -> Undelivered {
+        match reason {
+            NoTarget::NoSuchConnection => Undeliverable::NotFound.into(),
+            NoTarget::OtherEpoch => Undelivered::Moved,
+        }
+    }
+}
+
+/// Delivers to the sockets that the application owns. A connection is called by its name, if it has
+/// one or waits for one, and else by the id that the node gave it.
 ///
 /// Called by the router for messages of this node, and by the links for messages of others, in
 /// order per connection; from any thread, so it must be quick, and it must not wait: a full queue
@@ -38,7 +74,8 @@ pub trait ConnectionProvider: fmt::Debug + Send + Sync {
     fn close(&self, connection: &ConnectionId, code: CloseCode);
 }
 
-/// The provider that the library brings: one bounded [`Outbox`] for each connection.
+/// The provider that the library brings: one bounded [`Outbox`] for each connection. It knows
+/// connections by the ids that the node gave them.
 #[derive(Clone, Debug)]
 pub struct DefaultConnectionProvider {
     table: Arc<ConnectionTable>,
@@ -82,28 +119,28 @@ impl DefaultConnectionProvider {
 
     fn push(
         &self,
-        id: &MintedId,
+        (id, epoch): (&MintedId, Option<u64>),
         frame: Frame,
         acknowledged: bool,
         ticket: Option<WrittenTicket>,
-    ) -> Result<(), Undeliverable> {
-        let entry = self.table.get(id).ok_or(Undeliverable::NotFound)?;
-        let outbox = entry.outbox.ok_or(Undeliverable::NotFound)?;
-        outbox
-            .push(frame, acknowledged, ticket)
-            .map_err(|error| match error {
-                PushError::Closed => Undeliverable::NotFound,
-                PushError::Full => Undeliverable::SlowConsumer,
-            })
+    ) -> Result<(), Undelivered> {
+        let target = self.table.target(id, epoch)?;
+        let outbox = target.outbox.ok_or(Undeliverable::NotFound)?;
+        let pushed = outbox.push(frame, acknowledged, ticket);
+        pushed.map_err(|error| match error {
+            PushError::Closed => gone(epoch),
+            PushError::Full => Undeliverable::SlowConsumer.into(),
+        })
     }
 }
 
 impl ConnectionProvider for DefaultConnectionProvider {
     fn send(&self, connection: &ConnectionId, frame: Frame) -> Result<(), Undeliverable> {
-        match connection {
-            ConnectionId::Minted(id) => self.push(id, frame, true, None),
-            ConnectionId::Named(_) => Err(Undeliverable::NotFound),
-        }
+        let ConnectionId::Minted(id) = connection else {
+            return Err(Undeliverable::NotFound);
+        };
+        let pushed = self.push((id, None), frame, true, None);
+        pushed.map_err(Undeliverable::from)
     }
 
     fn close(&self, connection: &ConnectionId, code: CloseCode) {
@@ -131,26 +168,30 @@ pub(crate) enum Delivery {
 }
 
 impl Delivery {
+    /// Puts a message into a connection. `epoch`: the registration of the name by which it was
+    /// addressed.
     pub(crate) fn deliver(
         &self,
-        id: &MintedId,
+        (id, epoch): (&MintedId, Option<u64>),
         frame: Frame,
         acknowledged: bool,
         ticket: Option<WrittenTicket>,
-    ) -> Result<(), Undeliverable> {
+    ) -> Result<(), Undelivered> {
         match self {
-            Delivery::Outboxes(outboxes) => outboxes.push(id, frame, acknowledged, ticket),
+            Delivery::Outboxes(outboxes) => outboxes.push((id, epoch), frame, acknowledged, ticket),
             // The ticket is dropped: an application's socket does not say when it has written.
             Delivery::Application { table, provider } => {
-                if table.get(id).is_none() {
-                    return Err(Undeliverable::NotFound);
-                }
+                let target = table.target(id, epoch)?;
                 // A panic of the application's must not end the link that the message came by.
-                let connection = ConnectionId::Minted(*id);
+                let connection = known_as(id, target.name);
                 let send = AssertUnwindSafe(|| provider.send(&connection, frame));
-                catch_unwind(send).unwrap_or_else(|_| {
+                let sent = catch_unwind(send).unwrap_or_else(|_| {
                     tracing::error!(%connection, "the connection provider panicked");
                     Err(Undeliverable::Refused)
+                });
+                sent.map_err(|reason| match reason {
+                    Undeliverable::NotFound => gone(epoch),
+                    reason => reason.into(),
                 })
             }
         }
@@ -183,10 +224,24 @@ impl Delivery {
         match self {
             Delivery::Outboxes(outboxes) => outboxes.close(&ConnectionId::Minted(*id), code),
             Delivery::Application { table, provider } => {
+                let name = table.name_of(id);
                 if table.remove(id).is_some() {
-                    provider.close(&ConnectionId::Minted(*id), code);
+                    provider.close(&known_as(id, name), code);
                 }
             }
         }
+    }
+}
+
+/// What the application calls a connection.
+fn known_as(id: &MintedId, name: Option<Name>) -> ConnectionId {
+    name.map_or(ConnectionId::Minted(*id), ConnectionId::Named)
+}
+
+/// The connection has ended. That of a name may have another one by now.
+fn gone(epoch: Option<u64>) -> Undelivered {
+    match epoch {
+        None => Undeliverable::NotFound.into(),
+        Some(_) => Undelivered::Moved,
     }
 }

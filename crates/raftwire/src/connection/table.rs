@@ -1,12 +1,14 @@
 //! The slab of this node's connections: an id holds its own index, so finding one is no search.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use raftwire_environment::Environment;
-use raftwire_protocol::{Boot, ConnectionId, MintedId, Slot};
+use raftwire_protocol::{Boot, ConnectionId, MintedId, Name, Slot};
+use tokio::sync::Notify;
 
 use super::ConnectionInfo;
+use super::naming::{Naming, Released};
 use super::outbox::OutboxSender;
 use crate::ConnectionMetrics;
 use crate::facts::Memberships;
@@ -27,14 +29,15 @@ pub(crate) struct Entry {
 }
 
 #[derive(Debug)]
-struct Place {
+pub(super) struct Place {
     generation: u16,
-    occupant: Option<(MintedId, Entry)>,
+    pub(super) occupant: Option<(MintedId, Entry)>,
+    pub(super) naming: Option<Box<Naming>>,
 }
 
 #[derive(Debug, Default)]
-struct Shard {
-    places: Vec<Place>,
+pub(super) struct Shard {
+    pub(super) places: Vec<Place>,
     free: Vec<u32>,
     /// Connections that there have been, and those that have ended.
     accepted: u64,
@@ -49,17 +52,23 @@ pub(crate) struct TableFull;
 #[derive(Debug)]
 pub(crate) struct ConnectionTable {
     environment: Environment,
-    shards: [Mutex<Shard>; SHARDS],
+    pub(super) shards: [Mutex<Shard>; SHARDS],
     next_shard: AtomicUsize,
     count: AtomicUsize,
     /// What the connections belong to, which ends with them.
     memberships: Arc<Memberships>,
     /// Issued once per process by the log.
     minting: OnceLock<(Slot, Boot)>,
+    /// Registrations of names before this index of the log are of an earlier incarnation.
+    pub(super) names_floor: AtomicU64,
+    /// Names of connections that have ended, until somebody takes them.
+    pub(super) released: Mutex<Vec<Released>>,
+    pub(super) name_released: Notify,
+    pub(super) names_outdated: Notify,
 }
 
-fn lock(shard: &Mutex<Shard>) -> MutexGuard<'_, Shard> {
-    shard.lock().unwrap_or_else(PoisonError::into_inner)
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl ConnectionTable {
@@ -71,6 +80,10 @@ impl ConnectionTable {
             count: AtomicUsize::new(0),
             memberships: Arc::default(),
             minting: OnceLock::new(),
+            names_floor: AtomicU64::new(0),
+            released: Mutex::default(),
+            name_released: Notify::new(),
+            names_outdated: Notify::new(),
         }
     }
 
@@ -113,13 +126,14 @@ impl ConnectionTable {
         Err(TableFull)
     }
 
+    pub(super) fn shard(&self, id: &MintedId) -> &Mutex<Shard> {
+        &self.shards[id.index() as usize % SHARDS]
+    }
+
     pub(crate) fn get(&self, id: &MintedId) -> Option<Entry> {
-        let shard = lock(&self.shards[id.index() as usize % SHARDS]);
-        let place = shard.places.get((id.index() >> SHARD_BITS) as usize)?;
-        match &place.occupant {
-            Some((occupant, entry)) if occupant == id => Some(entry.clone()),
-            Some(_) | None => None,
-        }
+        let mut shard = lock(self.shard(id));
+        let (_, entry) = shard.occupied(id)?.occupant.as_ref()?;
+        Some(entry.clone())
     }
 
     pub(crate) fn contains(&self, id: &MintedId) -> bool {
@@ -130,19 +144,17 @@ impl ConnectionTable {
     }
 
     pub(crate) fn remove(&self, id: &MintedId) -> Option<Entry> {
-        let mut shard = lock(&self.shards[id.index() as usize % SHARDS]);
-        let position = id.index() >> SHARD_BITS;
-        let place = shard.places.get_mut(position as usize)?;
-        if !matches!(&place.occupant, Some((occupant, _)) if occupant == id) {
-            return None;
-        }
+        let mut shard = lock(self.shard(id));
+        let place = shard.occupied(id)?;
         let (_, entry) = place.occupant.take()?;
+        let naming = place.naming.take();
         place.generation = place.generation.wrapping_add(1);
-        shard.free.push(position);
+        shard.free.push(id.index() >> SHARD_BITS);
         shard.closed += 1;
         self.count.fetch_sub(1, Ordering::Relaxed);
         drop(shard);
         self.memberships.forget(id);
+        self.release_name(*id, naming);
         Some(entry)
     }
 
@@ -196,6 +208,19 @@ impl ConnectionTable {
 }
 
 impl Shard {
+    /// The place of a connection that is there.
+    pub(super) fn occupied(&mut self, id: &MintedId) -> Option<&mut Place> {
+        let place = self.places.get_mut((id.index() >> SHARD_BITS) as usize)?;
+        let is_theirs = matches!(&place.occupant, Some((occupant, _)) if occupant == id);
+        is_theirs.then_some(place)
+    }
+
+    /// What a connection that is there has to do with this very name.
+    pub(super) fn naming(&mut self, id: &MintedId, name: &Name) -> Option<&mut Naming> {
+        let naming = self.occupied(id)?.naming.as_deref_mut()?;
+        naming.is_of(name).then_some(naming)
+    }
+
     fn vacant(&mut self) -> Option<u32> {
         if let Some(position) = self.free.pop() {
             return Some(position);
@@ -206,6 +231,7 @@ impl Shard {
         self.places.push(Place {
             generation: 0,
             occupant: None,
+            naming: None,
         });
         u32::try_from(self.places.len() - 1).ok()
     }

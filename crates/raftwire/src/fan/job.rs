@@ -3,7 +3,7 @@
 use raftwire_protocol::{Frame, MintedId};
 
 use super::{Audience, FanCounts};
-use crate::connection::Delivery;
+use crate::connection::{Delivery, Undeliverable};
 use crate::facts::Row;
 
 /// Connections that one turn of a fan-out reaches before others have theirs: under a millisecond.
@@ -44,8 +44,9 @@ impl FanJob {
             None => table.page(self.after.as_ref(), FAN_TURN_MAX),
         };
         for id in &page {
-            let result = delivery.deliver(id, self.frame.clone(), self.acknowledged, None);
-            self.counts.count(result);
+            let frame = self.frame.clone();
+            let result = delivery.deliver((id, None), frame, self.acknowledged, None);
+            self.counts.count(result.map_err(Undeliverable::from));
         }
         self.after = page.last().copied();
         (page.len() < FAN_TURN_MAX).then_some(self.counts)

@@ -12,7 +12,7 @@ const SHARDS: usize = 16;
 
 /// What can become of a message, in the order of the counters: the outcome's name, and whether it
 /// happened. The last is a message that was sent and forgotten.
-const OUTCOMES: [(&str, Happened); 13] = [
+const OUTCOMES: [(&str, Happened); 14] = [
     ("delivered", Happened::Yes),
     ("written", Happened::Yes),
     ("not_found", Happened::No),
@@ -25,6 +25,7 @@ const OUTCOMES: [(&str, Happened); 13] = [
     ("node_lost", Happened::Unknown),
     ("deadline", Happened::No),
     ("deadline", Happened::Unknown),
+    ("superseded", Happened::No),
     ("sent", Happened::Unknown),
 ];
 const SENT: usize = OUTCOMES.len() - 1;
@@ -43,16 +44,18 @@ fn place_of(outcome: &RouteOutcome) -> usize {
         RouteOutcome::NodeLost { .. } => 9,
         RouteOutcome::Deadline { transmitted: false } => 10,
         RouteOutcome::Deadline { transmitted: true } => 11,
+        RouteOutcome::Superseded => 12,
     }
 }
 
-/// Where the connection of a message is, by its id.
+/// Where the connection of a message is, by its id; that of a name, by the last id that was found for
+/// it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Destination {
     /// At the node that routed it.
     Local,
-    /// At another node.
+    /// At another node, or nowhere.
     Remote,
 }
 

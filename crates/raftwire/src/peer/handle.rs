@@ -26,6 +26,8 @@ const PACKETS_MAX: usize = 1024;
 #[derive(Debug)]
 pub(crate) struct Send {
     pub(crate) connection: MintedId,
+    /// The registration of the name that the connection was found by.
+    pub(crate) epoch: Option<u64>,
     pub(crate) frame: Frame,
     pub(crate) deadline: Instant,
     /// `None`: fire and forget.

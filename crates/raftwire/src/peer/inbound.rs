@@ -50,13 +50,19 @@ impl Inbound {
             }
             Message::Deliver {
                 connection,
+                epoch,
                 frame,
                 tell_written,
             } => {
                 let ticket =
                     tell_written.map(|token| WrittenTicket::peer(from.clone(), *link, token));
                 self.delivery
-                    .deliver(&connection, unshared(frame), incoming.acknowledge, ticket)
+                    .deliver(
+                        (&connection, epoch),
+                        unshared(frame),
+                        incoming.acknowledge,
+                        ticket,
+                    )
                     .map_err(Failure::from)
             }
             Message::Written { token, written } => {

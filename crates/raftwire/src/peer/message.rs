@@ -4,7 +4,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use raftwire_protocol::link_packet::{LINK_FAILURE_INCOMPLETE, LINK_FAILURE_TOO_LARGE};
 use raftwire_protocol::{Frame, FrameKind, MintedId};
 
-use crate::connection::Undeliverable;
+use crate::connection::{Undeliverable, Undelivered};
 
 const DELIVER: u8 = 1;
 const WRITTEN: u8 = 2;
@@ -17,12 +17,14 @@ pub(super) const FAN_ANSWER: u8 = 7;
 
 const FLAG_BINARY: u8 = 1;
 const FLAG_TELL_WRITTEN: u8 = 1 << 1;
+const FLAG_EPOCH: u8 = 1 << 2;
 const FLAG_IS_WRITTEN: u8 = 1;
 
 const CONNECTION_BYTES: usize = 16;
 const TOKEN_BYTES: usize = 8;
-/// The longest head: kind, flags, connection, token.
-const HEAD_BYTES_MAX: usize = 2 + CONNECTION_BYTES + TOKEN_BYTES;
+const EPOCH_BYTES: usize = 8;
+/// The longest head: kind, flags, connection, token, epoch.
+const HEAD_BYTES_MAX: usize = 2 + CONNECTION_BYTES + TOKEN_BYTES + EPOCH_BYTES;
 
 /// All answers of the second kind share one order: they are tiny and concern no connection's
 /// own order.
@@ -58,6 +60,8 @@ pub(super) enum Message {
     /// A frame for a connection of the receiver.
     Deliver {
         connection: MintedId,
+        /// The registration of the name that the sender found the connection by.
+        epoch: Option<u64>,
         frame: Frame,
         /// The sender wants a [`Message::Written`] with this token.
         tell_written: Option<u64>,
@@ -79,6 +83,7 @@ impl Message {
         match self {
             Message::Deliver {
                 connection,
+                epoch,
                 frame,
                 tell_written,
             } => {
@@ -92,11 +97,15 @@ impl Message {
                 } else {
                     0
                 };
+                let named = if epoch.is_some() { FLAG_EPOCH } else { 0 };
                 head.put_u8(DELIVER);
-                head.put_u8(binary | tell);
+                head.put_u8(binary | tell | named);
                 head.put_slice(&connection.to_bytes());
                 if let Some(token) = tell_written {
                     head.put_u64(*token);
+                }
+                if let Some(epoch) = epoch {
+                    head.put_u64(*epoch);
                 }
             }
             Message::Written { token, written } => {
@@ -118,6 +127,11 @@ impl Message {
                 } else {
                     Some(u64::from_be_bytes(take(&mut body)?))
                 };
+                let epoch = if flags & FLAG_EPOCH == 0 {
+                    None
+                } else {
+                    Some(u64::from_be_bytes(take(&mut body)?))
+                };
                 let frame = if flags & FLAG_BINARY == 0 {
                     Frame::from_utf8(body).map_err(|_| MalformedMessage)?
                 } else {
@@ -125,6 +139,7 @@ impl Message {
                 };
                 Ok(Message::Deliver {
                     connection,
+                    epoch,
                     frame,
                     tell_written,
                 })
@@ -162,6 +177,8 @@ pub(super) enum Failure {
     TooLarge,
     /// The owner's link gave the message up: parts of it did not come for too long.
     Incomplete,
+    /// The connection does not have the name in the epoch that the frame carries.
+    Moved,
     /// Facts arrived before others that they need: the owner's copy is behind.
     Behind,
 }
@@ -175,6 +192,7 @@ impl Failure {
             Failure::Refused => 4,
             Failure::TooLarge => 5,
             Failure::Incomplete => 6,
+            Failure::Moved => 7,
             Failure::Behind => 9,
         }
     }
@@ -188,18 +206,20 @@ impl Failure {
             // The link says the same of what it does not even put together.
             5 | LINK_FAILURE_TOO_LARGE => Failure::TooLarge,
             6 | LINK_FAILURE_INCOMPLETE => Failure::Incomplete,
+            7 => Failure::Moved,
             9 => Failure::Behind,
             _ => Failure::Refused,
         }
     }
 }
 
-impl From<Undeliverable> for Failure {
-    fn from(reason: Undeliverable) -> Failure {
+impl From<Undelivered> for Failure {
+    fn from(reason: Undelivered) -> Failure {
         match reason {
-            Undeliverable::NotFound => Failure::NotFound,
-            Undeliverable::SlowConsumer => Failure::SlowConsumer,
-            Undeliverable::Refused => Failure::Refused,
+            Undelivered::Undeliverable(Undeliverable::NotFound) => Failure::NotFound,
+            Undelivered::Undeliverable(Undeliverable::SlowConsumer) => Failure::SlowConsumer,
+            Undelivered::Undeliverable(Undeliverable::Refused) => Failure::Refused,
+            Undelivered::Moved => Failure::Moved,
         }
     }
 }
@@ -226,9 +246,11 @@ mod tests {
     }
 
     fn any_message() -> impl Strategy<Value = Message> {
-        let deliver = (any::<[u8; 16]>(), any_frame(), any::<Option<u64>>()).prop_map(
-            |(id, frame, tell_written)| Message::Deliver {
+        let numbers = any::<(Option<u64>, Option<u64>)>();
+        let deliver = (any::<[u8; 16]>(), any_frame(), numbers).prop_map(
+            |(id, frame, (epoch, tell_written))| Message::Deliver {
                 connection: MintedId::from_bytes(id),
+                epoch,
                 frame,
                 tell_written,
             },

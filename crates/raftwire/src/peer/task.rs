@@ -349,6 +349,7 @@ impl PeerTask {
         let payload = message.frame.payload().clone();
         let head = Message::Deliver {
             connection,
+            epoch: message.epoch,
             frame: message.frame,
             tell_written,
         }

@@ -145,6 +145,7 @@ impl From<Failure> for RouteOutcome {
             Failure::Refused | Failure::Behind => RouteOutcome::Refused,
             Failure::TooLarge => RouteOutcome::TooLarge { limit_bytes: None },
             Failure::Incomplete => RouteOutcome::Unavailable,
+            Failure::Moved => RouteOutcome::Superseded,
         }
     }
 }

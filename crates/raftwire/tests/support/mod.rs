@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raftwire::{
-    ClusterManager, ClusterOptions, ConnectionId, ConnectionInfo, ConnectionProvider, Environment,
-    Frame, Outbox,
+    CloseCode, ClusterManager, ClusterOptions, ConnectionId, ConnectionInfo, ConnectionProvider,
+    Environment, Frame, NamePolicy, Outbox,
 };
 use raftwire_environment::SimulatedDisk;
 use raftwire_transport::memory::MemoryNetwork;
@@ -161,4 +161,29 @@ pub(crate) async fn receive(outbox: &mut Outbox) -> Vec<Frame> {
 #[allow(dead_code)] // not by every test file
 pub(crate) fn now() -> std::time::Instant {
     Environment::real().now()
+}
+
+/// A connection with a name, taken over if another one has it.
+pub(crate) async fn accept_named(node: &ClusterManager, name: &str) -> (ConnectionId, Outbox) {
+    node.accept_named(
+        "/ws",
+        ConnectionInfo::default(),
+        name.parse().expect("a name"),
+        NamePolicy::TakeOver,
+    )
+    .await
+    .expect("registered")
+}
+
+/// The code that a connection is closed with, after what its outbox still holds.
+pub(crate) async fn closed(outbox: &mut Outbox) -> CloseCode {
+    let until_closed = async {
+        loop {
+            if let Err(closed) = outbox.next_batch(&mut Vec::new()).await {
+                return closed.code;
+            }
+        }
+    };
+    let closed = tokio::time::timeout(PATIENCE, until_closed).await;
+    closed.expect("closed in time")
 }

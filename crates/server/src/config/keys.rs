@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use raftwire::MESSAGE_BYTES_MAX_CEILING;
-use raftwire::OutboxPolicy;
+use raftwire::{MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, OutboxPolicy};
 
 use super::LogFormat;
 use super::key::Key;
@@ -217,6 +216,19 @@ pub static KEYS: &[Key] = &[
         apply: |options, value| {
             let range = 1..=OUTBOX_BYTES_CEILING;
             put(&mut options.cluster.outbox_bytes_max, value.bytes(range))
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "names_max",
+        allowed: "a number from 1 to 1000000",
+        default: Some("1000000"),
+        help: "How many names the cluster's connections may have; what the founding node was told \
+               holds for all",
+        placeholder: "COUNT",
+        apply: |options, value| {
+            let range = 1..=NAMES_MAX_CEILING;
+            put(&mut options.cluster.names_max, value.integer(range))
         },
         ..PLAIN
     },

@@ -167,6 +167,8 @@ pub(crate) fn status_of(outcome: &RouteOutcome) -> StatusCode {
         RouteOutcome::NotFound => StatusCode::NOT_FOUND,
         RouteOutcome::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         RouteOutcome::Refused => StatusCode::FORBIDDEN,
+        // Another connection has the name by now: the caller may not have meant that one.
+        RouteOutcome::Superseded => StatusCode::CONFLICT,
         // Known not to have happened: the caller may repeat it later.
         RouteOutcome::Unavailable
         | RouteOutcome::Busy { .. }

@@ -71,6 +71,7 @@ fn outcomes() -> Vec<RouteOutcome> {
         RouteOutcome::NodeLost { node, index: 41 },
         RouteOutcome::Deadline { transmitted: false },
         RouteOutcome::Deadline { transmitted: true },
+        RouteOutcome::Superseded,
     ]
 }
 

@@ -1,22 +1,20 @@
 //! Messages that wait, in order, until this node knows who owns their connection.
 
-use std::collections::BTreeMap;
+mod line;
+mod room;
+
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
 use raftwire_environment::Environment;
 use raftwire_protocol::MintedId;
-use tokio::sync::{OwnedMutexGuard, watch};
+use tokio::sync::watch;
 
-use crate::{FullQueue, ParkedMetrics, RouteOutcome};
-
-/// Payload that may be parked in all. Senders that ask for unknown connections faster than a
-/// leader answers are told that this node is busy.
-const PARKED_BYTES_MAX: usize = 1024 * 1024;
-/// What a parked message costs beside its payload.
-const PARKED_OVERHEAD_BYTES: usize = 256;
+pub(crate) use self::line::{Lines, Place};
+pub(crate) use self::room::{Room, Seat};
+use crate::{ParkedMetrics, RouteOutcome};
 
 /// Brings this node's directory up to what the cluster has agreed on by now.
 #[async_trait]
@@ -29,18 +27,10 @@ pub(crate) trait Resolver: fmt::Debug + Send + Sync {
     fn applied(&self) -> watch::Receiver<u64>;
 }
 
-#[derive(Debug, Default)]
-struct Parked {
-    /// A fair lock for each connection that is waited for: its queue is the order.
-    queues: BTreeMap<MintedId, (Arc<tokio::sync::Mutex<()>>, usize)>,
-    bytes: usize,
-}
-
 #[derive(Debug)]
 struct Shared {
     environment: Environment,
     resolver: Arc<dyn Resolver>,
-    parked: Mutex<Parked>,
     /// The number of the last question that was begun, and of the last that was answered.
     rounds: watch::Sender<Rounds>,
 }
@@ -52,45 +42,23 @@ struct Rounds {
     is_current: bool,
 }
 
-/// The waiting room.
+/// Where messages for connections of unknown processes wait.
 #[derive(Debug)]
 pub(crate) struct Parking {
     shared: Arc<Shared>,
+    lines: Lines<MintedId>,
+    room: Room,
 }
 
-/// A place at the head of a connection's queue. Dropping it lets the next one go.
+/// The first place of a connection's line. Dropping it lets the next one go.
 #[derive(Debug)]
 pub(crate) struct Ticket {
-    // Declared first, dropped first: the next in line runs when the lock is free.
-    _turn: OwnedMutexGuard<()>,
+    // Declared first, dropped first: the next in line is woken when there is room.
     _seat: Seat,
-}
-
-#[derive(Debug)]
-struct Seat {
-    shared: Arc<Shared>,
-    id: MintedId,
-    bytes: usize,
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        let mut parked = self.shared.lock();
-        parked.bytes -= self.bytes;
-        if let Some((_, waiting)) = parked.queues.get_mut(&self.id) {
-            *waiting -= 1;
-            if *waiting == 0 {
-                parked.queues.remove(&self.id);
-            }
-        }
-    }
+    _place: Place<MintedId>,
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Parked> {
-        self.parked.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Waits until the owner is known, or the directory is current without it. The owner may become
     /// known on the usual way before the leader has answered, and without a leader as well; what
     /// waits behind a first message then follows at once.
@@ -172,29 +140,36 @@ impl Drop for Round {
 impl Parking {
     pub(crate) fn new(environment: Environment, resolver: Arc<dyn Resolver>) -> Parking {
         let (rounds, _) = watch::channel(Rounds::default());
-        let parked = Mutex::new(Parked::default());
+        let shared = Arc::new(Shared {
+            environment,
+            resolver,
+            rounds,
+        });
         Parking {
-            shared: Arc::new(Shared {
-                environment,
-                resolver,
-                parked,
-                rounds,
-            }),
+            shared,
+            lines: Lines::new(),
+            room: Room::default(),
         }
     }
 
+    /// What everything that waits shares.
+    pub(crate) fn room(&self) -> &Room {
+        &self.room
+    }
+
     pub(crate) fn metrics(&self) -> ParkedMetrics {
-        let parked = self.shared.lock();
-        ParkedMetrics {
-            messages: parked.queues.values().map(|(_, waiting)| waiting).sum(),
-            bytes: parked.bytes,
-        }
+        self.room.metrics()
+    }
+
+    /// Waits until the directory has been made from this index, or a later one.
+    pub(crate) async fn applied(&self, index: u64) -> bool {
+        let mut applied = self.shared.resolver.applied();
+        applied.wait_for(|applied| *applied >= index).await.is_ok()
     }
 
     /// Whether messages for this connection wait: later ones must wait behind them.
     pub(crate) fn is_parked(&self, id: &MintedId) -> bool {
-        let parked = self.shared.lock();
-        !parked.queues.is_empty() && parked.queues.contains_key(id)
+        self.lines.is_waited_in(id)
     }
 
     /// Waits until the directory knows the owner or is current, in line with the other messages for
@@ -206,46 +181,20 @@ impl Parking {
         deadline: Instant,
         is_known: impl Fn() -> bool,
     ) -> Result<Ticket, RouteOutcome> {
-        let (seat, queue) = self.sit(id, payload_bytes)?;
+        let seat = self.room.sit(payload_bytes)?;
+        let place = self.lines.enter(id, None);
         let wait = async {
-            let turn = queue.lock_owned().await;
-            self.shared.until_known(is_known).await.then_some(turn)
+            place.turn().await;
+            self.shared.until_known(is_known).await
         };
         match tokio::time::timeout_at(deadline.into(), wait).await {
-            Ok(Some(turn)) => Ok(Ticket {
-                _turn: turn,
+            Ok(true) => Ok(Ticket {
                 _seat: seat,
+                _place: place,
             }),
-            Ok(None) => Err(RouteOutcome::Unavailable),
+            Ok(false) => Err(RouteOutcome::Unavailable),
             Err(_) => Err(RouteOutcome::Deadline { transmitted: false }),
         }
-    }
-
-    fn sit(
-        &self,
-        id: &MintedId,
-        payload_bytes: usize,
-    ) -> Result<(Seat, Arc<tokio::sync::Mutex<()>>), RouteOutcome> {
-        let bytes = payload_bytes + PARKED_OVERHEAD_BYTES;
-        let mut parked = self.shared.lock();
-        if parked.bytes > 0 && parked.bytes + bytes > PARKED_BYTES_MAX {
-            return Err(RouteOutcome::Busy {
-                queue: FullQueue::Parked,
-            });
-        }
-        parked.bytes += bytes;
-        let (queue, waiting) = parked.queues.entry(*id).or_default();
-        *waiting += 1;
-        let queue = Arc::clone(queue);
-        drop(parked);
-        Ok((
-            Seat {
-                shared: Arc::clone(&self.shared),
-                id: *id,
-                bytes,
-            },
-            queue,
-        ))
     }
 }
 
@@ -257,7 +206,9 @@ mod tests {
     use futures_util::future::join_all;
     use raftwire_protocol::{Boot, Slot};
 
+    use super::room::PARKED_BYTES_MAX;
     use super::*;
+    use crate::FullQueue;
 
     #[derive(Debug)]
     struct Counting {
