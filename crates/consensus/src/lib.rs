@@ -12,7 +12,7 @@
 //! lease       leases, and why they are safe                  proposer   commands to the leader
 //! machine     applies the log    state   what is agreed on   event_feed what changed
 //! network     the engine's calls, over a ControlNetwork      wire       bytes on disk and between nodes
-//! log, data_dir                  what survives a restart
+//! feed        the state for nodes without the log    log, data_dir  what survives a restart
 //! ```
 //!
 //! **What is absent.** No socket, thread, clock or randomness but through the environment. Nothing
@@ -24,6 +24,7 @@ mod control_network;
 mod data_dir;
 mod engine;
 mod event_feed;
+mod feed;
 mod follow;
 mod founding;
 mod inspection;
@@ -37,6 +38,7 @@ mod node;
 mod options;
 mod proposer;
 mod read_index;
+mod remove;
 mod shared;
 mod snapshot;
 mod state;
@@ -64,10 +66,11 @@ pub use self::data_dir::DataDirError;
 pub use self::inspection::{InspectedVote, Inspection};
 pub use self::lease::LeaseView;
 pub use self::node::{OpenError, RaftNode, StartError};
-pub use self::options::{RaftOptions, Storage, Timings};
+pub use self::options::{RaftOptions, SeatPolicy, Storage, Timings};
 pub use self::read_index::NoQuorum;
+pub use self::remove::RemoveError;
 pub use self::state::{
     ClusterEvent, ClusterState, DownReason, JoinRefusal, Liveness, Member, Membership, Predecessor,
-    UnknownCommand, WIRE_VERSION,
+    UnknownCommand, WIRE_VERSION, WireVersions,
 };
 pub use self::status::{RaftStatus, Role};

@@ -33,7 +33,8 @@ pub(crate) async fn receive(
         RequestKind::Propose(_)
         | RequestKind::Greet(_)
         | RequestKind::Renew(_)
-        | RequestKind::Index(_) => return Err(request),
+        | RequestKind::Index(_)
+        | RequestKind::Feed(_) => return Err(request),
     };
     if to != own_id {
         let text = format!("the call is for Raft id {to}, this is {own_id}");

@@ -7,12 +7,12 @@ use super::WireError;
 use super::log::{LogIdRecord, VoteRecord};
 use super::request::{Greeting, Nonce};
 use crate::command::Outcome;
-use crate::state::{JoinRefusal, Membership};
+use crate::state::{JoinRefusal, Membership, WireVersions};
 
 /// The answer to one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Response {
-    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 15")]
+    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 12, 15")]
     pub(crate) kind: Option<ResponseKind>,
 }
 
@@ -35,8 +35,33 @@ pub(crate) enum ResponseKind {
     Renew(Renewed),
     #[prost(message, tag = "9")]
     Index(ToldIndex),
+    #[prost(message, tag = "12")]
+    Feed(Fed),
     #[prost(message, tag = "15")]
     Refused(Refused),
+}
+
+/// A page of the feed: what is newer than what was known. See [`FeedPage`](crate::state::FeedPage).
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct Fed {
+    /// Settings and rows, as a state without its tables.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) page: Bytes,
+    /// It is of the whole set, from its beginning, whatever was asked for.
+    #[prost(bool, tag = "2")]
+    pub(crate) full: bool,
+    /// The last name of a page that others follow.
+    #[prost(string, optional, tag = "3")]
+    pub(crate) more_after: Option<String>,
+    #[prost(uint64, tag = "4")]
+    pub(crate) term: u64,
+    #[prost(string, optional, tag = "5")]
+    pub(crate) leader: Option<String>,
+    /// The nodes that have the log, and so the feed.
+    #[prost(string, repeated, tag = "6")]
+    pub(crate) sources: Vec<String>,
+    #[prost(uint32, tag = "7")]
+    pub(crate) voters: u32,
 }
 
 /// A state of this index has everything that was committed when the leader was asked.
@@ -101,7 +126,7 @@ pub(crate) struct Transferred {
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(crate) struct Proposed {
-    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4")]
+    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4, 7")]
     pub(crate) outcome: Option<OutcomeRecord>,
 }
 
@@ -115,6 +140,8 @@ pub(crate) enum OutcomeRecord {
     Joined(JoinedRecord),
     #[prost(message, tag = "4")]
     JoinRefused(JoinRefusedRecord),
+    #[prost(bool, tag = "7")]
+    NotRemoved(bool),
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -133,6 +160,10 @@ pub(crate) struct JoinRefusedRecord {
     code: u32,
     #[prost(uint64, optional, tag = "2")]
     detail: Option<u64>,
+    #[prost(uint32, tag = "3")]
+    version_min: u32,
+    #[prost(uint32, tag = "4")]
+    version_max: u32,
 }
 
 /// The answer to a renewal.
@@ -172,6 +203,8 @@ pub(crate) enum RefusalCode {
     NotLeader,
     /// The engine does not run (yet, or any more).
     Stopped,
+    /// The node has no log, or has not heard from a leader lately.
+    NoLog,
 }
 
 impl Refused {
@@ -181,6 +214,7 @@ impl Refused {
             RefusalCode::OtherRaftId => 2,
             RefusalCode::NotLeader => 3,
             RefusalCode::Stopped => 4,
+            RefusalCode::NoLog => 5,
         };
         Refused {
             code,
@@ -197,6 +231,17 @@ impl Refused {
 }
 
 impl ResponseKind {
+    /// Whether it answers a leader that this node follows.
+    pub(crate) fn is_leaders_word(&self) -> bool {
+        match self {
+            ResponseKind::Append(appended) => {
+                !matches!(appended.result, Some(AppendResult::HigherVote(_)) | None)
+            }
+            ResponseKind::Snapshot(_) => true,
+            _ => false,
+        }
+    }
+
     pub(crate) fn into_bytes(self) -> Bytes {
         super::encode(&Response { kind: Some(self) }).into()
     }
@@ -227,6 +272,7 @@ impl From<&Outcome> for OutcomeRecord {
                 boot: membership.boot.get(),
             }),
             Outcome::JoinRefused(refusal) => OutcomeRecord::JoinRefused((*refusal).into()),
+            Outcome::NotRemoved => OutcomeRecord::NotRemoved(true),
         }
     }
 }
@@ -244,6 +290,7 @@ impl TryFrom<OutcomeRecord> for Outcome {
                 boot: Boot::new(joined.boot).ok_or(WireError::Field("boot"))?,
             }),
             OutcomeRecord::JoinRefused(refused) => Outcome::JoinRefused(refused.try_into()?),
+            OutcomeRecord::NotRemoved(_) => Outcome::NotRemoved,
         })
     }
 }
@@ -257,8 +304,21 @@ impl From<JoinRefusal> for JoinRefusedRecord {
             JoinRefusal::Left => (4, None),
             JoinRefusal::NoSlot => (5, None),
             JoinRefusal::AddressTooLong => (6, None),
+            JoinRefusal::WireVersion { cluster, spoken } => {
+                return JoinRefusedRecord {
+                    code: 7,
+                    detail: Some(cluster.into()),
+                    version_min: spoken.min,
+                    version_max: spoken.max,
+                };
+            }
+            JoinRefusal::OtherCluster => (8, None),
         };
-        JoinRefusedRecord { code, detail }
+        JoinRefusedRecord {
+            code,
+            detail,
+            ..JoinRefusedRecord::default()
+        }
     }
 }
 
@@ -277,6 +337,11 @@ impl TryFrom<JoinRefusedRecord> for JoinRefusal {
             (4, _) => JoinRefusal::Left,
             (5, _) => JoinRefusal::NoSlot,
             (6, _) => JoinRefusal::AddressTooLong,
+            (7, Some(cluster)) => JoinRefusal::WireVersion {
+                cluster: u32::try_from(cluster).map_err(|_| WireError::Field("join refusal"))?,
+                spoken: WireVersions::from_wire(record.version_min, record.version_max),
+            },
+            (8, _) => JoinRefusal::OtherCluster,
             _ => return Err(WireError::Field("join refusal")),
         })
     }

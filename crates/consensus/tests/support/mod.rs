@@ -115,6 +115,8 @@ impl TestCluster {
             storage: Storage::Durable(PathBuf::from("/data")),
             timings: Timings::direct(),
             address: None,
+            seat: raftwire_consensus::SeatPolicy::Auto,
+            versions: raftwire_consensus::WireVersions::CURRENT,
             #[cfg(feature = "wrong-variants")]
             ignore_fence: false,
             #[cfg(feature = "wrong-variants")]
