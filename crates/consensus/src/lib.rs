@@ -38,6 +38,7 @@ mod node;
 mod options;
 mod proposer;
 mod read_index;
+mod recover;
 mod remove;
 mod shared;
 mod snapshot;
@@ -68,6 +69,7 @@ pub use self::lease::LeaseView;
 pub use self::node::{OpenError, RaftNode, StartError};
 pub use self::options::{RaftOptions, SeatPolicy, Storage, Timings};
 pub use self::read_index::NoQuorum;
+pub use self::recover::{RecoverError, Recovery};
 pub use self::remove::RemoveError;
 pub use self::state::{
     ClusterEvent, ClusterState, DownReason, JoinRefusal, Liveness, Member, Membership, Predecessor,

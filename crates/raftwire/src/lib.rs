@@ -27,6 +27,7 @@
 //! **What is absent.** No concrete transport is named here, nothing prints or exits, no logger is
 //! installed, and nothing reads [`GlobalClusterCenter`].
 
+mod address_book;
 mod connection;
 mod directory;
 mod events;
@@ -56,7 +57,9 @@ pub use options::{
     OUTBOX_BYTES_MAX_DEFAULT, ROUTE_DEADLINE_DEFAULT, ROUTE_DEADLINE_MAX,
 };
 pub use outcome::{FullQueue, Happened, RouteOutcome};
-pub use raftwire_consensus::{ClusterEvent, DownReason, RaftNode, Timings};
+pub use raftwire_consensus::{
+    ClusterEvent, DownReason, RaftNode, RecoverError, Recovery, RemoveError, SeatPolicy, Timings,
+};
 pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;
 pub use raftwire_protocol::{

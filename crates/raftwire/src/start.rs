@@ -7,7 +7,9 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
-use raftwire_consensus::{ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings};
+use raftwire_consensus::{
+    ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings, WireVersions,
+};
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
 use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role, VersionRange};
@@ -182,6 +184,8 @@ fn raft_options(
         storage,
         timings: Timings::direct(),
         address: Some(address(&options.node_address, options.node_port)),
+        seat: options.seat,
+        versions: WireVersions::CURRENT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
@@ -244,6 +248,7 @@ impl Parts {
             Arc::clone(&table),
             Arc::clone(&directory),
             applied,
+            Arc::clone(&transport),
         );
         let tasks = vec![environment.spawn("directory", writer.run(state.clone()))];
         let events = Mutex::new(Some(broadcast::channel(EVENTS_MAX).0));

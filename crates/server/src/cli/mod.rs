@@ -2,6 +2,8 @@
 
 mod arguments;
 mod output;
+mod recover;
+mod remove;
 mod send;
 mod serve;
 mod status;
@@ -99,6 +101,8 @@ async fn run(command: Command) -> Result<(), Failure> {
                 .map_err(Failure::new)
         }
         Command::Status(arguments) => status::run(arguments, environment).await,
+        Command::Remove(arguments) => remove::run(arguments, environment).await,
+        Command::Recover(arguments) => recover::run(arguments, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire::OutboxPolicy;
+use raftwire::SeatPolicy;
 
 use super::key::Key;
 use super::value::{Unfit, Value};
@@ -142,6 +143,22 @@ pub static KEYS: &[Key] = &[
         help: "Keep nothing on disk: the cluster forgets itself when a majority stops",
         placeholder: "BOOL",
         apply: |options, value| put(&mut options.cluster.ephemeral, value.boolean()),
+        ..PLAIN
+    },
+    Key {
+        name: "seat",
+        allowed: "\"auto\" or \"edge\"",
+        default: Some("auto"),
+        help: "auto: vote, stand by with a copy of the log, or be an edge, as the cluster needs it. \
+               edge: never vote and keep no log, so that this node may come and go as it likes",
+        apply: |options, value| {
+            let seat = match value.text()? {
+                "auto" => Ok(SeatPolicy::Auto),
+                "edge" => Ok(SeatPolicy::Edge),
+                _ => Err(Unfit::default()),
+            };
+            put(&mut options.cluster.seat, seat)
+        },
         ..PLAIN
     },
     Key {
