@@ -173,6 +173,12 @@ impl TestCluster {
         machine.disk = SimulatedDisk::new(machine.seed);
     }
 
+    /// What another process on the machine of a node sees.
+    pub fn fresh_environment(&self, node: &str) -> Environment {
+        let machine = &self.machines[&name(node)];
+        Environment::simulated(machine.seed.wrapping_add(77), machine.disk.clone())
+    }
+
     pub fn node(&self, node: &str) -> Arc<RaftNode> {
         self.machines[&name(node)]
             .node
