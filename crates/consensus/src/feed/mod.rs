@@ -192,11 +192,11 @@ fn parse(fed: &Fed) -> Result<(FeedPage, Option<NodeId>), WireError> {
 }
 
 /// Publishes what came, unless the engine was faster.
-fn publish(shared: &Shared, state: ClusterState) {
+fn publish(shared: &Shared, state: Arc<ClusterState>) {
     shared.published.state.send_if_modified(|published| {
         let is_news = state.applied_index > published.applied_index;
         if is_news {
-            *published = Arc::new(state);
+            *published = state;
         }
         is_news
     });

@@ -7,6 +7,7 @@
 //! answers it all, and only then there is a state of one index.
 
 use std::ops::Bound;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use raftwire_protocol::NodeId;
@@ -73,7 +74,7 @@ struct Pages {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Collected {
     /// There is a state of one index now.
-    State(ClusterState),
+    State(Arc<ClusterState>),
     /// More has to be asked for, at once.
     More,
     /// The page is older than what is known: the node that gave it is behind.
@@ -132,7 +133,7 @@ impl FeedCollector {
         if began_at < self.state.applied_index {
             return Ok(Collected::More);
         }
-        Ok(Collected::State(self.state.clone()))
+        Ok(Collected::State(Arc::new(self.state.clone())))
     }
 
     fn merge(&mut self, mut news: ClusterState) {

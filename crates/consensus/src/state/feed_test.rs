@@ -94,7 +94,7 @@ fn ask(edge: &mut FeedCollector, voter: &Voter, bytes_max: usize) -> Option<Clus
     let (known, after) = edge.question();
     let page = FeedPage::of(&voter.state, known, after, bytes_max);
     match edge.take(page).expect("a page is what was encoded") {
-        Collected::State(state) => Some(state),
+        Collected::State(state) => Some(Arc::unwrap_or_clone(state)),
         Collected::More => None,
         other => panic!("{other:?}"),
     }
