@@ -1,9 +1,10 @@
 //! What the log carries: commands, and what became of each.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bytes::Bytes;
-use raftwire_protocol::{Incarnation, NodeId, RaftId, Session};
+use raftwire_protocol::{Incarnation, MintedId, Name, NodeId, RaftId, Session};
 
 use crate::state::{JoinRefusal, Membership, WireVersions};
 
@@ -47,6 +48,15 @@ pub enum Command {
         /// The version that the cluster speaks from here on.
         version: u32,
     },
+    /// What one node wants of the names.
+    Names(NamesBatch),
+    /// The leader clears away rows of a dead incarnation. Without effect while it lives.
+    SweepNames {
+        /// Whose rows.
+        incarnation: Incarnation,
+        /// How many at most, so that no entry takes long to apply.
+        rows_max: u32,
+    },
     /// A command of a later version, kept byte for byte. Applying it stops the node.
     Unknown(Bytes),
 }
@@ -62,6 +72,8 @@ pub struct Found {
     pub founding: Vec<NodeId>,
     /// Whether the voters keep their logs in memory only.
     pub ephemeral: bool,
+    /// How many names the living may have together.
+    pub names_max: u64,
 }
 
 /// A session that wants to be a member.
@@ -90,6 +102,108 @@ pub struct Join {
     pub cluster: Option<u128>,
 }
 
+/// What one node wants of the names, in order.
+///
+/// A node numbers its batches within its incarnation and has one under way. The state keeps the
+/// answer to the last one of each living incarnation, so a batch whose answer was lost can be
+/// proposed again: it is answered, and not applied twice (Ongaro's thesis, §6.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamesBatch {
+    /// The node. It proposes for itself only.
+    pub node: NodeId,
+    /// Its incarnation; refused on any other.
+    pub incarnation: Incarnation,
+    /// 1, 2, 3… within the incarnation.
+    pub number: u64,
+    /// The node knows of every loss of its names by entries up to this index.
+    pub acknowledged_lost: u64,
+    /// What it wants. A name that occurs a second time is refused, so that one entry gives a name
+    /// at most one epoch.
+    pub operations: Vec<NameOperation>,
+}
+
+/// What a node wants of one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameOperation {
+    /// The name is to mean this connection.
+    Register {
+        /// The name.
+        name: Name,
+        /// The connection.
+        connection: MintedId,
+        /// What to do if another connection has it.
+        policy: NamePolicy,
+    },
+    /// The name is to mean nothing. Without effect if the node does not have it in this epoch.
+    Unregister {
+        /// The name.
+        name: Name,
+        /// Its epoch.
+        epoch: u64,
+    },
+}
+
+/// What becomes of a registration if another connection has the name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamePolicy {
+    /// The name is taken from it.
+    TakeOver,
+    /// The registration is refused.
+    IfFree,
+}
+
+/// The answer to a [`NamesBatch`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamesAnswer {
+    /// The number of the batch.
+    pub number: u64,
+    /// The index of its entry: the epoch of every name that it registered.
+    pub index: u64,
+    /// What became of its operations, in order.
+    pub results: Vec<NameResult>,
+}
+
+/// What became of one operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameResult {
+    /// The name means the connection.
+    Registered,
+    /// A connection of this node has it.
+    Taken(NodeId),
+    /// There are as many names as there may be.
+    Full,
+    /// The name means nothing any more.
+    Unregistered,
+    /// The node did not have the name in that epoch.
+    NotHeld,
+    /// The name occurred before in the batch.
+    Repeated,
+}
+
+/// Why a batch was not applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BatchRefusal {
+    /// The incarnation is not alive.
+    #[error("the incarnation is not alive")]
+    NotMember,
+    /// The incarnation's next batch has another number.
+    #[error("the incarnation's last batch has the number {last}")]
+    Number {
+        /// The number of the last batch.
+        last: u64,
+    },
+}
+
+impl NameOperation {
+    /// The name.
+    pub fn name(&self) -> &Name {
+        match self {
+            NameOperation::Register { name, .. } | NameOperation::Unregister { name, .. } => name,
+        }
+    }
+}
+
 /// What became of an applied command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -103,6 +217,10 @@ pub enum Outcome {
     JoinRefused(JoinRefusal),
     /// The node was not removed: it is alive, or has been since.
     NotRemoved,
+    /// The batch was applied, now or before.
+    Names(Arc<NamesAnswer>),
+    /// The batch was not applied.
+    NamesRefused(BatchRefusal),
 }
 
 impl fmt::Display for Command {
@@ -120,6 +238,18 @@ impl fmt::Display for Command {
             Command::Leave { node, incarnation } => write!(f, "leave {node} {incarnation}"),
             Command::Remove { node, incarnation } => write!(f, "remove {node} {incarnation}"),
             Command::RaiseWireVersion { version } => write!(f, "raise wire version to {version}"),
+            Command::Names(batch) => write!(
+                f,
+                "{} operations on names, batch {} of {} {}",
+                batch.operations.len(),
+                batch.number,
+                batch.node,
+                batch.incarnation
+            ),
+            Command::SweepNames {
+                incarnation,
+                rows_max,
+            } => write!(f, "sweep {rows_max} names of {incarnation}"),
             Command::Unknown(bytes) => write!(f, "unknown command of {} bytes", bytes.len()),
         }
     }

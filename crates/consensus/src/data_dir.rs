@@ -74,9 +74,15 @@ pub enum DataDirError {
         path: PathBuf,
     },
     /// There is a log, and no file that says whose it is.
-    #[error("{} is missing: no node has used the folder, or it has lost whose log it holds", path.display())]
+    #[error("{} is missing, though there is a Raft log beside it", path.display())]
     IdentityMissing {
         /// The file that should be there.
+        path: PathBuf,
+    },
+    /// No node has ever used the folder.
+    #[error("{} is no data folder: no node has used it", path.display())]
+    Unused {
+        /// The folder.
         path: PathBuf,
     },
     /// The log of the folder cannot be used.
@@ -115,7 +121,7 @@ impl DataDir {
     ///
     /// # Errors
     ///
-    /// See [`DataDirError`]; a folder without an identity is [`DataDirError::IdentityMissing`].
+    /// See [`DataDirError`]; a folder without an identity is [`DataDirError::Unused`].
     pub(crate) async fn open_existing(
         environment: &Environment,
         root: &Path,
@@ -127,9 +133,7 @@ impl DataDir {
             let identity = root.join(IDENTITY);
             // Before anything is made there: locking makes a file.
             let bytes = disk.read(&identity).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => DataDirError::IdentityMissing {
-                    path: identity.clone(),
-                },
+                io::ErrorKind::NotFound => DataDirError::Unused { path: root.clone() },
                 _ => DiskError::on("read", &identity)(error).into(),
             })?;
             let (node, raft_id) = parse_identity(&root, &bytes)?;

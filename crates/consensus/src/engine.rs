@@ -19,8 +19,8 @@ pub(crate) type Engine = Raft<TypeConfig, Machine>;
 /// The engine's report of itself.
 pub(crate) type Metrics = RaftMetrics<TypeConfig>;
 
-/// How many entries are applied between two snapshots: an entry has some 150 bytes, so a restart
-/// reads at most a few megabytes of log.
+/// How many entries are applied between two snapshots. Most have some 150 bytes, so a restart reads
+/// a few megabytes of log; where they are larger, the compaction module has snapshots taken earlier.
 const ENTRIES_BETWEEN_SNAPSHOTS: u64 = 10_000;
 
 /// How many entries that are in a snapshot stay in the log, for followers that are a little behind.

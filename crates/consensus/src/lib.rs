@@ -11,15 +11,17 @@
 //! leader      what a leader does: seats, grants, deaths      member     joins, renews
 //! lease       leases, and why they are safe                  proposer   commands to the leader
 //! machine     applies the log    state   what is agreed on   event_feed what changed
+//! names       what this node registers, looks up and loses   compaction snapshots of a large log
 //! network     the engine's calls, over a ControlNetwork      wire       bytes on disk and between nodes
 //! feed        the state for nodes without the log    log, data_dir  what survives a restart
 //! ```
 //!
 //! **What is absent.** No socket, thread, clock or randomness but through the environment. Nothing
-//! here knows of connections, messages or transports; peers are named, and a
-//! [`ControlNetwork`] finds them. Nothing but the log decides who is dead.
+//! here knows of sockets, messages or transports: a connection is an id that a name stands for; peers are named, and
+//! a [`ControlNetwork`] finds them. Nothing but the log decides who is dead.
 
 mod command;
+mod compaction;
 mod control_network;
 mod data_dir;
 mod engine;
@@ -33,6 +35,7 @@ mod lease;
 mod log;
 mod machine;
 mod member;
+mod names;
 mod network;
 mod node;
 mod options;
@@ -50,9 +53,16 @@ mod wire;
 /// What the crate's own tests need to name. Not part of the public surface.
 #[doc(hidden)]
 pub mod testing {
-    pub use crate::node::testing::{compact, propose};
+    pub use crate::node::testing::{
+        compact, has_names_to_sweep, lookup_rounds, losses_of, propose, set_has_log,
+        unacknowledged_losses,
+    };
 
-    pub use crate::command::{Command, Found, Join, Outcome};
+    pub use crate::command::{
+        BatchRefusal, Command, Found, Join, NameOperation, NameResult, NamesAnswer, NamesBatch,
+        Outcome,
+    };
+    pub use crate::state::{decode_state, encode_state};
     pub use crate::type_config::*;
     pub use crate::wire::*;
 
@@ -62,17 +72,20 @@ pub mod testing {
     }
 }
 
+pub use self::command::NamePolicy;
 pub use self::control_network::{CALL_BYTES_MAX, CallError, ControlNetwork};
 pub use self::data_dir::DataDirError;
 pub use self::inspection::{InspectedVote, Inspection};
 pub use self::lease::LeaseView;
+pub use self::names::register::RegisterError;
 pub use self::node::{OpenError, RaftNode, StartError};
 pub use self::options::{RaftOptions, SeatPolicy, Storage, Timings};
 pub use self::read_index::NoQuorum;
 pub use self::recover::{RecoverError, Recovery};
 pub use self::remove::RemoveError;
 pub use self::state::{
-    ClusterEvent, ClusterState, DownReason, JoinRefusal, Liveness, Member, Membership, Predecessor,
-    UnknownCommand, WIRE_VERSION, WireVersions,
+    ClusterEvent, ClusterState, DownReason, JoinRefusal, Liveness, LostName, Member, Membership,
+    NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NameRow, Predecessor, UnknownCommand, WIRE_VERSION,
+    WireVersions,
 };
 pub use self::status::{RaftStatus, Role};

@@ -12,7 +12,7 @@ use tokio::sync::{Mutex, watch};
 
 use crate::command::Outcome;
 use crate::snapshot::SnapshotKeeper;
-use crate::state::{ClusterState, decode_state, encode_state};
+use crate::state::ClusterState;
 use crate::type_config::{
     CommittedLeaderId, LogId, Seat, SnapshotMeta, StoredMembership, TypeConfig,
 };
@@ -143,7 +143,7 @@ impl RaftStateMachine<TypeConfig> for Machine {
     }
 
     async fn install_snapshot(&mut self, meta: &SnapshotMeta, snapshot: Bytes) -> io::Result<()> {
-        let state = decode_state(&snapshot).map_err(damaged)?;
+        let state = self.snapshots.keeper.decode(snapshot.clone()).await?;
         self.snapshots.save(meta, snapshot).await?;
         self.state = Arc::new(state);
         self.last_applied = meta.last_log_id;
@@ -170,7 +170,8 @@ impl RaftSnapshotBuilder<TypeConfig> for Builder {
     type SnapshotData = Bytes;
 
     async fn build_snapshot(&mut self) -> io::Result<StateSnapshot> {
-        let snapshot = Bytes::from(encode_state(&self.state));
+        let state = Arc::clone(&self.state);
+        let snapshot = self.snapshots.keeper.encode(state).await?;
         self.snapshots.save(&self.meta, snapshot.clone()).await?;
         Ok(Snapshot {
             meta: self.meta.clone(),
@@ -189,10 +190,6 @@ impl Snapshots {
         *newest = meta.last_log_id;
         Ok(())
     }
-}
-
-fn damaged(error: crate::wire::WireError) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidData, error)
 }
 
 fn lock<T>(mutex: &std::sync::Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -132,7 +132,7 @@ async fn join(shared: &Shared, expected: Option<Incarnation>) -> Joining {
             sleep(TAKEN_PAUSE).await;
             Joining::Again(Expect::OwnState)
         }
-        Ok(Outcome::Changed | Outcome::Unchanged | Outcome::NotRemoved) | Err(_) => {
+        Ok(_) | Err(_) => {
             sleep(PAUSE).await;
             Joining::Again(Expect::OwnState)
         }

@@ -28,6 +28,11 @@ pub struct RaftOptions {
     /// The wire and state versions that this build speaks; another value than the default is for
     /// tests of upgrades.
     pub versions: WireVersions,
+    /// How many names the living may have together, at most [`NAMES_MAX_CEILING`]; what the
+    /// founding leader says counts for the whole cluster.
+    ///
+    /// [`NAMES_MAX_CEILING`]: crate::NAMES_MAX_CEILING
+    pub names_max: u64,
     /// Do wrong on purpose: the lease always seems to hold. A simulation must find it.
     #[cfg(feature = "wrong-variants")]
     pub ignore_fence: bool,

@@ -100,7 +100,7 @@ impl Recovery {
 
     async fn replay(&mut self) -> Result<(), RecoverError> {
         if let Some((meta, snapshot)) = self.snapshots.load().await? {
-            self.state = decode_state(&snapshot).map_err(std::io::Error::other)?;
+            self.state = decode_state(snapshot).map_err(std::io::Error::other)?;
             self.last = meta.last_log_id.unwrap_or(self.last);
             self.voters = voters_of(meta.last_membership.membership());
         }
@@ -226,6 +226,7 @@ fn new_cluster(mut state: ClusterState, cluster_id: u128, index: u64) -> Cluster
                 at: index,
                 reason: DownReason::LeaseEnded,
             };
+            state.names.end(member.incarnation);
         }
     }
     state.cluster_id = Some(cluster_id);

@@ -13,6 +13,7 @@ use crate::control_network::ControlNetwork;
 use crate::engine::{self, Engine};
 use crate::lease::{LeaseHolder, LeaseTable, QuorumRounds};
 use crate::machine::StopReason;
+use crate::names::NamesShared;
 use crate::network::Assembly;
 use crate::options::RaftOptions;
 use crate::state::{ClusterState, Member, Membership};
@@ -44,6 +45,7 @@ pub(crate) struct Shared {
     pub(crate) network: Arc<dyn ControlNetwork>,
     pub(crate) engine: Engine,
     pub(crate) rounds: QuorumRounds,
+    pub(crate) names: NamesShared,
     pub(crate) assembly: tokio::sync::Mutex<Assembly>,
     /// Becomes true when a cluster is known, here or at a peer.
     pub(crate) cluster_known: watch::Sender<bool>,
@@ -106,6 +108,7 @@ impl Shared {
         network: Arc<dyn ControlNetwork>,
         engine: Engine,
         rounds: QuorumRounds,
+        names: NamesShared,
     ) -> Shared {
         let now = environment.boot_time();
         Shared {
@@ -123,6 +126,7 @@ impl Shared {
             network,
             engine,
             rounds,
+            names,
             assembly: tokio::sync::Mutex::default(),
             cluster_known: watch::Sender::new(false),
             table: Mutex::default(),
@@ -159,6 +163,11 @@ impl Shared {
     /// Whether this node applies the log: it has a seat, and what it has published is its own.
     pub(crate) fn has_log(&self) -> bool {
         !self.published.state.borrow().fed && self.is_seated()
+    }
+
+    /// Whether the names are here: not on a node whose state comes by the feed.
+    pub(crate) fn has_names(&self) -> bool {
+        self.names.has_log() && !self.published.state.borrow().fed
     }
 
     /// This session's row in `state`, whether alive or not.

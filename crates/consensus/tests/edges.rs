@@ -6,8 +6,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use raftwire_consensus::{RaftNode, Role};
-use raftwire_protocol::NodeId;
+use raftwire_consensus::testing::losses_of;
+use raftwire_consensus::{NamePolicy, RaftNode, Role};
+use raftwire_protocol::{MintedId, Name, NodeId};
 use support::{Stopwatch, TestCluster, name, names, role, state, status};
 use tokio::time::sleep;
 
@@ -449,4 +450,46 @@ async fn an_edge_that_stops_says_so() {
 
     assert!(is_dead(&voter, "e"));
     assert_eq!(role(&edge), Role::Stopped);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_edge_has_names_and_is_told_of_those_that_it_lost() {
+    let cluster = three_voters_and_two_edges(16).await;
+    let (voter, edge, other) = (cluster.node("a"), cluster.node("d"), cluster.node("e"));
+    let mut lost = edge.lost_names().expect("not taken yet");
+    let alice: Name = "alice".parse().expect("a name");
+    let connection = |number| MintedId::from_bytes([number; 16]);
+
+    let first = edge
+        .register_name(alice.clone(), connection(1), NamePolicy::TakeOver)
+        .await
+        .expect("free");
+    let row = other.lookup(&alice).await.expect("a leader");
+    assert_eq!(
+        row.map(|row| (row.connection, row.epoch)),
+        Some((connection(1), first))
+    );
+    let second = voter
+        .register_name(alice.clone(), connection(2), NamePolicy::TakeOver)
+        .await
+        .expect("taken over");
+
+    let start = Stopwatch::start();
+    let told = lost.recv().await.expect("a loss");
+    // A follower hears of the commit by the next heartbeat.
+    assert!(
+        start.elapsed() < Duration::from_millis(300),
+        "{:?}",
+        start.elapsed()
+    );
+    assert_eq!((&told.name, told.connection), (&alice, connection(1)));
+    assert_eq!(told.epoch, first);
+    let row = edge.lookup(&alice).await.expect("a leader");
+    assert_eq!(row.map(|row| row.epoch), Some(second));
+
+    // Told once, and acknowledged: the state keeps it no longer.
+    sleep(Duration::from_secs(5)).await;
+    assert!(lost.try_recv().is_err());
+    let own = (*edge.membership().borrow()).expect("a member");
+    assert_eq!(losses_of(&voter, own.incarnation), 0);
 }

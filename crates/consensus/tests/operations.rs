@@ -262,7 +262,7 @@ async fn a_folder_in_use_an_empty_one_and_one_without_a_cluster_are_refused() {
     assert!(
         matches!(
             missing,
-            Err(RecoverError::DataDir(DataDirError::IdentityMissing { .. }))
+            Err(RecoverError::DataDir(DataDirError::Unused { .. }))
         ),
         "{missing:?}"
     );

@@ -28,6 +28,7 @@ async fn start(
         address: None,
         seat: raftwire_consensus::SeatPolicy::Auto,
         versions: raftwire_consensus::WireVersions::CURRENT,
+        names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
@@ -103,6 +104,7 @@ async fn three_nodes_found_stop_and_start_again_from_their_folders() {
             address: None,
             seat: raftwire_consensus::SeatPolicy::Auto,
             versions: raftwire_consensus::WireVersions::CURRENT,
+            names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
             #[cfg(feature = "wrong-variants")]
             ignore_fence: false,
             #[cfg(feature = "wrong-variants")]

@@ -63,6 +63,9 @@ pub struct Link {
     ranges: Vec<SequenceRange>,
     refused: u64,
     ignored: u64,
+    bytes_made: u64,
+    /// Packets of the peer that were taken in, and their bytes.
+    received: (u64, u64),
 }
 
 impl Link {
@@ -85,6 +88,8 @@ impl Link {
             ranges: Vec::new(),
             refused: 0,
             ignored: 0,
+            bytes_made: 0,
+            received: (0, 0),
         }
     }
 
@@ -124,6 +129,8 @@ impl Link {
                 return Err(error);
             }
         };
+        self.received.0 += 1;
+        self.received.1 += (PACKET_HEADER_BYTES + packet_bytes) as u64;
         let ack = packet.ack();
         if self.echo.is_none_or(|(echo, _)| echo < ack.packet) {
             self.echo = Some((ack.packet, now));
@@ -214,6 +221,7 @@ impl Link {
         LinkPacket::encode_ack(&ack, ranges, self.receiver.failures(), &mut packet);
         self.sender.encode_selected(now, &mut packet);
         debug_assert_eq!(packet.len(), PACKET_HEADER_BYTES + body_bytes);
+        self.bytes_made += packet.len() as u64;
         Some(packet.freeze())
     }
 
@@ -316,6 +324,9 @@ impl Link {
             packets_made: self.packets,
             packets_refused: self.refused,
             packets_ignored: self.ignored,
+            bytes_made: self.bytes_made,
+            packets_received: self.received.0,
+            bytes_received: self.received.1,
             ..LinkStats::default()
         };
         self.sender.add_stats(&mut stats);

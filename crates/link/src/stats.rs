@@ -14,12 +14,20 @@ pub struct LinkStats {
     pub in_flight_bytes: usize,
     /// Packets made.
     pub packets_made: u64,
+    /// Bytes of the packets made, headers included.
+    pub bytes_made: u64,
+    /// Packets of the peer that were taken in.
+    pub packets_received: u64,
+    /// Bytes of the packets of the peer that were taken in, headers included.
+    pub bytes_received: u64,
     /// Packets that the transport refused.
     pub packets_refused: u64,
     /// Segments sent for the first time.
     pub segments_sent: u64,
     /// Segments sent again.
     pub segments_resent: u64,
+    /// Payload bytes of the segments sent again.
+    pub bytes_resent: u64,
     /// Segments that arrived and had arrived before.
     pub segments_duplicate: u64,
     /// Segments that the peer sent beyond the window; they were not kept.

@@ -12,6 +12,7 @@ use tokio::sync::watch;
 
 use crate::address_book::AddressBook;
 use crate::connection::ConnectionTable;
+use crate::facts::{Facts, RemoteFacts};
 use crate::peer::{Death, LinkTarget, PeerHandle, PeerRegistry, Standing};
 
 /// Where a message for a connection goes.
@@ -39,13 +40,31 @@ enum Place {
     Unreachable,
 }
 
+/// A living node other than this one, as a message for many connections sees it.
+#[derive(Clone, Debug)]
+pub(crate) enum FanPlace {
+    At {
+        peer: PeerHandle,
+        /// What it holds; `None` where that is not known, as there is no link.
+        facts: Option<Arc<RemoteFacts>>,
+    },
+    /// This node keeps as many peers as it can.
+    Unreachable(NodeId),
+}
+
 /// One state of the directory. Immutable: readers keep it as long as they like.
 #[derive(Debug, Default)]
 pub(crate) struct Directory {
     by_slot: BTreeMap<Slot, (Boot, Place)>,
+    fan_places: Vec<FanPlace>,
 }
 
 impl Directory {
+    /// All living nodes but this one.
+    pub(crate) fn fan_places(&self) -> &[FanPlace] {
+        &self.fan_places
+    }
+
     /// Decides where an id's messages go.
     pub(crate) fn route(&self, id: &MintedId) -> Route {
         let Some((boot, place)) = self.by_slot.get(&id.slot()) else {
@@ -71,6 +90,7 @@ pub(crate) struct DirectoryWriter {
     session: Session,
     registry: Arc<PeerRegistry>,
     table: Arc<ConnectionTable>,
+    facts: Arc<Facts>,
     directory: Arc<ArcSwap<Directory>>,
     applied: watch::Sender<u64>,
     addresses: AddressBook,
@@ -80,7 +100,7 @@ impl DirectoryWriter {
     pub(crate) fn new(
         (local, session): (NodeId, Session),
         registry: Arc<PeerRegistry>,
-        table: Arc<ConnectionTable>,
+        (table, facts): (Arc<ConnectionTable>, Arc<Facts>),
         directory: Arc<ArcSwap<Directory>>,
         applied: watch::Sender<u64>,
         transport: Arc<dyn ClusterTransport>,
@@ -91,6 +111,7 @@ impl DirectoryWriter {
             session,
             registry,
             table,
+            facts,
             directory,
             applied,
         }
@@ -117,7 +138,10 @@ impl DirectoryWriter {
         if let Some(member) = local {
             self.table.allow_minting(member.slot, member.boot);
         }
+        // Before the links hear of it: each finds the copy that it is to keep.
+        self.follow(state, local);
         let mut by_slot = BTreeMap::new();
+        let mut fan_places = Vec::new();
         for (node, member) in &state.members {
             let place = if *node != self.local {
                 self.peer(node, member, local)
@@ -127,11 +151,43 @@ impl DirectoryWriter {
                 // The row of the process before this one, or of another that has the name.
                 Place::Unreachable
             };
+            fan_places.extend(self.fan_place(node, member, &place));
             by_slot.insert(member.slot, (member.boot, place));
         }
-        self.directory.store(Arc::new(Directory { by_slot }));
+        self.directory.store(Arc::new(Directory {
+            by_slot,
+            fan_places,
+        }));
         // After the store: whoever waits for the index finds what it stands for.
         self.applied.send_replace(state.applied_index);
+    }
+
+    /// Keeps copies of the facts of the living, and drops those of the dead.
+    fn follow(&self, state: &ClusterState, local: Option<&Member>) {
+        let others = state.members.iter();
+        let living = others
+            .filter(|(node, member)| **node != self.local && member.is_alive())
+            .map(|(node, member)| {
+                let identity = self.target(node, member, local).identity;
+                (node.clone(), (member.incarnation, identity))
+            });
+        let incarnation = local
+            .filter(|local| local.is_alive())
+            .map(|local| local.incarnation);
+        self.facts.follow(incarnation, &living.collect());
+    }
+
+    fn fan_place(&self, node: &NodeId, member: &Member, place: &Place) -> Option<FanPlace> {
+        match place {
+            Place::At(peer) => Some(FanPlace::At {
+                peer: peer.clone(),
+                facts: self.facts.of(node),
+            }),
+            Place::Unreachable if member.is_alive() && *node != self.local => {
+                Some(FanPlace::Unreachable(node.clone()))
+            }
+            Place::Unreachable | Place::Here | Place::Down(_) => None,
+        }
     }
 
     /// Keeps the link to one peer as the members say, and says where its messages go.

@@ -39,3 +39,29 @@ impl ClusterEvents {
         }
     }
 }
+
+/// Logs an event with fields of its own, for programs that collect logs.
+pub(crate) fn log(event: &ClusterEvent) {
+    match event {
+        ClusterEvent::NodeUp {
+            node,
+            incarnation,
+            index,
+            ..
+        } => tracing::info!(peer = %node, %incarnation, index, "a node is up"),
+        ClusterEvent::NodeDown {
+            node,
+            incarnation,
+            index,
+            reason,
+        } => tracing::info!(peer = %node, %incarnation, index, ?reason, "a node is down"),
+        ClusterEvent::LeaderChanged {
+            leader: Some(leader),
+            term,
+        } => tracing::info!(%leader, term, "another leader"),
+        ClusterEvent::LeaderChanged { leader: None, term } => {
+            tracing::info!(term, "no leader is known");
+        }
+        other => tracing::info!(event = ?other, "the cluster has changed"),
+    }
+}

@@ -24,6 +24,22 @@
 //! # Ok(()) }
 //! ```
 //!
+//! Connections may belong to a user and to groups, and one message reaches all of them:
+//!
+//! ```no_run
+//! # async fn example(manager: raftwire::ClusterManager, connection: raftwire::ConnectionId)
+//! # -> Result<(), Box<dyn std::error::Error>> {
+//! manager.set_user(&connection, Some("alice".parse()?))?;
+//! manager.join_settled(&connection, "room/42".parse()?).await?;
+//!
+//! let outcome = manager.router().send_to_group(&"room/42".parse()?, "hello, all").await;
+//! println!("{} connections have it", outcome.counts.delivered);
+//! for (node, why) in &outcome.unknown {
+//!     println!("{node} may have delivered it: {why}");
+//! }
+//! # Ok(()) }
+//! ```
+//!
 //! **What is absent.** No concrete transport is named here, nothing prints or exits, no logger is
 //! installed, and nothing reads [`GlobalClusterCenter`].
 
@@ -31,9 +47,13 @@ mod address_book;
 mod connection;
 mod directory;
 mod events;
+mod facts;
+mod fan;
 mod global;
 mod identity;
 mod manager;
+mod membership;
+mod metrics;
 mod nodes;
 mod options;
 mod outcome;
@@ -49,8 +69,15 @@ pub use connection::{
     FRAME_OVERHEAD_BYTES, Outbox, OutboxClosed, OutboxPolicy, Undeliverable,
 };
 pub use events::{ClusterEvents, MissedEvents};
+pub use facts::{GROUPS_PER_CONNECTION_MAX, MembershipError, OwnedFactsView, ROWS_PER_NODE_MAX};
+pub use fan::{Audience, FanCounts, FanOptions, FanOutcome};
 pub use global::{AlreadySet, GlobalClusterCenter};
 pub use manager::{AcceptError, ClusterManager};
+pub use metrics::{
+    ClusterMetrics, ConnectionMetrics, ConsensusMetrics, Destination, DropReason,
+    HandshakeFailures, LaneMetrics, LinkMetrics, ParkedMetrics, PeerMetrics, RoutedMessages,
+    UNREACHABLE_AFTER,
+};
 pub use nodes::NodeView;
 pub use options::{
     ClusterOptions, InvalidOptions, MESSAGE_BYTES_MAX_CEILING, MESSAGE_BYTES_MAX_DEFAULT,
@@ -58,13 +85,14 @@ pub use options::{
 };
 pub use outcome::{FullQueue, Happened, RouteOutcome};
 pub use raftwire_consensus::{
-    ClusterEvent, DownReason, RaftNode, RecoverError, Recovery, RemoveError, SeatPolicy, Timings,
+    ClusterEvent, DownReason, RaftNode, RecoverError, Recovery, RemoveError, Role, SeatPolicy,
+    Timings,
 };
 pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;
 pub use raftwire_protocol::{
-    CloseCode, ConnectionId, Frame, FrameKind, Incarnation, InvalidConnectionId, InvalidName,
-    InvalidNodeId, MintedId, Name, NodeAddress, NodeId,
+    CloseCode, ConnectionId, Frame, FrameKind, Group, Incarnation, InvalidConnectionId,
+    InvalidName, InvalidNodeId, MintedId, Name, NodeAddress, NodeId, UserId,
 };
 pub use raftwire_transport::{ClusterTransport, ClusterTransportFactory, TransportSetup};
 pub use report::ConnectionCount;

@@ -12,6 +12,8 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection::{ConnectionTable, Delivery};
+use crate::facts::Facts;
+use crate::metrics::NodeCounters;
 use crate::peer::{PeerRegistry, Rpc};
 use crate::report::minted;
 use crate::{
@@ -60,9 +62,11 @@ pub(crate) struct Inner {
     pub(crate) router: ClusterRouter,
     pub(crate) table: Arc<ConnectionTable>,
     pub(crate) delivery: Delivery,
+    pub(crate) facts: Arc<Facts>,
     pub(crate) rpc: Arc<Rpc>,
     pub(crate) registry: Arc<PeerRegistry>,
     pub(crate) transport: Arc<dyn ClusterTransport>,
+    pub(crate) counters: Arc<NodeCounters>,
     /// Taken at the end, so that who listens learns of it.
     pub(crate) events: Mutex<Option<broadcast::Sender<ClusterEvent>>>,
     pub(crate) is_stopping: AtomicBool,
@@ -78,6 +82,7 @@ impl Drop for Inner {
         for task in &self.tasks {
             task.abort();
         }
+        self.facts.close();
         self.registry.close();
     }
 }
@@ -247,6 +252,7 @@ impl ClusterManager {
         for id in inner.table.ids() {
             inner.delivery.close(&id, CloseCode::GOING_AWAY);
         }
+        inner.facts.close();
         inner.raft.stop().await;
         inner.registry.close();
         inner.transport.stop().await;

@@ -32,6 +32,8 @@ pub struct NodeView {
     pub is_alive: bool,
     /// Whether it is the leader that this node knows of.
     pub is_leader: bool,
+    /// Whether it has a vote, the leader among them; `None` where this node does not know who has.
+    pub is_voter: Option<bool>,
     /// Whether it is this node.
     pub is_local: bool,
     /// Whether it is an edge for ever, as its configuration says.
@@ -43,12 +45,14 @@ impl ClusterManager {
     pub fn nodes(&self) -> Vec<NodeView> {
         let leader = self.leader();
         let local = self.node_id();
+        let voters = self.inner.raft.voters();
         let view = |(node, member): (&NodeId, &Member)| NodeView {
             node: node.clone(),
             address: member.address.clone(),
             incarnation: member.incarnation,
             is_alive: member.is_alive(),
             is_leader: leader.as_ref() == Some(node),
+            is_voter: (!voters.is_empty()).then(|| voters.contains(node)),
             is_local: node == local,
             is_edge: member.edge,
         };

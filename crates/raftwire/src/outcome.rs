@@ -34,6 +34,8 @@ pub enum FullQueue {
     Peer,
     /// The messages that wait until this node has learnt who owns the connection.
     Parked,
+    /// The messages for many connections that wait for those of this node.
+    FanOut,
 }
 
 impl FullQueue {
@@ -42,6 +44,7 @@ impl FullQueue {
         match self {
             FullQueue::Peer => "peer",
             FullQueue::Parked => "parked",
+            FullQueue::FanOut => "fan-out",
         }
     }
 }

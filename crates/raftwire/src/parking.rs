@@ -10,7 +10,7 @@ use raftwire_environment::Environment;
 use raftwire_protocol::MintedId;
 use tokio::sync::{OwnedMutexGuard, watch};
 
-use crate::{FullQueue, RouteOutcome};
+use crate::{FullQueue, ParkedMetrics, RouteOutcome};
 
 /// Payload that may be parked in all. Senders that ask for unknown connections faster than a
 /// leader answers are told that this node is busy.
@@ -180,6 +180,14 @@ impl Parking {
                 parked,
                 rounds,
             }),
+        }
+    }
+
+    pub(crate) fn metrics(&self) -> ParkedMetrics {
+        let parked = self.shared.lock();
+        ParkedMetrics {
+            messages: parked.queues.values().map(|(_, waiting)| waiting).sum(),
+            bytes: parked.bytes,
         }
     }
 

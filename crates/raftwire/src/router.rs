@@ -6,15 +6,17 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use futures_util::future::join_all;
 use raftwire_environment::Environment;
-use raftwire_protocol::{ConnectionId, Frame, MintedId};
+use raftwire_protocol::{ConnectionId, Frame, MintedId, NodeId};
 use serde::Serialize;
 use tokio::sync::oneshot;
 
 use crate::connection::{Delivery, Undeliverable, WrittenTicket};
 use crate::directory::{Directory, Route};
+use crate::fan::LocalFans;
+use crate::metrics::RouteCounters;
 use crate::parking::{Parking, Resolver};
 use crate::peer::{PeerHandle, Send};
-use crate::{Happened, ROUTE_DEADLINE_MAX, RouteOutcome};
+use crate::{Destination, Happened, ParkedMetrics, ROUTE_DEADLINE_MAX, RouteOutcome};
 
 /// What a sender waits for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,12 +72,15 @@ pub(crate) struct RouterLimits {
 }
 
 #[derive(Debug)]
-struct Inner {
-    environment: Environment,
-    limits: RouterLimits,
-    directory: Arc<ArcSwap<Directory>>,
+pub(crate) struct Inner {
+    pub(crate) node: NodeId,
+    pub(crate) environment: Environment,
+    pub(crate) limits: RouterLimits,
+    pub(crate) directory: Arc<ArcSwap<Directory>>,
+    pub(crate) fans: LocalFans,
     delivery: Delivery,
     parking: Parking,
+    counters: RouteCounters,
 }
 
 /// Finds connections wherever they live. Cheap to clone.
@@ -84,25 +89,28 @@ struct Inner {
 /// first polled. Local connections are reached without any other node.
 #[derive(Clone, Debug)]
 pub struct ClusterRouter {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 impl ClusterRouter {
     pub(crate) fn new(
-        environment: Environment,
+        (node, environment): (NodeId, Environment),
         limits: RouterLimits,
         directory: Arc<ArcSwap<Directory>>,
-        delivery: Delivery,
+        (delivery, fans): (Delivery, LocalFans),
         resolver: Arc<dyn Resolver>,
     ) -> ClusterRouter {
         let parking = Parking::new(environment.clone(), resolver);
         ClusterRouter {
             inner: Arc::new(Inner {
+                node,
                 environment,
                 limits,
                 directory,
+                fans,
                 delivery,
                 parking,
+                counters: RouteCounters::default(),
             }),
         }
     }
@@ -132,14 +140,21 @@ impl ClusterRouter {
         };
         let inner = &self.inner;
         let frame = message.into();
-        if let Err(outcome) = inner.check_size(&frame) {
-            return outcome;
-        }
-        let deadline = options.deadline.unwrap_or(inner.limits.deadline);
-        let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
+        let bytes = frame.len();
+        let outcome = match inner.check_size(&frame) {
+            Ok(()) => {
+                let deadline = options.deadline.unwrap_or(inner.limits.deadline);
+                let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
+                inner
+                    .route(id, frame, deadline, options.acknowledgement)
+                    .await
+            }
+            Err(outcome) => outcome,
+        };
         inner
-            .route(id, frame, deadline, options.acknowledgement)
-            .await
+            .counters
+            .routed(id, inner.destination(id), &outcome, bytes);
+        outcome
     }
 
     /// Sends a value as JSON text.
@@ -187,7 +202,15 @@ impl ClusterRouter {
         let ConnectionId::Minted(id) = connection else {
             return Err(RouteOutcome::NotFound);
         };
-        self.inner.send(id, message.into())
+        let (inner, frame) = (&self.inner, message.into());
+        let bytes = frame.len();
+        let sent = inner.send(id, frame);
+        let to = inner.destination(id);
+        match &sent {
+            Ok(()) => inner.counters.sent(id, to, bytes),
+            Err(outcome) => inner.counters.routed(id, to, outcome, bytes),
+        }
+        sent
     }
 }
 
@@ -200,10 +223,27 @@ impl ClusterRouter {
     ) -> Result<Route, RouteOutcome> {
         self.inner.resolve(id, deadline).await
     }
+
+    pub(crate) fn counters(&self) -> &RouteCounters {
+        &self.inner.counters
+    }
+
+    pub(crate) fn parked(&self) -> ParkedMetrics {
+        self.inner.parking.metrics()
+    }
 }
 
 impl Inner {
-    fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
+    /// Where a connection is, by its id.
+    fn destination(&self, id: &MintedId) -> Destination {
+        if self.delivery.is_ours(id) {
+            Destination::Local
+        } else {
+            Destination::Remote
+        }
+    }
+
+    pub(crate) fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
         let limit = self.limits.message_bytes_max;
         if frame.len() > limit {
             return Err(RouteOutcome::TooLarge {

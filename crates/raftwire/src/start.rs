@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
 use raftwire_consensus::{
-    ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings, WireVersions,
+    ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings, WireVersions,
 };
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
@@ -19,9 +19,12 @@ use tokio::sync::{broadcast, watch};
 
 use crate::connection::{ConnectionTable, Delivery};
 use crate::directory::{Directory, DirectoryWriter};
-use crate::events::EVENTS_MAX;
+use crate::events::{self, EVENTS_MAX};
+use crate::facts::{Facts, STEP_BYTES_MAX};
+use crate::fan::LocalFans;
 use crate::identity::{self, NameError};
 use crate::manager::{ClusterManager, Inner};
+use crate::metrics::NodeCounters;
 use crate::parking::Resolver;
 use crate::peer::{
     Admission, Answer, ConsensusNetwork, Hub, HubContext, Inbound, PeerContext, PeerRegistry, Rpc,
@@ -186,6 +189,7 @@ fn raft_options(
         address: Some(address(&options.node_address, options.node_port)),
         seat: options.seat,
         versions: WireVersions::CURRENT,
+        names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
@@ -221,16 +225,21 @@ impl Parts {
         } = self;
         let state = raft.state();
         let delivery = delivery(&options, &table, provider);
+        let counters = Arc::new(NodeCounters::default());
+        let facts = Arc::new(Facts::new(Arc::clone(table.memberships())));
         let registry = Arc::new(PeerRegistry::new(PeerContext {
             environment: environment.clone(),
             transport: Arc::clone(&transport),
             inbound: Inbound::new(delivery.clone(), options.message_bytes_max),
             lease: raft.lease(),
             link: variants.apply_to_link(LinkConfig {
-                message_bytes_max: options.message_bytes_max,
+                // Facts pass whatever is set; the limit of messages is held exactly at both ends.
+                message_bytes_max: options.message_bytes_max.max(STEP_BYTES_MAX),
                 ..LinkConfig::default()
             }),
             message_bytes_max: options.message_bytes_max,
+            counters: Arc::clone(&counters),
+            facts: Arc::clone(&facts),
         }));
         let executor = environment.executor("raftwire-control");
         let rpc = Arc::new(Rpc::new(
@@ -245,12 +254,16 @@ impl Parts {
         let writer = DirectoryWriter::new(
             (node.clone(), session),
             Arc::clone(&registry),
-            Arc::clone(&table),
+            (Arc::clone(&table), Arc::clone(&facts)),
             Arc::clone(&directory),
             applied,
             Arc::clone(&transport),
         );
-        let tasks = vec![environment.spawn("directory", writer.run(state.clone()))];
+        let (fans, fan_task) = LocalFans::new(environment.clone(), delivery.clone());
+        let tasks = vec![
+            environment.spawn("directory", writer.run(state.clone())),
+            environment.spawn("fan-outs", fan_task),
+        ];
         let events = Mutex::new(Some(broadcast::channel(EVENTS_MAX).0));
         let resolver = Arc::new(CatchUp {
             raft: Arc::downgrade(&raft),
@@ -261,10 +274,10 @@ impl Parts {
             message_bytes_max: options.message_bytes_max,
         };
         let router = ClusterRouter::new(
-            environment.clone(),
+            (node.clone(), environment.clone()),
             limits,
             Arc::clone(&directory),
-            delivery.clone(),
+            (delivery.clone(), fans),
             resolver,
         );
         let hub = Hub::new(HubContext {
@@ -290,6 +303,7 @@ impl Parts {
                 lease: raft.lease(),
                 environment: environment.clone(),
             }),
+            counters: Arc::clone(&counters),
         });
         let inner = Inner {
             node,
@@ -300,9 +314,11 @@ impl Parts {
             router,
             table,
             delivery,
+            facts,
             rpc,
             registry,
             transport,
+            counters,
             events,
             is_stopping: AtomicBool::new(false),
             stopped: tokio::sync::Mutex::new(false),
@@ -338,9 +354,16 @@ impl Inner {
         let Some(events) = self.lock_events().clone() else {
             return;
         };
+        let counters = Arc::clone(&self.counters);
         let task = self.environment.spawn("events", async move {
             while let Some(event) = source.recv().await {
-                tracing::info!(?event, "cluster");
+                if let ClusterEvent::LeaderChanged {
+                    leader: Some(_), ..
+                } = &event
+                {
+                    counters.leader_changed();
+                }
+                events::log(&event);
                 // Nobody listens: nobody missed it.
                 let _ = events.send(event);
             }

@@ -1,5 +1,7 @@
 //! What the command line asks a node with: one request, one answer.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -8,8 +10,14 @@ use http::uri::{Authority, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
-use raftwire_environment::Environment;
+use raftwire_environment::{Environment, TcpStream};
+use raftwire_transport_ws::tls::{PemError, WallClock, read_authorities, tls_failure};
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// How long one request may take in all: twice the default deadline of a route.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -17,12 +25,16 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The port where the URL names none.
 const PORT_DEFAULT: u16 = 80;
+/// The same over TLS.
+const PORT_DEFAULT_TLS: u16 = 443;
 
 /// A node's HTTP API, at one address.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
     environment: Environment,
     authority: Authority,
+    /// `None`: without TLS.
+    tls: Option<Arc<ClientConfig>>,
     token: Option<String>,
 }
 
@@ -31,14 +43,33 @@ pub struct HttpClient {
 #[non_exhaustive]
 pub enum RequestError {
     /// The URL is none that can be asked.
-    #[error("\"{url}\" is not the address of a node: write http://host:port")]
+    #[error("\"{url}\" is not the address of a node: write http://host:port or https://host:port")]
     Url {
         /// The URL.
         url: String,
     },
+    /// Nobody could tell who answers there.
+    #[error(
+        "\"{url}\" needs the authority of the node's certificate: --ca names a PEM file with it"
+    )]
+    NoAuthorities {
+        /// The URL.
+        url: String,
+    },
+    /// The authorities cannot be used.
+    #[error(transparent)]
+    Authorities(#[from] PemError),
+    /// TLS does not accept it.
+    #[error("no TLS connection with {address}: {reason}")]
+    Tls {
+        /// Host and port.
+        address: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Nobody listens there.
     #[error(
-        "cannot reach http://{address}: {source}. Is a node running there? `raftwire serve` starts \
+        "cannot reach {address}: {source}. Is a node running there? `raftwire serve` starts \
          one; --url names another"
     )]
     Unreachable {
@@ -48,13 +79,13 @@ pub enum RequestError {
         source: std::io::Error,
     },
     /// The answer did not come.
-    #[error("http://{address} did not answer within {} s", REQUEST_TIMEOUT.as_secs())]
+    #[error("{address} did not answer within {} s", REQUEST_TIMEOUT.as_secs())]
     Timeout {
         /// Host and port.
         address: String,
     },
     /// The answer is no HTTP, or no JSON of the expected form: no node of ours.
-    #[error("http://{address} does not answer like a node: {reason}")]
+    #[error("{address} does not answer like a node: {reason}")]
     Unintelligible {
         /// Host and port.
         address: String,
@@ -88,19 +119,40 @@ impl HttpClient {
     /// A client of the node at `url`, which looks like `http://127.0.0.1:5000`.
     ///
     /// # Errors
-    /// [`RequestError::Url`].
+    /// [`RequestError::Url`], and [`RequestError::NoAuthorities`] for an `https://` address.
     pub fn new(
         environment: Environment,
         url: &str,
+        token: Option<String>,
+    ) -> Result<HttpClient, RequestError> {
+        HttpClient::trusting(environment, url, None, token)
+    }
+
+    /// The same for a node that speaks TLS, whose certificate one of these authorities has
+    /// signed.
+    ///
+    /// # Errors
+    /// [`RequestError::Url`], [`RequestError::NoAuthorities`].
+    pub fn trusting(
+        environment: Environment,
+        url: &str,
+        authorities: Option<Arc<RootCertStore>>,
         token: Option<String>,
     ) -> Result<HttpClient, RequestError> {
         let wrong = || RequestError::Url {
             url: url.to_owned(),
         };
         let uri: Uri = url.parse().map_err(|_| wrong())?;
-        if uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTP) {
-            return Err(wrong());
-        }
+        let tls = match uri.scheme() {
+            None => None,
+            Some(scheme) if *scheme == Scheme::HTTP => None,
+            Some(scheme) if *scheme == Scheme::HTTPS => {
+                let url = url.to_owned();
+                let authorities = authorities.ok_or(RequestError::NoAuthorities { url })?;
+                Some(tls_config(authorities, &environment).map_err(|_| wrong())?)
+            }
+            Some(_) => return Err(wrong()),
+        };
         let has_path = !matches!(uri.path(), "" | "/");
         let authority = uri
             .authority()
@@ -110,6 +162,7 @@ impl HttpClient {
         Ok(HttpClient {
             environment,
             authority,
+            tls,
             token,
         })
     }
@@ -190,7 +243,11 @@ impl HttpClient {
         &self,
         request: Request<Full<Bytes>>,
     ) -> Result<Response<Bytes>, RequestError> {
-        let port = self.authority.port_u16().unwrap_or(PORT_DEFAULT);
+        let port = match self.tls {
+            None => PORT_DEFAULT,
+            Some(_) => PORT_DEFAULT_TLS,
+        };
+        let port = self.authority.port_u16().unwrap_or(port);
         let stream = self
             .environment
             .connect(self.authority.host(), port)
@@ -199,6 +256,42 @@ impl HttpClient {
                 address: self.authority.to_string(),
                 source,
             })?;
+        match &self.tls {
+            None => self.speak(stream, request).await,
+            Some(config) => {
+                let stream = self.protect(stream, Arc::clone(config)).await?;
+                self.speak(stream, request).await
+            }
+        }
+    }
+
+    async fn protect(
+        &self,
+        stream: TcpStream,
+        config: Arc<ClientConfig>,
+    ) -> Result<TlsStream<TcpStream>, RequestError> {
+        let failed = |reason| RequestError::Tls {
+            address: self.authority.to_string(),
+            reason,
+        };
+        let host = self.authority.host();
+        let host = host
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .to_owned();
+        let host = ServerName::try_from(host).map_err(|error| failed(error.to_string()))?;
+        let connected = TlsConnector::from(config).connect(host, stream).await;
+        connected.map_err(|error| failed(tls_failure(&error)))
+    }
+
+    async fn speak<IO>(
+        &self,
+        stream: IO,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Bytes>, RequestError>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| self.unintelligible(error))?;
@@ -248,6 +341,40 @@ impl HttpClient {
             reason: reason.to_string(),
         }
     }
+}
+
+/// Reads the authorities that `--ca` names.
+///
+/// # Errors
+/// [`RequestError::Authorities`].
+pub(crate) async fn read_ca(
+    environment: &Environment,
+    path: Option<PathBuf>,
+) -> Result<Option<Arc<RootCertStore>>, RequestError> {
+    let Some(path) = path else { return Ok(None) };
+    let disk = Arc::clone(environment.disk());
+    let executor = environment.executor("certificates");
+    let reading = executor.spawn("certificates", async move {
+        read_authorities(disk.as_ref(), &path)
+    });
+    // The task does not panic, and nobody aborts it.
+    match reading.await {
+        Ok(read) => Ok(Some(read?)),
+        Err(_) => Ok(None),
+    }
+}
+
+fn tls_config(
+    authorities: Arc<RootCertStore>,
+    environment: &Environment,
+) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let clock = Arc::new(WallClock::new(environment.clone()));
+    let config = ClientConfig::builder_with_details(provider, clock)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(authorities)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! - One port serves everything: `listener` accepts, `http` answers requests, [`client`] speaks
 //!   `raftwire.v1` with WebSocket clients, and the channels of other nodes are handed to the
 //!   transport. [`websocket_engine`] is the only module that knows the WebSocket library.
+//! - [`metrics`] says the library's figures in Prometheus' text format.
 //! - [`http_client`] is what `raftwire status` and `raftwire send` ask a node with; [`demo`] is a
 //!   cluster of real processes that shows what it does.
 //!
@@ -18,8 +19,10 @@ pub mod demo;
 mod http;
 pub mod http_client;
 mod listener;
+pub mod metrics;
 mod node;
 pub mod serve;
+mod tls;
 pub mod websocket_engine;
 
 pub use http::{ClusterReport, ConnectionCounts, NodeReport};

@@ -11,6 +11,7 @@ use crate::client::SessionContext;
 use crate::config::ServerOptions;
 use crate::http::Access;
 use crate::listener::Places;
+use crate::tls::PortTls;
 
 /// One running node: what requests and sessions need.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) struct Node {
     pub(crate) access: Access,
     pub(crate) manager: ClusterManager,
     pub(crate) acceptor: WsAcceptor,
+    /// `None`: the port is in the clear.
+    pub(crate) tls: Option<PortTls>,
     pub(crate) sessions: Arc<SessionContext>,
     pub(crate) places: Places,
     /// Cancelled when the node begins to stop.
@@ -32,6 +35,7 @@ impl Node {
         options: ServerOptions,
         manager: ClusterManager,
         acceptor: WsAcceptor,
+        tls: Option<PortTls>,
     ) -> Node {
         let sessions = Arc::new(SessionContext {
             environment: environment.clone(),
@@ -46,6 +50,7 @@ impl Node {
             options,
             manager,
             acceptor,
+            tls,
             sessions,
             stopping: CancellationToken::new(),
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches};
 use raftwire_environment::Environment;
-use raftwire_server::config::{KEYS, ServeFlags, ServerOptions, Sources, load};
+use raftwire_server::config::{KEYS, Origin, ServeFlags, ServerOptions, Sources, load};
 use support::run;
 
 /// Loads a file of this text with these variables and flags; the error as it is shown.
@@ -65,6 +65,12 @@ fn every_key_can_be_set_in_the_file_and_by_its_variable() {
             "node_id" => "node1",
             "listen_address" => "127.0.0.1",
             "nodes" => "ws://127.0.0.1:5001/node2",
+            "tls.certificate"
+            | "tls.key"
+            | "tls.node_certificate"
+            | "tls.node_key"
+            | "tls.node_authorities" => "/tmp/file.pem",
+            "client.origins" => "https://app.example.org",
             "data_dir" => "/tmp/data",
             _ => key.default.expect(key.name),
         };
@@ -266,4 +272,148 @@ async fn a_port_that_is_taken_is_said_before_anything_is_written() {
     let said = format!("raftwire: cannot listen on 127.0.0.1:{port}: Address already in use");
     assert!(ended.stderr.contains(&said), "{}", ended.stderr);
     assert!(!data.exists());
+}
+
+#[test]
+fn the_default_file_sets_every_key_to_its_default() {
+    let text = raftwire_server::config::template();
+    let options = try_load(&text, &[], &[]).unwrap();
+    assert_eq!(
+        format!("{options:?}"),
+        format!("{:?}", ServerOptions::default())
+    );
+
+    // What has no default stands there as a comment, and is right once it is one no longer.
+    let is_example = |line: &str| {
+        let name = line
+            .strip_prefix("# ")
+            .and_then(|rest| rest.split_once(" = "));
+        name.is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+    };
+    let uncommented: String = text
+        .lines()
+        .map(|line| if is_example(line) { &line[2..] } else { line })
+        .flat_map(|line| [line, "\n"])
+        .collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raftwire.toml");
+    let environment = Environment::real();
+    let mut config = environment.disk().open_append(&path).unwrap();
+    config.append(uncommented.as_bytes()).unwrap();
+    let sources = Sources {
+        file: Some(path),
+        ..Sources::default()
+    };
+    let report = raftwire_server::config::report(&sources, environment.disk().as_ref());
+    assert_eq!(report.errors, Vec::<String>::new());
+    for key in KEYS {
+        let mut set = report.values.iter();
+        let is_this = |(line, origin): &&(String, Origin)| {
+            line.starts_with(&format!("{} = ", key.name)) && matches!(origin, Origin::File { .. })
+        };
+        assert!(
+            set.any(|value| is_this(&value)),
+            "{} is not in the file",
+            key.name
+        );
+    }
+}
+
+/// Runs `raftwire config …` with a file of this text, whose name is left out of what it says.
+async fn config(command: &str, file: &str, variables: &[(&str, &str)]) -> support::Ended {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("raftwire.toml");
+    let mut config = Environment::real().disk().open_append(&path).unwrap();
+    config.append(file.as_bytes()).unwrap();
+    let path = path.display().to_string();
+    let mut ended = run(
+        &["config", command, "--config", &path, "--node-port=6002"],
+        variables,
+    )
+    .await;
+    ended.stdout = ended.stdout.replace(&path, "raftwire.toml");
+    ended.stderr = ended.stderr.replace(&path, "raftwire.toml");
+    ended
+}
+
+#[tokio::test]
+async fn config_show_says_each_value_and_its_source_and_no_secret() {
+    let file = "secret = \"what only nodes know\"\nnode_port = 6001\nroute_deadline = \"2s\"\n";
+    let variables = [("RAFTWIRE_HTTP_TOKEN", "0123456789abcdef")];
+    let ended = config("show", file, &variables).await;
+
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let lines: Vec<Vec<_>> = ended
+        .stdout
+        .lines()
+        .map(|line| {
+            line.split("  ")
+                .map(str::trim)
+                .filter(|part| !part.is_empty())
+                .collect()
+        })
+        .collect();
+    for expected in [
+        ["secret = \"…\"", "# raftwire.toml:1"],
+        ["node_port = 6002", "# flag --node-port"],
+        ["route_deadline = \"2s\"", "# raftwire.toml:3"],
+        [
+            "http.token = \"…\"",
+            "# environment variable RAFTWIRE_HTTP_TOKEN",
+        ],
+        ["message_bytes_max = \"1 MiB\"", "# default"],
+    ] {
+        assert!(
+            lines.iter().any(|line| *line == expected),
+            "{expected:?}: {lines:#?}"
+        );
+    }
+    assert!(!ended.stdout.contains("what only nodes know"));
+    assert!(!ended.stdout.contains("0123456789abcdef"));
+}
+
+#[tokio::test]
+async fn config_check_says_what_would_run() {
+    let ended = config("check", "node_id = \"node7\"\n", &[]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    for words in [
+        "node7 of the cluster raftwire",
+        "127.0.0.1:6002",
+        "open to programs",
+    ] {
+        assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
+    }
+}
+
+#[tokio::test]
+async fn config_check_says_everything_that_is_wrong_at_once() {
+    let file = "node_prot = 1\nroute_deadline = \"5\"\n[client]\nalow_send = true\n";
+    let ended = config("check", file, &[("RAFTWIRE_SECRE", "x")]).await;
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    for error in [
+        "raftwire.toml:1: unknown key \"node_prot\"; did you mean \"node_port\"?",
+        "raftwire.toml:2: route_deadline = \"5\": must be a duration from 1ms to 10m",
+        "raftwire.toml:4: unknown key \"client.alow_send\"; did you mean \"client.allow_send\"?",
+        "unknown variable \"RAFTWIRE_SECRE\"; did you mean \"RAFTWIRE_SECRET\"?",
+    ] {
+        assert!(ended.stderr.contains(error), "{error}: {}", ended.stderr);
+    }
+
+    let ended = config("check", "listen_address = \"0.0.0.0\"\n", &[]).await;
+    assert_eq!(ended.code, Some(2));
+    assert!(
+        ended.stderr.contains("no secret is set"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test]
+async fn config_default_prints_the_default_file() {
+    let ended = run(&["config", "default"], &[]).await;
+    assert_eq!(ended.code, Some(0));
+    assert_eq!(
+        ended.stdout.trim_end(),
+        raftwire_server::config::template().trim_end()
+    );
 }

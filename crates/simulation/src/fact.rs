@@ -9,6 +9,8 @@ use std::time::Duration;
 use raftwire::{CloseCode, ClusterEvent, ConnectionId, Incarnation, NodeId, RouteOutcome};
 use raftwire_consensus::Inspection;
 
+use crate::crowd::CrowdEvent;
+
 /// One start of a node.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Process {
@@ -57,6 +59,8 @@ pub enum Event {
     Answered(MessageId, RouteOutcome),
     /// A client received a message.
     Received(Received),
+    /// Something happened between connections of users and groups.
+    Crowd(CrowdEvent),
     /// Something in the simulation itself, for the trace: a fault, a phase.
     Note(String),
 }

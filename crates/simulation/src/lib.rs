@@ -18,6 +18,7 @@
 
 mod board;
 mod cluster;
+mod crowd;
 mod dice;
 mod fact;
 pub mod invariants;
@@ -28,6 +29,7 @@ mod scenario;
 mod trace;
 mod view;
 
+pub use crowd::CrowdEvent;
 pub use dice::Dice;
 pub use fact::{Closing, End, Event, Fact, MessageId, Process, Received, Sent};
 pub use invariants::{Invariants, Violation};

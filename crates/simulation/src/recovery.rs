@@ -29,6 +29,7 @@ pub(crate) fn missing(
     unready(nodes, &views)
         .or_else(|| disagreement(&views))
         .or_else(|| vacancy(&views, invariants))
+        .or_else(|| outdated(&views))
         .or_else(|| unreached(cluster, nodes, healed_at))
 }
 
@@ -99,6 +100,24 @@ fn vacancy(views: &BTreeMap<NodeId, View>, invariants: &Invariants) -> Option<St
         .iter()
         .find(|(voter, _)| !living.contains(voter));
     vacant.map(|(voter, node)| format!("nobody has the vote of {voter} ({node:?})"))
+}
+
+/// A node that does not know all users and groups of another.
+fn outdated(views: &BTreeMap<NodeId, View>) -> Option<String> {
+    let mut pairs = views
+        .values()
+        .flat_map(|one| views.values().map(move |other| (one, other)));
+    let of = |view: &View, node: &NodeId| view.owned_facts.get(node).copied();
+    let (one, other) = pairs.find(|(one, other)| {
+        let node = &other.process.node;
+        of(one, node) != of(other, node)
+    })?;
+    let node = &other.process.node;
+    let (known, own) = (of(one, node), of(other, node));
+    Some(format!(
+        "{} knows {known:?} of {}, which is at {own:?}",
+        one.process, other.process
+    ))
 }
 
 fn unreached(

@@ -107,6 +107,7 @@ impl fmt::Display for Told<'_> {
             }) => {
                 write!(f, "received {wrong} by {connection}")
             }
+            Event::Crowd(event) => write!(f, "{event}"),
             Event::Note(text) => write!(f, "--- {text}"),
         }
     }

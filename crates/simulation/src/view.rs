@@ -1,9 +1,10 @@
 //! A node as it saw itself at one moment.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{ClusterManager, NodeId};
+use raftwire::{ClusterManager, NodeId, OwnedFactsView};
 use raftwire_consensus::{ClusterState, Membership, Role};
 use raftwire_environment::Environment;
 
@@ -31,6 +32,8 @@ pub struct View {
     pub term: u64,
     /// The leader that it knows.
     pub leader: Option<NodeId>,
+    /// How far it knows the users and groups of the living, itself included.
+    pub owned_facts: BTreeMap<NodeId, OwnedFactsView>,
     /// What keeps it from being a member.
     pub problem: Option<String>,
 }
@@ -50,6 +53,7 @@ impl View {
             role: status.role,
             term: status.term,
             leader: status.leader,
+            owned_facts: manager.owned_facts(),
             problem: status.problem,
         }
     }

@@ -52,7 +52,10 @@ impl WsAcceptor {
     /// connection's task runs on the runtime of the caller.
     ///
     /// `security` is what the application knows about the way to the peer; a stream that a proxy
-    /// on this machine passed on is [`ChannelSecurity::Untrusted`].
+    /// on this machine passed on is [`ChannelSecurity::Untrusted`]. Where nodes speak TLS, the
+    /// application has ended the TLS of this stream, and checks its certificate before it answers:
+    /// [`TlsPeer::of`](crate::tls::TlsPeer::of), then
+    /// [`NodeTls::check_peer`](crate::tls::NodeTls::check_peer).
     ///
     /// # Errors
     ///

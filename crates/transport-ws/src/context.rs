@@ -11,14 +11,18 @@ use crate::peer_book::PeerBook;
 use crate::registry::Registry;
 use crate::send_queue::SendQueue;
 use crate::tasks::Tasks;
+use crate::tls::RefusalLog;
 
 /// What the parts of one transport share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) options: WsOptions,
     pub(crate) environment: Environment,
+    /// The cluster's name, which certificates have.
+    pub(crate) cluster: String,
     pub(crate) node: NodeId,
     pub(crate) tasks: Tasks,
+    pub(crate) refusals: RefusalLog,
     registry: Mutex<Registry>,
     peers: Mutex<PeerBook>,
     /// Changes whenever a channel is adopted or ends: the dialers look again then.
@@ -29,13 +33,20 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(options: WsOptions, environment: Environment, node: NodeId) -> Self {
+    pub(crate) fn new(
+        options: WsOptions,
+        environment: Environment,
+        cluster: String,
+        node: NodeId,
+    ) -> Self {
         let places = Arc::new(Semaphore::new(options.unadopted_inbound_max));
         Self {
             options,
             environment,
+            cluster,
             node,
             tasks: Tasks::default(),
+            refusals: RefusalLog::default(),
             registry: Mutex::default(),
             peers: Mutex::default(),
             changes: watch::Sender::new(0),

@@ -3,7 +3,7 @@ use std::io;
 use std::time::Duration;
 
 use http::Uri;
-use raftwire_protocol::{Endpoint, Lane, NodeId};
+use raftwire_protocol::{Endpoint, Lane, NodeId, Scheme};
 use raftwire_transport::Initiator;
 use tokio::sync::watch;
 
@@ -14,7 +14,8 @@ use crate::context::Context;
 use crate::peer_book::Places;
 use crate::registry::SUPERSEDED;
 use crate::socket::{ClientError, Socket};
-use crate::watched_io::WatchedIo;
+use crate::tls::tls_failure;
+use crate::watched_io::{AnyIo, WatchedIo};
 
 /// A channel that lived for as long was a success, and the next pause is a short one again.
 const STEADY_AFTER: Duration = Duration::from_secs(5);
@@ -117,12 +118,23 @@ impl Dialer {
         let environment = self.context.environment();
         let io = environment.connect(host, *port).await;
         let io = io.map_err(DialError::Connect)?;
-        let security = security_of(&io);
-        let io = WatchedIo::new(Box::new(io), environment.clone());
+        let mut security = security_of(&io);
+        let io = WatchedIo::new(io, environment.clone());
         let progress = io.progress();
+        let any: AnyIo;
+        match &self.context.options().tls {
+            None => any = Box::new(io),
+            Some(tls) => {
+                let cluster = &self.context.shared.cluster;
+                let connected = tls.connect(io, cluster, &self.peer).await;
+                let (io, shown) = connected.map_err(|error| DialError::Tls(tls_failure(&error)))?;
+                any = Box::new(io);
+                security = shown;
+            }
+        }
         let uri = self.url(endpoint).parse::<Uri>();
         let uri = uri.map_err(|error| DialError::Upgrade(error.to_string()))?;
-        let socket = Socket::client(io, uri, self.lane).await?;
+        let socket = Socket::client(any, uri, self.lane).await?;
         Ok(NewChannel {
             socket,
             progress,
@@ -139,8 +151,18 @@ impl Dialer {
             node: self.context.shared.node.clone(),
             lane: self.lane,
         };
-        let path = &self.context.options().channel_name;
-        format!("{}{path}?{}", endpoint, request.to_query())
+        let options = self.context.options();
+        // Where TLS is set up it is spoken, whatever the form of the address.
+        let scheme = match options.tls {
+            Some(_) => Scheme::Wss,
+            None => endpoint.scheme,
+        };
+        let endpoint = Endpoint {
+            scheme,
+            ..endpoint.clone()
+        };
+        let path = &options.channel_name;
+        format!("{endpoint}{path}?{}", request.to_query())
     }
 
     /// Learns from the end of a channel that this end opened.
@@ -190,6 +212,8 @@ enum DialError {
     Connect(io::Error),
     #[error("no answer within {0:?}")]
     Timeout(Duration),
+    #[error("no TLS connection: {0}")]
+    Tls(String),
     #[error("the peer {0}")]
     Refused(String),
     #[error("no WebSocket connection: {0}")]
@@ -217,6 +241,7 @@ impl DialError {
             }
             Self::Connect(_) => "can this machine resolve and reach the host?",
             Self::Timeout(_) => "is the host up, and is no firewall in between?",
+            Self::Tls(_) => "are certificate, key and authorities right on both nodes?",
             Self::Refused(_) => "the answer says what is wrong",
             Self::WrongPath(_) => "is channel_name the same on both nodes?",
             Self::Upgrade(_) => "is it a node of this cluster that listens there?",

@@ -10,9 +10,12 @@
 //! each lane, except while a channel of it is adopted. Connections are watched with pings; a peer
 //! that has fallen silent is dropped within three intervals.
 //!
-//! **What is absent.** No authentication: the hello above the transport does that. No TLS yet: a
-//! `wss://` peer is refused when the transport is made. No resending, no order across
-//! connections.
+//! With [`WsOptions::tls`] every connection that this transport dials or accepts is TLS, with a
+//! certificate at each end that names its node; see [`tls`]. An address says where a node is, and not whether TLS is spoken: `wss://` is
+//! refused where TLS is not set up, and nothing is ever dialled in the clear where it is.
+//!
+//! **What is absent.** No authentication but that of certificates: the hello above the transport
+//! does that. No resending, no order across connections.
 
 mod accept;
 mod acceptor;
@@ -30,6 +33,7 @@ mod registry;
 mod send_queue;
 mod socket;
 mod tasks;
+pub mod tls;
 mod transport;
 mod upgrade;
 mod watched_io;

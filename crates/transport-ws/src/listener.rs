@@ -4,10 +4,9 @@ use std::time::Duration;
 use raftwire_environment::{TcpListener, TcpStream};
 use tokio::sync::OwnedSemaphorePermit;
 
-use crate::accept;
-use crate::channel_task::{run, security_of};
+use crate::accept::{self, Refused};
+use crate::channel_task::run;
 use crate::context::Context;
-use crate::watched_io::WatchedIo;
 
 /// How long the accept loop rests after an error: one that lasts, such as too many open files,
 /// comes back at once.
@@ -49,19 +48,30 @@ pub(crate) async fn listen(context: Context, listener: TcpListener) {
 }
 
 async fn inbound(context: Context, io: TcpStream, from: SocketAddr, place: OwnedSemaphorePermit) {
-    let security = security_of(&io);
-    let io = WatchedIo::new(Box::new(io), context.environment().clone());
     let accepted = tokio::select! {
         biased;
         () = context.ends() => return,
-        accepted = accept::from_stranger(&context, io, security, place) => accepted,
+        accepted = accept::from_stranger(&context, io, place) => accepted,
     };
     match accepted {
         Ok(channel) => {
             run(&context, channel).await;
         }
+        Err(reason) if is_news(&context, &reason) => {
+            tracing::warn!(
+                %from, %reason,
+                "refused a connection to the cluster channel; each reason is said once a minute"
+            );
+        }
         Err(reason) => {
             tracing::debug!(%from, %reason, "refused a connection to the cluster channel");
         }
     }
+}
+
+/// Whether a person should hear of it.
+fn is_news(context: &Context, refused: &Refused) -> bool {
+    let now = context.environment().now();
+    let refusals = &context.shared.refusals;
+    refused.is_of_a_certificate() && refusals.is_news(&refused.to_string(), now)
 }

@@ -5,6 +5,8 @@ use raftwire_protocol::Lane;
 use raftwire_protocol::limits::{CONTROL_PACKET_BYTES_MAX, DATA_PACKET_BYTES_MAX};
 use raftwire_transport::CreateError;
 
+use crate::tls::NodeTls;
+
 /// How a [`WsClusterTransport`](crate::WsClusterTransport) behaves. The defaults suit direct
 /// links within and between data centres.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,14 +16,17 @@ pub struct WsOptions {
     pub listen: Option<(String, u16)>,
     /// Path of the cluster channel, the same on all nodes. Default: `/cluster`.
     pub channel_name: String,
+    /// TLS between the nodes. `None`, as by default: the connections are in the clear.
+    pub tls: Option<NodeTls>,
     /// How often each end pings. A peer of which not a byte has come for three intervals is
     /// dropped, and so is one that takes nothing for as long. Default: 1 s, so that a connection
     /// that died silently is dialled again before the node's lease of 5 s has run out.
     pub ping_interval: Duration,
-    /// How long connecting and upgrading may take. Default: 3 s, enough for a lost SYN to be sent
+    /// How long connecting, with its TLS handshake, and upgrading may take. Default: 3 s, enough for a lost SYN to be sent
     /// again, which the system does after 1 s.
     pub dial_timeout: Duration,
-    /// How long a stranger may take to send its upgrade request. Default: 3 s, as above.
+    /// How long a stranger may take for the TLS handshake, and as long again to send its upgrade
+    /// request. Default: 3 s, as above.
     pub handshake_timeout: Duration,
     /// How long a channel may stay without being adopted. Default: 10 s, twice what a hello may
     /// take.
@@ -49,6 +54,7 @@ impl Default for WsOptions {
         Self {
             listen: None,
             channel_name: "/cluster".to_owned(),
+            tls: None,
             ping_interval: Duration::from_secs(1),
             dial_timeout: Duration::from_secs(3),
             handshake_timeout: Duration::from_secs(3),

@@ -18,7 +18,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::frame::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::{Message, Role, WebSocketConfig};
 
-use crate::watched_io::WatchedIo;
+use crate::tls::tls_failure;
+use crate::watched_io::AnyIo;
 
 /// Bytes of the read buffer. The engine fills the whole of it with zeros at every read, so that a
 /// large one costs more than the system calls that it saves.
@@ -35,13 +36,13 @@ const WRITE_MARGIN_BYTES: usize = 4 * 1024;
 const REFUSAL_CHARACTERS_MAX: usize = 200;
 
 /// A WebSocket connection that carries the packets of one lane, each as a binary message.
-pub(crate) struct Socket(WebSocketStream<WatchedIo>);
+pub(crate) struct Socket(WebSocketStream<AnyIo>);
 
 /// Reads from a [`Socket`].
-pub(crate) struct SocketReader(SplitStream<WebSocketStream<WatchedIo>>);
+pub(crate) struct SocketReader(SplitStream<WebSocketStream<AnyIo>>);
 
 /// Writes to a [`Socket`].
-pub(crate) struct SocketWriter(SplitSink<WebSocketStream<WatchedIo>, Message>);
+pub(crate) struct SocketWriter(SplitSink<WebSocketStream<AnyIo>, Message>);
 
 /// Why a connection can be read no longer, or not be written to.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +85,7 @@ pub(crate) fn accept_key(key: &[u8]) -> String {
 
 impl Socket {
     /// Asks the server at the other end to upgrade. Sets no time limit.
-    pub(crate) async fn client(io: WatchedIo, uri: Uri, lane: Lane) -> Result<Self, ClientError> {
+    pub(crate) async fn client(io: AnyIo, uri: Uri, lane: Lane) -> Result<Self, ClientError> {
         let request = uri.into_client_request();
         let request = request.map_err(|error| ClientError::Failed(error.to_string()))?;
         let upgraded =
@@ -99,13 +100,15 @@ impl Socket {
                     text: text.chars().take(REFUSAL_CHARACTERS_MAX).collect(),
                 })
             }
+            // In TLS 1.3 the end that dials learns only here that its certificate was refused.
+            Err(Error::Io(error)) => Err(ClientError::Failed(tls_failure(&error))),
             Err(error) => Err(ClientError::Failed(error.to_string())),
         }
     }
 
     /// Takes a connection over that was upgraded at this end; `rest` came right behind the
     /// request.
-    pub(crate) async fn server(io: WatchedIo, rest: Bytes, lane: Lane) -> Self {
+    pub(crate) async fn server(io: AnyIo, rest: Bytes, lane: Lane) -> Self {
         let (role, config) = (Role::Server, Some(config(lane)));
         Self(WebSocketStream::from_partially_read(io, rest.into(), role, config).await)
     }
@@ -150,7 +153,7 @@ fn describe(error: Error, lane: Lane) -> SocketError {
         Error::Capacity(_) => SocketError::TooLarge {
             limit: lane.packet_bytes_max(),
         },
-        Error::Io(error) => SocketError::Lost(error.to_string()),
+        Error::Io(error) => SocketError::Lost(tls_failure(&error)),
         Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)
         | Error::ConnectionClosed
         | Error::AlreadyClosed => SocketError::Lost("ended without a close frame".to_owned()),
@@ -206,7 +209,7 @@ pub(crate) async fn linger(reader: SocketReader, writer: SocketWriter, at_most: 
 }
 
 /// [`linger`] for a connection that was not upgraded.
-pub(crate) async fn linger_io(mut io: WatchedIo, at_most: Duration) {
+pub(crate) async fn linger_io(mut io: AnyIo, at_most: Duration) {
     let end = async {
         io.shutdown().await?;
         let mut forgotten = [0; 4096];

@@ -19,6 +19,7 @@ use crate::context::{Context, Shared};
 use crate::dialer::Dialer;
 use crate::listener::listen;
 use crate::peer_book::Places;
+use crate::tls::NodeTls;
 use crate::{AcceptUpgradedError, PeerRequest, WsAcceptor, WsOptions, accept};
 
 /// How long `stop` waits for the channels to close in words.
@@ -51,24 +52,25 @@ impl WsClusterTransport {
     ///
     /// # Errors
     ///
-    /// If a peer is to be reached over TLS, which this transport does not speak yet, or an option
-    /// cannot work.
+    /// If a peer is to be reached over TLS and that is not set up, if this node's certificate does
+    /// not name it, or if an option cannot work.
     pub fn new(setup: TransportSetup, options: WsOptions) -> Result<Self, CreateError> {
         options.validate()?;
         let TransportSetup {
             environment,
+            cluster,
             node,
             peers,
-            ..
         } = setup;
-        for peer in &peers {
-            refuse_tls(peer)?;
+        match &options.tls {
+            Some(tls) => check_own_certificate(tls, &cluster, &node)?,
+            None => peers.iter().try_for_each(refuse_tls)?,
         }
         let others = peers.into_iter().filter(|peer| peer.node != node);
         let peers = others.filter_map(|peer| Some((peer.node, peer.endpoint?)));
         Ok(Self {
             peers: Arc::new(peers.collect()),
-            shared: Arc::new(Shared::new(options, environment, node)),
+            shared: Arc::new(Shared::new(options, environment, cluster, node)),
             phase: Arc::new(Mutex::new(Phase::Created)),
         })
     }
@@ -159,12 +161,20 @@ fn dial(context: &Context, peer: &NodeId, places: &watch::Receiver<Places>) {
     }
 }
 
+fn check_own_certificate(tls: &NodeTls, cluster: &str, node: &NodeId) -> Result<(), CreateError> {
+    let checked = tls.check_own(cluster, node);
+    checked.map_err(|refused| CreateError::Option {
+        option: "tls",
+        reason: format!("this node's own certificate is not its own: {refused}"),
+    })
+}
+
 fn refuse_tls(peer: &NodeAddress) -> Result<(), CreateError> {
     match &peer.endpoint {
         Some(endpoint) if endpoint.scheme == Scheme::Wss => Err(CreateError::Peer {
             peer: peer.to_string(),
-            reason: "this version does not speak TLS between nodes: write ws:// instead of \
-                     wss://, and keep the nodes on a network that you trust"
+            reason: "wss:// needs a certificate, its key and the authorities of the other nodes' \
+                     certificates"
                 .to_owned(),
         }),
         _ => Ok(()),

@@ -8,15 +8,18 @@ use std::time::{Duration, Instant};
 use raftwire_environment::Environment;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// A byte stream of any kind.
+/// A byte stream of any kind, with or without TLS.
+pub(crate) type AnyIo = Box<dyn Io>;
+
+/// A byte stream.
 pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<IO: AsyncRead + AsyncWrite + Unpin + Send> Io for IO {}
 
 /// A byte stream that notes when bytes last went through. A large message on a slow line is a
 /// sign of life long before it is complete.
-pub(crate) struct WatchedIo {
-    io: Box<dyn Io>,
+pub(crate) struct WatchedIo<IO> {
+    io: IO,
     progress: Progress,
 }
 
@@ -36,8 +39,8 @@ pub(crate) enum Direction {
     Write,
 }
 
-impl WatchedIo {
-    pub(crate) fn new(io: Box<dyn Io>, environment: Environment) -> Self {
+impl<IO> WatchedIo<IO> {
+    pub(crate) fn new(io: IO, environment: Environment) -> Self {
         let progress = Progress {
             started: environment.now(),
             environment,
@@ -96,7 +99,7 @@ impl Progress {
     }
 }
 
-impl AsyncRead for WatchedIo {
+impl<IO: AsyncRead + Unpin> AsyncRead for WatchedIo<IO> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -111,7 +114,7 @@ impl AsyncRead for WatchedIo {
     }
 }
 
-impl AsyncWrite for WatchedIo {
+impl<IO: AsyncWrite + Unpin> AsyncWrite for WatchedIo<IO> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -122,6 +125,23 @@ impl AsyncWrite for WatchedIo {
             self.progress.note(Direction::Write);
         }
         polled
+    }
+
+    // TLS writes its last words, an alert behind another record, in one call or not at all.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.io).poll_write_vectored(context, slices);
+        if matches!(polled, Poll::Ready(Ok(written)) if written > 0) {
+            self.progress.note(Direction::Write);
+        }
+        polled
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -141,9 +161,9 @@ mod tests {
 
     const PAUSE_MAX: Duration = Duration::from_secs(3);
 
-    fn watched() -> (WatchedIo, tokio::io::DuplexStream) {
+    fn watched() -> (WatchedIo<tokio::io::DuplexStream>, tokio::io::DuplexStream) {
         let (ours, theirs) = tokio::io::duplex(64);
-        let io = WatchedIo::new(Box::new(ours), Environment::real());
+        let io = WatchedIo::new(ours, Environment::real());
         (io, theirs)
     }
 

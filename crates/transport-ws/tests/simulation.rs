@@ -41,6 +41,18 @@ fn conformance_suite_passes_over_simulated_sockets() {
     simulation.run().unwrap();
 }
 
+#[test]
+fn conformance_suite_passes_over_tls_over_simulated_sockets() {
+    let mut simulation = simulation(3_600);
+    simulation.client("host", async {
+        let harness = || WsHarness::simulated(environment()).with_tls();
+        conformance::run_all(&harness()).await;
+        conformance::run_all_strangers(&harness()).await;
+        Ok(())
+    });
+    simulation.run().unwrap();
+}
+
 /// What happened at a node: when, and what.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Note {

@@ -20,20 +20,24 @@
 //! gets a seat goes over to its engine once that has applied as much; one that lost its seat notices
 //! that no leader speaks to it any more, and asks for the feed.
 
+mod losses;
 mod source;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use openraft::async_runtime::watch::WatchReceiver as _;
+use prost::Message as _;
 use raftwire_protocol::NodeId;
+use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
+use self::losses::Losses;
 use self::source::Sources;
 use crate::control_network::CALL_BYTES_MAX;
 use crate::engine;
 use crate::shared::Shared;
-use crate::state::{ClusterState, Collected, FeedCollector, FeedPage};
+use crate::state::{ClusterState, Collected, FeedCollector, FeedPage, LostName};
 use crate::status::Role;
 use crate::wire::request::{AskFeed, RequestKind};
 use crate::wire::response::{Fed, RefusalCode, Refused, ResponseKind};
@@ -64,7 +68,8 @@ const _: () = assert!(STALE_MAX.as_millis() >= (HOLD.as_millis() + ANSWER.as_mil
 const _: () = assert!(CALL_BYTES_MAX > 2 * ENVELOPE_BYTES_MAX);
 
 /// Asks for the feed whenever this node needs it, until the node or its engine ends.
-pub(crate) async fn run(shared: &Shared) {
+pub(crate) async fn run(shared: &Shared, losses: mpsc::Sender<LostName>) {
+    let losses = Losses::new(losses);
     let mut known = shared.cluster_known.subscribe();
     if known.wait_for(|known| *known).await.is_err() {
         return;
@@ -72,7 +77,7 @@ pub(crate) async fn run(shared: &Shared) {
     let mut sources = Sources::new(shared.raft_id);
     while shared.published.status.borrow().role != Role::Stopped {
         if needs_feed(shared) {
-            follow(shared, &mut sources).await;
+            follow(shared, &mut sources, &losses).await;
         } else {
             sleep(PAUSE).await;
         }
@@ -88,7 +93,7 @@ fn needs_feed(shared: &Shared) -> bool {
 }
 
 /// Follows the feed until it is not needed any more, or a source has failed.
-async fn follow(shared: &Shared, sources: &mut Sources) {
+async fn follow(shared: &Shared, sources: &mut Sources, losses: &Losses) {
     let mut collector = FeedCollector::new(&shared.state());
     let mut wanted = shared.hearing.wanted.subscribe();
     while needs_feed(shared) {
@@ -98,7 +103,8 @@ async fn follow(shared: &Shared, sources: &mut Sources) {
         };
         let asked = shared.now();
         let at_least = *wanted.borrow_and_update();
-        let (question, hold) = question(&collector, at_least);
+        let lost = losses.question(shared);
+        let (question, hold) = question(&collector, at_least, lost);
         let is_urgent = at_least > collector.question().0;
         let call = shared
             .network
@@ -114,7 +120,11 @@ async fn follow(shared: &Shared, sources: &mut Sources) {
             },
         };
         let taken = match answer {
-            Some(ResponseKind::Feed(fed)) => take(shared, &mut collector, sources, fed),
+            Some(ResponseKind::Feed(mut fed)) => {
+                let told = std::mem::take(&mut fed.lost);
+                losses.hand_on(shared, lost.0, &told).await;
+                take(shared, &mut collector, sources, fed)
+            }
             _ => Taken::Failed,
         };
         match taken {
@@ -129,7 +139,11 @@ async fn follow(shared: &Shared, sources: &mut Sources) {
     }
 }
 
-fn question(collector: &FeedCollector, at_least: u64) -> (bytes::Bytes, Duration) {
+fn question(
+    collector: &FeedCollector,
+    at_least: u64,
+    (incarnation, lost_after): (u64, u64),
+) -> (bytes::Bytes, Duration) {
     let (known, after) = collector.question();
     let is_part = after.is_some();
     let hold = if is_part { Duration::ZERO } else { HOLD };
@@ -138,6 +152,8 @@ fn question(collector: &FeedCollector, at_least: u64) -> (bytes::Bytes, Duration
         after: after.map(|node| node.as_str().to_owned()),
         at_least,
         hold_ms: u32::try_from(hold.as_millis()).unwrap_or(u32::MAX),
+        incarnation,
+        lost_after,
     };
     (RequestKind::Feed(question).into_bytes(), hold)
 }
@@ -246,12 +262,10 @@ pub(crate) async fn answer(shared: &Shared, question: AskFeed) -> ResponseKind {
         let text = "this node has just lost its seat";
         return ResponseKind::Refused(Refused::new(RefusalCode::NoLog, text));
     }
-    let page = FeedPage::of(
-        &state,
-        question.known,
-        after.as_ref(),
-        CALL_BYTES_MAX - ENVELOPE_BYTES_MAX,
-    );
+    let lost = losses::news(&state, &question);
+    let taken: usize = lost.iter().map(|record| record.encoded_len() + 4).sum();
+    let room = CALL_BYTES_MAX.saturating_sub(ENVELOPE_BYTES_MAX + taken);
+    let page = FeedPage::of(&state, question.known, after.as_ref(), room);
     let report = shared.engine.metrics().borrow_watched().clone();
     let seats = report.membership_config.nodes();
     ResponseKind::Feed(Fed {
@@ -262,12 +276,14 @@ pub(crate) async fn answer(shared: &Shared, question: AskFeed) -> ResponseKind {
         leader: shared.leader().map(|leader| leader.as_str().to_owned()),
         sources: seats.map(|(_, seat)| seat.node.clone()).collect(),
         voters: u32::try_from(report.membership_config.voter_ids().count()).unwrap_or(u32::MAX),
+        lost,
     })
 }
 
 fn is_answered(state: &ClusterState, question: &AskFeed) -> bool {
     let is_waited_for = question.at_least > question.known;
     question.after.is_some()
+        || losses::has_news(state, question)
         || state.changed_at > question.known
         || is_waited_for && state.applied_index >= question.at_least
 }

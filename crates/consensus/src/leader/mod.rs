@@ -117,6 +117,7 @@ async fn found(shared: &Shared) {
         lease_ms: u64::try_from(shared.options.timings.lease.as_millis()).unwrap_or(u64::MAX),
         founding: shared.founding.clone(),
         ephemeral: shared.options.is_ephemeral(),
+        names_max: shared.options.names_max,
     });
     tracing::info!(node = %shared.options.node, "giving the new cluster its id");
     // Not yet, it says, when an election intervenes: the next leader does it.

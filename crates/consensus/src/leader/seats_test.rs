@@ -52,6 +52,7 @@ impl Cluster {
             lease_ms: 5_000,
             founding: (1..=founders).map(node).collect(),
             ephemeral: false,
+            names_max: crate::state::NAMES_MAX_DEFAULT,
         }));
         for number in 1..=founders {
             cluster = cluster.with(number, Kind::default());

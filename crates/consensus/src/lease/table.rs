@@ -207,6 +207,7 @@ mod tests {
             lease_ms: 5_000,
             founding: vec![node()],
             ephemeral: false,
+            names_max: crate::state::NAMES_MAX_DEFAULT,
         });
         let join = Command::Join(Join {
             node: node(),

@@ -13,6 +13,7 @@ use super::snapshot_file::{SnapshotError, SnapshotFiles, StoredSnapshot};
 use crate::{
     data_dir::DataDir,
     snapshot::SnapshotKeeper,
+    state::{ClusterState, decode_state, encode_state},
     type_config::SnapshotMeta,
     wire::{decode_snapshot_meta, encode_snapshot_meta},
 };
@@ -68,12 +69,22 @@ impl SnapshotStore {
         work: impl FnOnce(&mut SnapshotFiles) -> Result<T, SnapshotError> + Send + 'static,
     ) -> io::Result<T> {
         let files = Arc::clone(&self.files);
-        let done = self.executor.spawn(name, async move {
+        self.compute(name, move || {
             work(&mut files.lock().unwrap_or_else(PoisonError::into_inner))
-        });
+        })
+        .await?
+        .map_err(io::Error::other)
+    }
+
+    /// Runs `work`, which takes long, on that thread as well.
+    async fn compute<T: Send + 'static>(
+        &self,
+        name: &'static str,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> io::Result<T> {
+        let done = self.executor.spawn(name, async move { work() });
         done.await
-            .unwrap_or(Err(SnapshotError::Interrupted))
-            .map_err(io::Error::other)
+            .map_err(|_| io::Error::other(SnapshotError::Interrupted))
     }
 }
 
@@ -96,5 +107,16 @@ impl SnapshotKeeper for SnapshotStore {
         let meta = decode_snapshot_meta(&snapshot.description)
             .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         Ok(Some((meta, snapshot.state)))
+    }
+
+    async fn encode(&self, state: Arc<ClusterState>) -> io::Result<Bytes> {
+        self.compute("encode-snapshot", move || encode_state(&state).into())
+            .await
+    }
+
+    async fn decode(&self, bytes: Bytes) -> io::Result<ClusterState> {
+        self.compute("decode-snapshot", move || decode_state(bytes))
+            .await?
+            .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
     }
 }

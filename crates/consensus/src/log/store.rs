@@ -207,6 +207,17 @@ impl LogStore {
     }
 }
 
+impl LogReader {
+    /// Bytes of the entries after `index`, or of all.
+    pub(crate) fn bytes_after(&self, index: Option<u64>) -> u64 {
+        let from = index.map_or(0, |index| index.saturating_add(1));
+        let tail = self.shared.tail();
+        tail.entries(from..)
+            .map(|entry| entry.bytes.len() as u64)
+            .sum()
+    }
+}
+
 impl RaftLogReader<TypeConfig> for LogReader {
     async fn try_get_log_entries<RB>(&mut self, range: RB) -> io::Result<Vec<Entry>>
     where

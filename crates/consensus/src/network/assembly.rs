@@ -4,6 +4,7 @@ use bytes::{Bytes, BytesMut};
 use sha2::{Digest as _, Sha256};
 
 use crate::snapshot::SNAPSHOT_BYTES_MAX;
+use crate::wire::log::VoteRecord;
 use crate::wire::request::SnapshotChunk;
 
 /// The pieces of one snapshot that have arrived, from its beginning without a hole.
@@ -16,6 +17,21 @@ pub(crate) struct Assembly {
     digest: Bytes,
     total: u64,
     data: BytesMut,
+    /// Of `data`, so that a large snapshot is not digested at once.
+    hasher: Sha256,
+    installed: Option<Installed>,
+}
+
+/// The snapshot that was installed last. Its last piece comes again if the answer was lost, or took
+/// too long.
+#[derive(Debug)]
+struct Installed {
+    meta: Bytes,
+    digest: Bytes,
+    /// Who sent it.
+    sender: VoteRecord,
+    /// What was answered.
+    answer: VoteRecord,
 }
 
 /// What a piece led to.
@@ -23,6 +39,8 @@ pub(crate) struct Assembly {
 pub(crate) enum Progress {
     /// So many bytes are there.
     Received(u64),
+    /// It was installed before; this was the answer.
+    Installed(VoteRecord),
     /// All of them are, and they are the ones that were announced.
     Complete {
         /// What the snapshot covers.
@@ -47,6 +65,13 @@ impl Assembly {
         if chunk.total > SNAPSHOT_BYTES_MAX {
             return Err(AssemblyError::TooLarge { total: chunk.total });
         }
+        if let Some(installed) = &self.installed
+            && installed.meta == chunk.meta
+            && installed.digest == chunk.digest
+            && installed.sender == chunk.vote
+        {
+            return Ok(Progress::Installed(installed.answer));
+        }
         let same =
             self.meta == chunk.meta && self.digest == chunk.digest && self.total == chunk.total;
         if !same {
@@ -55,24 +80,41 @@ impl Assembly {
                 digest: chunk.digest.clone(),
                 total: chunk.total,
                 data: BytesMut::new(),
+                hasher: Sha256::new(),
+                installed: self.installed.take(),
             };
         }
         if chunk.offset == self.received() && chunk.data.len() as u64 <= self.missing() {
             self.data.extend_from_slice(&chunk.data);
+            self.hasher.update(&chunk.data);
         }
         if self.missing() > 0 {
             return Ok(Progress::Received(self.received()));
         }
         let Assembly {
-            meta, digest, data, ..
+            meta,
+            digest,
+            data,
+            hasher,
+            ..
         } = std::mem::take(self);
-        if Sha256::digest(&data)[..] != digest[..] {
+        if hasher.finalize()[..] != digest[..] {
             return Err(AssemblyError::Digest);
         }
         Ok(Progress::Complete {
             meta,
             data: data.freeze(),
         })
+    }
+
+    /// The snapshot of this piece was installed, and this is the answer.
+    pub(crate) fn installed(&mut self, chunk: &SnapshotChunk, answer: VoteRecord) {
+        self.installed = Some(Installed {
+            meta: chunk.meta.clone(),
+            digest: chunk.digest.clone(),
+            sender: chunk.vote,
+            answer,
+        });
     }
 
     fn received(&self) -> u64 {
@@ -117,6 +159,22 @@ mod tests {
                 data: Bytes::from_static(b"abcdef"),
             })
         );
+    }
+
+    #[test]
+    fn a_last_piece_that_comes_again_is_answered_as_before() {
+        let mut assembly = Assembly::default();
+        let last = chunk(b"abcdef", 3, 3);
+        let _ = assembly.take(&chunk(b"abcdef", 0, 3));
+        let _ = assembly.take(&last);
+        let answer = (&Vote::new(9, 9)).into();
+        assembly.installed(&last, answer);
+
+        assert_eq!(assembly.take(&last), Ok(Progress::Installed(answer)));
+
+        let mut of_another = last;
+        of_another.vote = (&Vote::new_committed(8, 8)).into();
+        assert_eq!(assembly.take(&of_another), Ok(Progress::Received(0)));
     }
 
     #[test]

@@ -30,6 +30,13 @@ use crate::wire::response::{ResponseKind, Transferred, Voted};
 /// it again, and the receiver says from where.
 const CHUNK_ATTEMPTS_MAX: u32 = 5;
 
+/// How often the last piece is sent: its answer waits until the receiver has installed the
+/// snapshot, which takes seconds if there are a million names in it.
+const INSTALL_ATTEMPTS_MAX: u32 = 60;
+
+/// How much of a snapshot is digested at once: some milliseconds.
+const DIGEST_BYTES_AT_ONCE: usize = 1024 * 1024;
+
 /// Makes a [`Peer`] for each node that the engine talks to.
 #[derive(Debug)]
 pub(crate) struct Peers {
@@ -134,7 +141,7 @@ impl Peer {
     ) -> Result<SnapshotResponse<TypeConfig>, RpcError> {
         let data = snapshot.snapshot;
         let meta = Bytes::from(encode_snapshot_meta(&snapshot.meta));
-        let digest = Bytes::from(Sha256::digest(&data).to_vec());
+        let digest = digest(&data).await;
         let mut offset = 0;
         let mut attempts = 0;
         loop {
@@ -165,7 +172,12 @@ impl Peer {
                 Err(RPCError::Timeout(_)) => attempts += 1,
                 Err(error) => return Err(error),
             }
-            if attempts >= CHUNK_ATTEMPTS_MAX {
+            let attempts_max = if end == data.len() {
+                INSTALL_ATTEMPTS_MAX
+            } else {
+                CHUNK_ATTEMPTS_MAX
+            };
+            if attempts >= attempts_max {
                 return Err(unreachable("the snapshot makes no progress"));
             }
         }
@@ -246,6 +258,16 @@ impl RaftNetworkV2<TypeConfig> for Peer {
     }
 }
 
+/// The digest of a snapshot. Others come in between: a large one takes a tenth of a second.
+async fn digest(data: &[u8]) -> Bytes {
+    let mut hasher = Sha256::new();
+    for part in data.chunks(DIGEST_BYTES_AT_ONCE) {
+        hasher.update(part);
+        tokio::task::yield_now().await;
+    }
+    Bytes::from(hasher.finalize().to_vec())
+}
+
 fn unreachable(reason: &str) -> RpcError {
     RPCError::Unreachable(Unreachable::from_string(reason))
 }
@@ -304,6 +326,10 @@ mod tests {
                 Progress::Received(received) => SnapshotProgress {
                     received,
                     done: None,
+                },
+                Progress::Installed(answer) => SnapshotProgress {
+                    received: chunk.total,
+                    done: Some(answer),
                 },
                 Progress::Complete { data, .. } => {
                     let received = data.len() as u64;

@@ -34,7 +34,8 @@ pub(crate) async fn receive(
         | RequestKind::Greet(_)
         | RequestKind::Renew(_)
         | RequestKind::Index(_)
-        | RequestKind::Feed(_) => return Err(request),
+        | RequestKind::Feed(_)
+        | RequestKind::Lookup(_) => return Err(request),
     };
     if to != own_id {
         let text = format!("the call is for Raft id {to}, this is {own_id}");
@@ -70,8 +71,13 @@ async fn snapshot(
     assembly: &tokio::sync::Mutex<Assembly>,
     chunk: &SnapshotChunk,
 ) -> Result<ResponseKind, ResponseKind> {
-    let progress = assembly.lock().await.take(chunk).map_err(malformed)?;
-    let progress = match progress {
+    // Held until it is installed: a piece that comes again meanwhile waits for that.
+    let mut assembly = assembly.lock().await;
+    let progress = match assembly.take(chunk).map_err(malformed)? {
+        Progress::Installed(answer) => SnapshotProgress {
+            received: chunk.total,
+            done: Some(answer),
+        },
         Progress::Received(received) => SnapshotProgress {
             received,
             done: None,
@@ -87,9 +93,11 @@ async fn snapshot(
                 .install_full_snapshot(chunk.vote.into(), snapshot)
                 .await
                 .map_err(|fatal| refused(RefusalCode::Stopped, fatal.to_string()))?;
+            let answer = (&response.vote).into();
+            assembly.installed(chunk, answer);
             SnapshotProgress {
                 received,
-                done: Some((&response.vote).into()),
+                done: Some(answer),
             }
         }
     };

@@ -1,6 +1,6 @@
 use openraft::RaftLogReader as _;
 use openraft::entry::RaftEntry as _;
-use raftwire_protocol::RaftId;
+use raftwire_protocol::{NodeId, RaftId};
 use sha2::{Digest as _, Sha256};
 
 use super::RaftNode;
@@ -13,6 +13,19 @@ use crate::wire::encode_entry;
 const ENTRIES_SHOWN: u64 = 256;
 
 impl RaftNode {
+    /// Who votes, by name, as far as this node's log says; nobody where it says nothing of it.
+    pub fn voters(&self) -> Vec<NodeId> {
+        let Some(running) = self.running.get() else {
+            return Vec::new();
+        };
+        let report = engine::metrics(&running.shared.engine);
+        let membership = report.membership_config.membership();
+        let voters = report.membership_config.voter_ids();
+        voters
+            .filter_map(|voter| membership.get_node(&voter)?.node.parse().ok())
+            .collect()
+    }
+
     /// A look inside, for diagnosis and for the invariants of a simulation. Nothing before
     /// [`start`](Self::start).
     pub async fn inspect(&self) -> Option<Inspection> {

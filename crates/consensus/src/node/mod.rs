@@ -1,4 +1,5 @@
 mod inspect;
+mod names;
 #[cfg(test)]
 mod protocol_test;
 mod start;
@@ -22,11 +23,11 @@ use crate::options::RaftOptions;
 use crate::read_index::{self, NoQuorum};
 use crate::remove::RemoveError;
 use crate::shared::{Leadership, Published, Shared};
-use crate::state::{ClusterEvent, ClusterState, Membership};
+use crate::state::{ClusterEvent, ClusterState, LostName, Membership};
 use crate::status::RaftStatus;
 use crate::wire::request::RequestKind;
 use crate::wire::response::{RefusalCode, Refused, ResponseKind};
-use crate::{feed, founding, leader, network, proposer, remove};
+use crate::{feed, founding, leader, names as name_tasks, network, proposer, remove};
 
 /// One node's part in consensus: it founds or joins the cluster, votes if it is a voter, renews its
 /// lease, and tells what is agreed on.
@@ -41,6 +42,7 @@ pub struct RaftNode {
     raft_id: RaftId,
     environment: Environment,
     events: Mutex<Option<mpsc::Receiver<ClusterEvent>>>,
+    lost_names: Mutex<Option<mpsc::Receiver<LostName>>>,
     /// What `start` takes.
     opened: Mutex<Option<Opened>>,
     running: OnceLock<Running>,
@@ -86,6 +88,7 @@ impl RaftNode {
             seed: environment.random_u64(),
             environment,
             events: Mutex::new(None),
+            lost_names: Mutex::new(None),
             opened: Mutex::new(Some(opened)),
             running: OnceLock::new(),
         })
@@ -103,7 +106,7 @@ impl RaftNode {
         let opened = lock(&self.opened)
             .take()
             .ok_or(StartError::AlreadyStarted)?;
-        let (running, events) = start::start(
+        let (running, events, lost_names) = start::start(
             opened,
             &self.environment,
             Arc::clone(&self.published),
@@ -111,6 +114,7 @@ impl RaftNode {
         )
         .await?;
         *lock(&self.events) = Some(events);
+        *lock(&self.lost_names) = Some(lost_names);
         self.running
             .set(running)
             .map_err(|_| StartError::AlreadyStarted)
@@ -223,6 +227,7 @@ async fn answer(shared: &Shared, from: &NodeId, request: RequestKind) -> Respons
         Err(RequestKind::Propose(propose)) => proposer::answer(shared, from, propose).await,
         Err(RequestKind::Greet(_)) => founding::answer(shared),
         Err(RequestKind::Renew(renew)) => leader::answer(shared, from, &renew).await,
+        Err(RequestKind::Lookup(lookup)) => name_tasks::answer::answer(shared, lookup).await,
         Err(RequestKind::Index(_)) => read_index::answer(shared).await,
         Err(_) => refuse(RefusalCode::Malformed, "no such request"),
     }

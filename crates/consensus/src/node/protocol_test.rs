@@ -51,6 +51,7 @@ async fn voter(disk: &SimulatedDisk, seed: u64) -> RaftNode {
         address: None,
         seat: crate::SeatPolicy::Auto,
         versions: crate::WireVersions::CURRENT,
+        names_max: crate::state::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]

@@ -17,12 +17,13 @@ use crate::engine::{self, EngineError, seeded};
 use crate::lease::QuorumRounds;
 use crate::log::{LogEnd, LogOptions, LogStore, SnapshotStore};
 use crate::machine::Machine;
+use crate::names::{self, NamesQueues, NamesShared};
 use crate::network::Peers;
 use crate::options::{RaftOptions, Storage};
 use crate::shared::{Published, Shared};
 use crate::snapshot::SnapshotKeeper as _;
-use crate::state::{ClusterEvent, decode_state};
-use crate::{event_feed, feed, follow, founding, leader, member};
+use crate::state::{ClusterEvent, LostName, NAMES_MAX_CEILING, decode_state};
+use crate::{compaction, event_feed, feed, follow, founding, leader, member};
 
 /// The most names of a founding list. Five of them vote at most, and the list is an entry of the
 /// log; other nodes join later and need not be named.
@@ -44,6 +45,12 @@ pub enum OpenError {
     FoundingList {
         /// How many different names it has, this node's own among them.
         listed: usize,
+    },
+    /// More names are to be allowed than can be.
+    #[error("names_max is {names_max}, at most {NAMES_MAX_CEILING} names can be allowed")]
+    NamesMax {
+        /// How many were to be allowed.
+        names_max: u64,
     },
 }
 
@@ -88,6 +95,10 @@ pub(super) async fn open(
     if listed > FOUNDING_MAX {
         return Err(OpenError::FoundingList { listed });
     }
+    if options.names_max > NAMES_MAX_CEILING {
+        let names_max = options.names_max;
+        return Err(OpenError::NamesMax { names_max });
+    }
     let data_dir = match &options.storage {
         Storage::Durable(root) => DataDir::open(environment, root, &options.node).await?,
         Storage::Ephemeral => DataDir::ephemeral(environment, &options.node)?,
@@ -114,12 +125,19 @@ pub(super) async fn open(
     })
 }
 
+/// A started node, and what it tells of.
+pub(super) type Started = (
+    Running,
+    mpsc::Receiver<ClusterEvent>,
+    mpsc::Receiver<LostName>,
+);
+
 pub(super) async fn start(
     opened: Opened,
     environment: &Environment,
     published: Arc<Published>,
     network: Arc<dyn ControlNetwork>,
-) -> Result<(Running, mpsc::Receiver<ClusterEvent>), StartError> {
+) -> Result<Started, StartError> {
     let Opened {
         options,
         raft_id,
@@ -154,6 +172,7 @@ pub(super) async fn start(
     };
 
     let (rounds, rounds_task) = QuorumRounds::new(engine.clone(), options.timings.election_max);
+    let (names, queues) = NamesShared::new();
     let shared = Arc::new(Shared::new(
         options,
         raft_id,
@@ -163,6 +182,7 @@ pub(super) async fn start(
         network,
         engine,
         rounds,
+        names,
     ));
     let (events, receiver) = mpsc::channel(event_feed::EVENTS_MAX);
     let mut tasks = Tasks {
@@ -180,9 +200,6 @@ pub(super) async fn start(
     tasks.run("consensus-events", &shared, |it| async move {
         event_feed::run(&it, events).await
     });
-    tasks.run("consensus-feed", &shared, |it| async move {
-        feed::run(&it).await;
-    });
     tasks.run("consensus-founding", &shared, |it| async move {
         founding::run(&it).await
     });
@@ -192,6 +209,11 @@ pub(super) async fn start(
     tasks.run("consensus-member", &shared, |it| async move {
         member::run(&it).await
     });
+    let log = log_reader.clone();
+    tasks.run("consensus-compaction", &shared, |it| async move {
+        compaction::run(&it, log).await;
+    });
+    let lost_names = run_names(&mut tasks, &shared, queues);
     let tasks = Mutex::new(tasks.handles);
     let running = Running {
         shared,
@@ -200,14 +222,48 @@ pub(super) async fn start(
         tasks,
         _executor: executor,
     };
-    Ok((running, receiver))
+    Ok((running, receiver, lost_names))
+}
+
+/// Starts the tasks around names, and the feed, which tells of lost ones too.
+fn run_names(
+    tasks: &mut Tasks<'_>,
+    shared: &Arc<Shared>,
+    queues: NamesQueues,
+) -> mpsc::Receiver<LostName> {
+    let NamesQueues {
+        wanted,
+        asks,
+        losses_in,
+        losses_out,
+    } = queues;
+    tasks.run("consensus-names", shared, |it| async move {
+        names::batcher::run(&it, wanted).await;
+    });
+    tasks.run("consensus-name-reads", shared, |it| async move {
+        names::reads::run(&it).await;
+    });
+    tasks.run("consensus-name-asks", shared, |it| async move {
+        names::asks::run(&it, asks).await;
+    });
+    let fed_losses = losses_in.clone();
+    tasks.run("consensus-feed", shared, |it| async move {
+        feed::run(&it, fed_losses).await;
+    });
+    tasks.run("consensus-name-losses", shared, |it| async move {
+        names::losses::run(&it, losses_in).await;
+    });
+    tasks.run("consensus-name-sweep", shared, |it| async move {
+        names::sweep::run(&it).await;
+    });
+    losses_out
 }
 
 /// The cluster whose log this is, if the log tells. It is asked before anything can be applied: what
 /// is in the log need not be known to be committed.
 async fn cluster_of(snapshots: &SnapshotStore, log: &mut LogStore) -> Option<u128> {
     if let Some((_, snapshot)) = snapshots.load().await.ok().flatten() {
-        return decode_state(&snapshot).ok()?.cluster_id;
+        return decode_state(snapshot).ok()?.cluster_id;
     }
     let mut reader = log.get_log_reader().await;
     let first = reader

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Slot};
 
-use super::{ClusterState, DownReason, Liveness, Member, WireVersions};
+use super::{ClusterState, DownReason, Liveness, Member, NAMES_MAX_CEILING, WireVersions};
 use crate::command::{Command, Found, Join, Outcome};
 
 /// How many slots there are: they have 16 bits in a connection id.
@@ -106,6 +106,22 @@ impl ClusterState {
             }
             Some(Command::Remove { node, incarnation }) => self.remove(index, node, *incarnation),
             Some(Command::RaiseWireVersion { version }) => self.raise(index, *version),
+            Some(Command::Names(batch)) => {
+                match self.names.apply_batch(index, batch, self.names_max) {
+                    Ok(answer) => Outcome::Names(answer),
+                    Err(refusal) => Outcome::NamesRefused(refusal),
+                }
+            }
+            Some(Command::SweepNames {
+                incarnation,
+                rows_max,
+            }) => {
+                if self.names.sweep(*incarnation, *rows_max) {
+                    Outcome::Changed
+                } else {
+                    Outcome::Unchanged
+                }
+            }
             Some(Command::Unknown(_)) => return Err(UnknownCommand { index }),
         };
         self.applied_index = index;
@@ -122,6 +138,7 @@ impl ClusterState {
         self.lease = Duration::from_millis(found.lease_ms);
         // The first version that there was: it is raised once everybody speaks a later one.
         self.wire_version = 1;
+        self.names_max = found.names_max.min(NAMES_MAX_CEILING);
         Outcome::Changed
     }
 
@@ -241,7 +258,10 @@ impl ClusterState {
 
     fn insert(&mut self, index: u64, node: NodeId, member: Member) -> super::Membership {
         let membership = member.membership();
-        self.members.insert(node, member);
+        self.names.begin(membership.incarnation, &node);
+        if let Some(former) = self.members.insert(node, member) {
+            self.names.end(former.incarnation);
+        }
         self.changed_at = index;
         membership
     }
@@ -259,6 +279,7 @@ impl ClusterState {
             {
                 row.get_mut().liveness = Liveness::Dead { at: index, reason };
                 self.changed_at = index;
+                self.names.end(incarnation);
                 Outcome::Changed
             }
             Entry::Occupied(_) | Entry::Vacant(_) => Outcome::Unchanged,

@@ -1,16 +1,22 @@
 //! The canonical encoding of the state: snapshots and the hash.
 //!
-//! One state has one encoding: fields in the order of their tags, members in the order of their
-//! names, and no map of prost's.
+//! One state has one encoding: fields in the order of their tags but for the names, which come last; members
+//! and names in the order of their texts, and no map of prost's.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bytes::Bytes;
 use prost::Message as _;
 use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Session, Slot};
 use sha2::{Digest as _, Sha256};
 
-use super::{ClusterState, DownReason, Liveness, Member, Predecessor, Removals, WireVersions};
-use crate::wire::{FORMAT, WireError, decode, encode, parse_node, parse_u128};
+use super::names::{HolderRecord, NameRecord, encode_rows, from_records, holder_records};
+use super::{
+    ClusterState, DownReason, Liveness, Member, NAMES_MAX_DEFAULT, Predecessor, Removals,
+    WireVersions,
+};
+use crate::wire::{WireError, decode_bytes, encode, parse_node, parse_u128};
 
 /// A row inside its record: a tag, and a length of up to three bytes.
 const ROW_ENVELOPE_BYTES_MAX: usize = 4;
@@ -43,6 +49,14 @@ struct StateRecord {
     settings_changed_at: u64,
     #[prost(message, repeated, tag = "18")]
     freed_slots: Vec<FreedSlotRecord>,
+    /// The default is left out.
+    #[prost(uint64, optional, tag = "10")]
+    names_max: Option<u64>,
+    /// Written by [`encode_rows`], behind everything else.
+    #[prost(message, repeated, tag = "11")]
+    names: Vec<NameRecord>,
+    #[prost(message, repeated, tag = "12")]
+    holders: Vec<HolderRecord>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -60,6 +74,9 @@ struct FreedSlotRecord {
     #[prost(uint32, tag = "2")]
     boot: u32,
 }
+
+/// The tag of the names in [`StateRecord`].
+const NAMES_TAG: u32 = 11;
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 struct MemberRecord {
@@ -104,21 +121,24 @@ struct EndRecord {
 }
 
 /// The bytes of a state.
-pub(crate) fn encode_state(state: &ClusterState) -> Vec<u8> {
-    encode(&StateRecord::from(state))
+pub fn encode_state(state: &ClusterState) -> Vec<u8> {
+    let mut bytes = encode(&StateRecord::from(state));
+    encode_rows(&state.names, NAMES_TAG, &mut bytes);
+    bytes
 }
 
 /// A state from its bytes.
-pub(crate) fn decode_state(bytes: &[u8]) -> Result<ClusterState, WireError> {
-    decode::<StateRecord>(bytes)?.try_into()
+///
+/// # Errors
+///
+/// When the bytes are no state.
+pub fn decode_state(bytes: Bytes) -> Result<ClusterState, WireError> {
+    decode_bytes::<StateRecord>(bytes)?.try_into()
 }
 
 /// See [`ClusterState::hash`].
 pub(super) fn hash(state: &ClusterState) -> [u8; 32] {
-    let mut hasher = Sha256::new();
-    hasher.update([FORMAT]);
-    hasher.update(StateRecord::from(state).encode_to_vec());
-    hasher.finalize().into()
+    Sha256::digest(encode_state(state)).into()
 }
 
 impl From<&ClusterState> for StateRecord {
@@ -133,6 +153,7 @@ impl From<&ClusterState> for StateRecord {
                     boot: boot.get(),
                 })
                 .collect(),
+            holders: holder_records(&state.names),
             ..header(state)
         }
     }
@@ -164,6 +185,8 @@ fn header(state: &ClusterState) -> StateRecord {
             .collect(),
         removals_forgotten_at: state.removals.forgotten_at,
         settings_changed_at: state.settings_changed_at,
+        names_max: (state.names_max != default_names_max(state.cluster_id))
+            .then_some(state.names_max),
         ..StateRecord::default()
     }
 }
@@ -190,31 +213,47 @@ pub(super) fn encode_page<'a>(
     (encode(&record), None)
 }
 
+/// What a state has that says nothing of it: nothing before the founding.
+fn default_names_max(cluster_id: Option<u128>) -> u64 {
+    cluster_id.map_or(0, |_| NAMES_MAX_DEFAULT)
+}
+
 impl TryFrom<StateRecord> for ClusterState {
     type Error = WireError;
 
     fn try_from(record: StateRecord) -> Result<Self, WireError> {
+        let cluster_id = record
+            .cluster_id
+            .map(|bytes| parse_u128(&bytes, "cluster_id"))
+            .transpose()?;
+        let members = record
+            .members
+            .into_iter()
+            .map(<(NodeId, Member)>::try_from)
+            .collect::<Result<BTreeMap<_, _>, _>>()?;
+        let living = members
+            .iter()
+            .filter(|(_, member)| member.is_alive())
+            .map(|(node, member)| (member.incarnation, node.clone()));
+        let names = from_records(living, record.names, record.holders)?;
         let state = ClusterState {
-            cluster_id: record
-                .cluster_id
-                .map(|bytes| parse_u128(&bytes, "cluster_id"))
-                .transpose()?,
+            cluster_id,
             founding: record
                 .founding
                 .iter()
                 .map(|node| parse_node(node))
                 .collect::<Result<_, _>>()?,
-            members: record
-                .members
-                .into_iter()
-                .map(<(NodeId, Member)>::try_from)
-                .collect::<Result<_, _>>()?,
+            members,
             applied_index: record.applied_index,
             wire_version: record.wire_version,
             lease: Duration::from_millis(record.lease_ms),
             last_incarnation: record.last_incarnation,
             slots_issued: record.slots_issued,
             ephemeral: record.ephemeral,
+            names_max: record
+                .names_max
+                .unwrap_or_else(|| default_names_max(cluster_id)),
+            names,
             freed_slots: record
                 .freed_slots
                 .iter()

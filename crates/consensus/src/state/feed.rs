@@ -13,7 +13,7 @@ use bytes::Bytes;
 use raftwire_protocol::NodeId;
 
 use super::codec::{decode_state, encode_page};
-use super::{ClusterState, Member};
+use super::{ClusterState, Member, Names};
 use crate::wire::WireError;
 
 /// One answer of the feed.
@@ -90,6 +90,7 @@ impl FeedCollector {
             known: state.applied_index,
             state: ClusterState {
                 fed: true,
+                names: Names::default(),
                 ..state.clone()
             },
             pages: None,
@@ -107,7 +108,7 @@ impl FeedCollector {
     ///
     /// When the page is damaged; nothing has changed then.
     pub(crate) fn take(&mut self, page: FeedPage) -> Result<Collected, WireError> {
-        let news = decode_state(&page.bytes)?;
+        let news = decode_state(page.bytes.clone())?;
         if self.state.cluster_id.is_some() && news.cluster_id != self.state.cluster_id {
             return Ok(Collected::OtherCluster);
         }
@@ -148,6 +149,8 @@ impl FeedCollector {
         members.append(&mut news.members);
         self.state = ClusterState {
             members,
+            // A page has no names, and none are missed: they are asked for one by one.
+            names: Names::default(),
             fed: true,
             ..news
         };

@@ -33,6 +33,7 @@ impl Voter {
             lease_ms: 5_000,
             founding: vec![node(0)],
             ephemeral: false,
+            names_max: crate::state::NAMES_MAX_DEFAULT,
         }));
         voter
     }
@@ -105,6 +106,7 @@ fn expected(voter: &Voter) -> ClusterState {
     ClusterState {
         fed: true,
         freed_slots: std::collections::BTreeMap::new(),
+        names: Names::default(),
         ..voter.state.clone()
     }
 }
@@ -133,7 +135,7 @@ fn later_only_what_changed_is_told() {
     voter.join(30);
     let (known, after) = edge.question();
     let page = FeedPage::of(&voter.state, known, after, WIDE);
-    let told = decode_state(&page.bytes).expect("a page");
+    let told = decode_state(page.bytes.clone()).expect("a page");
 
     let told: BTreeSet<NodeId> = told.members.into_keys().collect();
     assert_eq!(told, BTreeSet::from([node(3), node(4), node(30)]));

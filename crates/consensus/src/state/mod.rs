@@ -9,6 +9,8 @@ mod codec;
 mod events;
 mod feed;
 mod member;
+mod names;
+mod ordered_map;
 mod removals;
 #[cfg(test)]
 mod tests;
@@ -17,14 +19,16 @@ mod versions;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use raftwire_protocol::{Boot, Incarnation, NodeId, Slot};
+use raftwire_protocol::{Boot, Incarnation, Name, NodeId, Slot};
 
 pub use self::apply::{JoinRefusal, UnknownCommand};
-pub(crate) use self::codec::{decode_state, encode_state};
+pub use self::codec::{decode_state, encode_state};
 pub(crate) use self::events::changes;
 pub use self::events::{ClusterEvent, DownReason};
 pub(crate) use self::feed::{Collected, FeedCollector, FeedPage};
 pub use self::member::{Liveness, Member, Membership, Predecessor};
+pub(crate) use self::names::Names;
+pub use self::names::{LostName, NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NameRow};
 pub(crate) use self::removals::Removals;
 pub use self::versions::{WIRE_VERSION, WireVersions};
 
@@ -60,6 +64,9 @@ pub struct ClusterState {
     pub(crate) removals: Removals,
     /// Whether this came by the feed. It is about this copy, not about the cluster.
     pub(crate) fed: bool,
+    /// How many names the living may have together; 0 before the founding.
+    pub names_max: u64,
+    pub(crate) names: Names,
 }
 
 impl ClusterState {
@@ -86,6 +93,31 @@ impl ClusterState {
     /// [`Self::applied_index`], and what only nodes with the log hold is absent.
     pub fn is_fed(&self) -> bool {
         self.fed
+    }
+
+    /// What a name means: which connection, of a living incarnation.
+    pub fn name(&self, name: &Name) -> Option<NameRow> {
+        self.names.get(name.as_str()).copied()
+    }
+
+    /// How many names mean something.
+    pub fn names(&self) -> u64 {
+        self.names.living()
+    }
+
+    /// A dead incarnation whose names are still to be cleared away.
+    pub(crate) fn names_to_sweep(&self) -> Option<Incarnation> {
+        self.names.to_sweep()
+    }
+
+    /// The names that `incarnation` lost by entries after `index`, in order, with the index of the
+    /// entry that took each.
+    pub(crate) fn lost_names(
+        &self,
+        incarnation: Incarnation,
+        index: u64,
+    ) -> impl Iterator<Item = (u64, &LostName)> {
+        self.names.losses_after(incarnation, index)
     }
 
     /// SHA-256 of the canonical encoding: equal at equal [`Self::applied_index`] on all

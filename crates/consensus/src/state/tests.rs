@@ -17,6 +17,7 @@ fn founded() -> ClusterState {
         lease_ms: 5_000,
         founding: vec![node(1), node(2)],
         ephemeral: false,
+        names_max: crate::state::NAMES_MAX_DEFAULT,
     };
     let outcome = state.apply(1, 1, Some(&Command::Found(found)));
     assert_eq!(outcome, Ok(Outcome::Changed));
@@ -80,6 +81,7 @@ fn the_first_founding_counts() {
         lease_ms: 1,
         founding: Vec::new(),
         ephemeral: true,
+        names_max: crate::state::NAMES_MAX_DEFAULT,
     };
 
     let outcome = state.apply(2, 2, Some(&Command::Found(other)));
@@ -282,7 +284,7 @@ fn a_state_is_its_bytes_and_its_hash_follows_every_index() {
     end(&mut state, death(1, first.incarnation, 3));
     join(&mut state, join_of(1, 11, 111, Some(first.incarnation))).expect("joined");
 
-    let copy = decode_state(&encode_state(&state)).expect("its own bytes");
+    let copy = decode_state(encode_state(&state).into()).expect("its own bytes");
     assert_eq!(copy, state);
     assert_eq!(copy.hash(), state.hash());
 
@@ -390,7 +392,7 @@ fn the_slot_of_a_removed_node_is_given_away_last_and_under_a_higher_boot() {
     remove(&mut state, 1, before.incarnation);
     state.slots_issued = SLOTS_MAX;
     let state_bytes = encode_state(&state);
-    let mut state = decode_state(&state_bytes).expect("its own bytes");
+    let mut state = decode_state(state_bytes.into()).expect("its own bytes");
 
     let other = join(&mut state, join_of(2, 2, 2, None)).expect("joins");
 

@@ -5,12 +5,13 @@ use prost::Message as _;
 use raftwire_protocol::{Incarnation, NodeId, RaftId, Session};
 
 use super::WireError;
+use super::names::{NamesBatchRecord, batch_from_record, batch_to_record};
 use crate::command::{Command, Found, Join};
-use crate::state::WireVersions;
+use crate::state::{NAMES_MAX_DEFAULT, WireVersions};
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 struct CommandRecord {
-    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 7, 8")]
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     kind: Option<CommandKind>,
 }
 
@@ -28,6 +29,10 @@ enum CommandKind {
     Remove(RemoveRecord),
     #[prost(message, tag = "8")]
     RaiseWireVersion(RaiseWireVersionRecord),
+    #[prost(message, tag = "5")]
+    Names(NamesBatchRecord),
+    #[prost(message, tag = "6")]
+    SweepNames(SweepNamesRecord),
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -40,6 +45,9 @@ struct FoundRecord {
     founding: Vec<String>,
     #[prost(bool, tag = "4")]
     ephemeral: bool,
+    /// The default is left out.
+    #[prost(uint64, optional, tag = "5")]
+    names_max: Option<u64>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -98,6 +106,14 @@ struct RaiseWireVersionRecord {
     version: u32,
 }
 
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct SweepNamesRecord {
+    #[prost(uint64, tag = "1")]
+    incarnation: u64,
+    #[prost(uint32, tag = "2")]
+    rows_max: u32,
+}
+
 /// The bytes of a command.
 pub fn encode_command(command: &Command) -> Bytes {
     let kind = match command {
@@ -105,6 +121,7 @@ pub fn encode_command(command: &Command) -> Bytes {
             cluster_id: found.cluster_id.to_be_bytes().to_vec(),
             lease_ms: found.lease_ms,
             ephemeral: found.ephemeral,
+            names_max: (found.names_max != NAMES_MAX_DEFAULT).then_some(found.names_max),
             founding: found
                 .founding
                 .iter()
@@ -143,6 +160,14 @@ pub fn encode_command(command: &Command) -> Bytes {
         Command::RaiseWireVersion { version } => {
             CommandKind::RaiseWireVersion(RaiseWireVersionRecord { version: *version })
         }
+        Command::Names(batch) => CommandKind::Names(batch_to_record(batch)),
+        Command::SweepNames {
+            incarnation,
+            rows_max,
+        } => CommandKind::SweepNames(SweepNamesRecord {
+            incarnation: incarnation.get(),
+            rows_max: *rows_max,
+        }),
         Command::Unknown(bytes) => return bytes.clone(),
     };
     CommandRecord { kind: Some(kind) }.encode_to_vec().into()
@@ -167,6 +192,7 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
                 .map(|node| parse_node(node))
                 .collect::<Result<_, _>>()?,
             ephemeral: found.ephemeral,
+            names_max: found.names_max.unwrap_or(NAMES_MAX_DEFAULT),
         }),
         CommandKind::Join(join) => Command::Join(Join {
             node: parse_node(&join.node)?,
@@ -197,6 +223,14 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
         },
         CommandKind::RaiseWireVersion(raise) => Command::RaiseWireVersion {
             version: raise.version,
+        },
+        CommandKind::Names(batch) => match batch_from_record(batch)? {
+            Some(batch) => Command::Names(batch),
+            None => Command::Unknown(bytes),
+        },
+        CommandKind::SweepNames(sweep) => Command::SweepNames {
+            incarnation: Incarnation::new(sweep.incarnation),
+            rows_max: sweep.rows_max,
         },
     })
 }

@@ -5,7 +5,8 @@
 //! allocates no more than the input's length.
 
 mod command;
-mod log;
+pub(crate) mod log;
+mod names;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
@@ -19,13 +20,16 @@ pub use self::log::{
     decode_entry, decode_log_id, decode_snapshot_meta, decode_vote, encode_entry, encode_log_id,
     encode_snapshot_meta, encode_vote,
 };
+pub(crate) use self::names::{
+    AnswerRecord, answer_from_record, answer_to_record, connection_of, halves,
+};
 
 /// The format byte before each record. Another one is from a later version.
 pub const FORMAT: u8 = 1;
 
-/// The most bytes that an encoded log entry may have, 16 KiB: several fit into one control packet,
-/// and the largest command (a founding list) has about 5 KiB.
-pub const ENTRY_BYTES_MAX: usize = 16 * 1024;
+/// The most bytes that an encoded log entry may have, 44 KiB: one fits into a control packet, and
+/// the largest command is a full batch of names.
+pub const ENTRY_BYTES_MAX: usize = 44 * 1024;
 
 /// Bytes that are no record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

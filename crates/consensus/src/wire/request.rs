@@ -8,7 +8,7 @@ use super::log::{LogIdRecord, VoteRecord};
 /// A request to a consensus node, the body of one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Request {
-    #[prost(oneof = "RequestKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 12")]
+    #[prost(oneof = "RequestKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12")]
     pub(crate) kind: Option<RequestKind>,
 }
 
@@ -36,6 +36,8 @@ pub(crate) enum RequestKind {
     Index(AskIndex),
     #[prost(message, tag = "12")]
     Feed(AskFeed),
+    #[prost(message, tag = "10")]
+    Lookup(Lookup),
 }
 
 /// Raft's AppendEntries.
@@ -167,6 +169,19 @@ pub(crate) struct AskFeed {
     /// How long the answer may wait for something new.
     #[prost(uint32, tag = "4")]
     pub(crate) hold_ms: u32,
+    /// The asker's incarnation; none if it is no member yet.
+    #[prost(uint64, tag = "5")]
+    pub(crate) incarnation: u64,
+    /// It has been told of the names that it lost by entries up to this index.
+    #[prost(uint64, tag = "6")]
+    pub(crate) lost_after: u64,
+}
+
+/// What do these names mean, with everything that is committed by now?
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct Lookup {
+    #[prost(string, repeated, tag = "1")]
+    pub(crate) names: Vec<String>,
 }
 
 /// Proof that an answer of the leader arrived, and when it was sent.

@@ -5,14 +5,15 @@ use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Slot};
 
 use super::WireError;
 use super::log::{LogIdRecord, VoteRecord};
+use super::names::{AnswerRecord, answer_from_record, answer_to_record, connection_of, halves};
 use super::request::{Greeting, Nonce};
-use crate::command::Outcome;
-use crate::state::{JoinRefusal, Membership, WireVersions};
+use crate::command::{BatchRefusal, Outcome};
+use crate::state::{JoinRefusal, LostName, Membership, NameRow, WireVersions};
 
 /// The answer to one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Response {
-    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 12, 15")]
+    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 10, 12, 15")]
     pub(crate) kind: Option<ResponseKind>,
 }
 
@@ -37,6 +38,8 @@ pub(crate) enum ResponseKind {
     Index(ToldIndex),
     #[prost(message, tag = "12")]
     Feed(Fed),
+    #[prost(message, tag = "10")]
+    Lookup(LookedUp),
     #[prost(message, tag = "15")]
     Refused(Refused),
 }
@@ -62,6 +65,46 @@ pub(crate) struct Fed {
     pub(crate) sources: Vec<String>,
     #[prost(uint32, tag = "7")]
     pub(crate) voters: u32,
+    /// Names that the asker lost, in order, of whole entries.
+    #[prost(message, repeated, tag = "8")]
+    pub(crate) lost: Vec<LostRecord>,
+}
+
+/// A name that a node lost.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct LostRecord {
+    /// The entry that took it.
+    #[prost(uint64, tag = "1")]
+    pub(crate) index: u64,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(fixed64, tag = "3")]
+    connection_high: u64,
+    #[prost(fixed64, tag = "4")]
+    connection_low: u64,
+    #[prost(uint64, tag = "5")]
+    epoch: u64,
+}
+
+impl LostRecord {
+    pub(crate) fn new(index: u64, lost: &LostName) -> LostRecord {
+        let (connection_high, connection_low) = halves(lost.connection);
+        LostRecord {
+            index,
+            name: lost.name.as_str().to_owned(),
+            connection_high,
+            connection_low,
+            epoch: lost.epoch,
+        }
+    }
+
+    pub(crate) fn parse(&self) -> Result<LostName, WireError> {
+        Ok(LostName {
+            name: self.name.parse().map_err(|_| WireError::Field("name"))?,
+            connection: connection_of(self.connection_high, self.connection_low),
+            epoch: self.epoch,
+        })
+    }
 }
 
 /// A state of this index has everything that was committed when the leader was asked.
@@ -124,13 +167,13 @@ pub(crate) struct Transferred {
     pub(crate) reason: String,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+#[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Proposed {
-    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4, 7")]
+    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub(crate) outcome: Option<OutcomeRecord>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, prost::Oneof)]
+#[derive(Clone, PartialEq, Eq, prost::Oneof)]
 pub(crate) enum OutcomeRecord {
     #[prost(bool, tag = "1")]
     Unchanged(bool),
@@ -142,6 +185,62 @@ pub(crate) enum OutcomeRecord {
     JoinRefused(JoinRefusedRecord),
     #[prost(bool, tag = "7")]
     NotRemoved(bool),
+    #[prost(message, tag = "5")]
+    Names(AnswerRecord),
+    #[prost(message, tag = "6")]
+    NamesRefused(NamesRefusedRecord),
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct NamesRefusedRecord {
+    /// The number of the last batch; none if the incarnation is not alive.
+    #[prost(uint64, optional, tag = "1")]
+    last: Option<u64>,
+}
+
+/// What names mean, in the order in which they were asked for.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct LookedUp {
+    #[prost(message, repeated, tag = "1")]
+    pub(crate) rows: Vec<RowRecord>,
+}
+
+/// What one name means; without an incarnation, nothing.
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+pub(crate) struct RowRecord {
+    #[prost(fixed64, tag = "1")]
+    connection_high: u64,
+    #[prost(fixed64, tag = "2")]
+    connection_low: u64,
+    #[prost(uint64, tag = "3")]
+    epoch: u64,
+    #[prost(uint64, tag = "4")]
+    incarnation: u64,
+}
+
+impl From<Option<NameRow>> for RowRecord {
+    fn from(row: Option<NameRow>) -> RowRecord {
+        row.map_or_else(RowRecord::default, |row| {
+            let (connection_high, connection_low) = halves(row.connection);
+            RowRecord {
+                connection_high,
+                connection_low,
+                epoch: row.epoch,
+                incarnation: row.incarnation.get(),
+            }
+        })
+    }
+}
+
+impl From<RowRecord> for Option<NameRow> {
+    fn from(record: RowRecord) -> Option<NameRow> {
+        let incarnation = Incarnation::new(record.incarnation);
+        (!incarnation.is_none()).then(|| NameRow {
+            connection: connection_of(record.connection_high, record.connection_low),
+            epoch: record.epoch,
+            incarnation,
+        })
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -273,6 +372,13 @@ impl From<&Outcome> for OutcomeRecord {
             }),
             Outcome::JoinRefused(refusal) => OutcomeRecord::JoinRefused((*refusal).into()),
             Outcome::NotRemoved => OutcomeRecord::NotRemoved(true),
+            Outcome::Names(answer) => OutcomeRecord::Names(answer_to_record(answer)),
+            Outcome::NamesRefused(refusal) => OutcomeRecord::NamesRefused(NamesRefusedRecord {
+                last: match refusal {
+                    BatchRefusal::NotMember => None,
+                    BatchRefusal::Number { last } => Some(*last),
+                },
+            }),
         }
     }
 }
@@ -291,6 +397,11 @@ impl TryFrom<OutcomeRecord> for Outcome {
             }),
             OutcomeRecord::JoinRefused(refused) => Outcome::JoinRefused(refused.try_into()?),
             OutcomeRecord::NotRemoved(_) => Outcome::NotRemoved,
+            OutcomeRecord::Names(answer) => Outcome::Names(answer_from_record(answer)?.into()),
+            OutcomeRecord::NamesRefused(refused) => Outcome::NamesRefused(match refused.last {
+                None => BatchRefusal::NotMember,
+                Some(last) => BatchRefusal::Number { last },
+            }),
         })
     }
 }

@@ -120,6 +120,7 @@ impl TestCluster {
             address: None,
             seat: raftwire_consensus::SeatPolicy::Auto,
             versions: raftwire_consensus::WireVersions::CURRENT,
+            names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
             #[cfg(feature = "wrong-variants")]
             ignore_fence: false,
             #[cfg(feature = "wrong-variants")]

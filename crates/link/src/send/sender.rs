@@ -54,6 +54,7 @@ pub(crate) struct Sender {
     selected: Vec<u64>,
     sent: u64,
     resent: u64,
+    resent_bytes: u64,
 }
 
 impl Sender {
@@ -77,6 +78,7 @@ impl Sender {
             selected: Vec::new(),
             sent: 0,
             resent: 0,
+            resent_bytes: 0,
         }
     }
 
@@ -207,7 +209,11 @@ impl Sender {
                     self.messages[piece.message].transmitted_segments += 1;
                 }
             }
-            Transmission::Again => self.resent += 1,
+            Transmission::Again => {
+                self.resent += 1;
+                let piece = self.in_flight.piece(sequence);
+                self.resent_bytes += piece.map_or(0, |piece| u64::from(piece.length));
+            }
         }
     }
 
@@ -395,6 +401,7 @@ impl Sender {
         stats.in_flight_bytes = self.in_flight.bytes() as usize;
         stats.segments_sent = self.sent;
         stats.segments_resent = self.resent;
+        stats.bytes_resent = self.resent_bytes;
         stats.round_trip = self.recovery.rtt().smoothed();
         stats.retransmission_timeout = self.recovery.rtt().timeout();
     }

@@ -77,6 +77,35 @@ fn an_acknowledgement_that_the_transport_refused_is_made_again() {
 }
 
 #[test]
+fn what_one_end_counts_as_sent_the_other_counts_as_received() {
+    let mut pair = pair(Weather::clear(1_000));
+    for _ in 0..10 {
+        pair.send_plain(A, 1, 500);
+    }
+    pair.run_until_idle(ms(100));
+    let stats = |pair: &Pair, end: usize| pair.ends[end].link.as_ref().expect("open").stats();
+    let (one, other) = (stats(&pair, A), stats(&pair, B));
+    assert!(one.bytes_made > 5_000 && other.bytes_made > 0);
+    assert_eq!(one.packets_made, other.packets_received);
+    assert_eq!(one.bytes_made, other.bytes_received);
+    assert_eq!(other.packets_made, one.packets_received);
+    assert_eq!(other.bytes_made, one.bytes_received);
+    assert_eq!((one.segments_resent, one.bytes_resent), (0, 0));
+
+    pair.lanes[A].cut = true;
+    pair.send_plain(A, 1, 500);
+    pair.run_for(ms(5_000));
+    let one = stats(&pair, A);
+    assert!(one.segments_resent > 0);
+    assert_eq!(
+        one.bytes_resent,
+        one.segments_resent * 508,
+        "the head is 8 bytes"
+    );
+    assert_eq!(stats(&pair, B).bytes_received, other.bytes_received);
+}
+
+#[test]
 fn lost_acknowledgements_are_made_good() {
     let mut pair = pair(Weather::clear(1_000));
     pair.send_plain(A, 1, 10);

@@ -156,6 +156,22 @@ impl Delivery {
         }
     }
 
+    /// Whether this process minted the id.
+    pub(crate) fn is_ours(&self, id: &MintedId) -> bool {
+        let table = match self {
+            Delivery::Outboxes(outboxes) => &outboxes.table,
+            Delivery::Application { table, .. } => table,
+        };
+        table.minting() == Some((id.slot(), id.boot()))
+    }
+
+    pub(crate) fn table(&self) -> &ConnectionTable {
+        match self {
+            Delivery::Outboxes(outboxes) => &outboxes.table,
+            Delivery::Application { table, .. } => table,
+        }
+    }
+
     pub(crate) fn provider(&self) -> Arc<dyn ConnectionProvider> {
         match self {
             Delivery::Outboxes(outboxes) => Arc::new(outboxes.clone()),

@@ -8,6 +8,8 @@ use raftwire_protocol::{Boot, ConnectionId, MintedId, Slot};
 
 use super::ConnectionInfo;
 use super::outbox::OutboxSender;
+use crate::ConnectionMetrics;
+use crate::facts::Memberships;
 
 /// Low bits of an index that name the shard. Sixteen shards keep registration and delivery on
 /// different cores from waiting for one lock.
@@ -34,6 +36,9 @@ struct Place {
 struct Shard {
     places: Vec<Place>,
     free: Vec<u32>,
+    /// Connections that there have been, and those that have ended.
+    accepted: u64,
+    closed: u64,
 }
 
 /// This process already holds as many connections as ids can tell apart.
@@ -47,6 +52,8 @@ pub(crate) struct ConnectionTable {
     shards: [Mutex<Shard>; SHARDS],
     next_shard: AtomicUsize,
     count: AtomicUsize,
+    /// What the connections belong to, which ends with them.
+    memberships: Arc<Memberships>,
     /// Issued once per process by the log.
     minting: OnceLock<(Slot, Boot)>,
 }
@@ -62,6 +69,7 @@ impl ConnectionTable {
             shards: std::array::from_fn(|_| Mutex::new(Shard::default())),
             next_shard: AtomicUsize::new(0),
             count: AtomicUsize::new(0),
+            memberships: Arc::default(),
             minting: OnceLock::new(),
         }
     }
@@ -98,6 +106,7 @@ impl ConnectionTable {
             let random = self.environment.random_u64() & ((1 << 48) - 1);
             let id = MintedId::new(slot, boot, index, place.generation, random);
             place.occupant = Some((id, entry));
+            shard.accepted += 1;
             self.count.fetch_add(1, Ordering::Relaxed);
             return Ok(id);
         }
@@ -113,6 +122,13 @@ impl ConnectionTable {
         }
     }
 
+    pub(crate) fn contains(&self, id: &MintedId) -> bool {
+        let shard = lock(&self.shards[id.index() as usize % SHARDS]);
+        let place = shard.places.get((id.index() >> SHARD_BITS) as usize);
+        let occupant = place.and_then(|place| place.occupant.as_ref());
+        occupant.is_some_and(|(occupant, _)| occupant == id)
+    }
+
     pub(crate) fn remove(&self, id: &MintedId) -> Option<Entry> {
         let mut shard = lock(&self.shards[id.index() as usize % SHARDS]);
         let position = id.index() >> SHARD_BITS;
@@ -123,8 +139,44 @@ impl ConnectionTable {
         let (_, entry) = place.occupant.take()?;
         place.generation = place.generation.wrapping_add(1);
         shard.free.push(position);
+        shard.closed += 1;
         self.count.fetch_sub(1, Ordering::Relaxed);
+        drop(shard);
+        self.memberships.forget(id);
         Some(entry)
+    }
+
+    pub(crate) fn metrics(&self) -> ConnectionMetrics {
+        let mut metrics = ConnectionMetrics::default();
+        for shard in &self.shards {
+            let shard = lock(shard);
+            metrics.accepted += shard.accepted;
+            metrics.closed += shard.closed;
+        }
+        metrics.open = metrics.accepted - metrics.closed;
+        metrics
+    }
+
+    /// The users and groups of the connections.
+    pub(crate) fn memberships(&self) -> &Arc<Memberships> {
+        &self.memberships
+    }
+
+    /// At most `max` connections behind `after`, in the order of shards and places.
+    pub(crate) fn page(&self, after: Option<&MintedId>, max: usize) -> Vec<MintedId> {
+        let (mut number, mut position) = after.map_or((0, 0), |id| {
+            let position = (id.index() >> SHARD_BITS) as usize;
+            (id.index() as usize % SHARDS, position + 1)
+        });
+        let mut ids = Vec::new();
+        while number < SHARDS && ids.len() < max {
+            let shard = lock(&self.shards[number]);
+            let places = shard.places.iter().skip(position);
+            let occupied = places.filter_map(|place| Some(place.occupant.as_ref()?.0));
+            ids.extend(occupied.take(max - ids.len()));
+            (number, position) = (number + 1, 0);
+        }
+        ids
     }
 
     /// The ids of all connections: a snapshot, in no order that means anything.
@@ -251,6 +303,36 @@ mod tests {
             .map(|shard| lock(shard).places.len())
             .sum();
         assert_eq!((table.len(), places), (0, SHARDS));
+        let metrics = table.metrics();
+        assert_eq!(
+            (metrics.open, metrics.accepted, metrics.closed),
+            (0, 1_000_000, 1_000_000)
+        );
+    }
+
+    #[test]
+    fn pages_reach_every_connection_once() {
+        let table = table();
+        let ids: std::collections::BTreeSet<_> = (0..100).map(|_| insert(&table)).collect();
+        let gone: Vec<_> = ids.iter().copied().step_by(3).collect();
+        gone.iter().for_each(|id| drop(table.remove(id)));
+
+        let mut seen = Vec::new();
+        loop {
+            let page = table.page(seen.last(), 7);
+            if page.is_empty() {
+                break;
+            }
+            assert!(page.len() <= 7);
+            seen.extend(page);
+        }
+
+        let left: std::collections::BTreeSet<_> = table.ids().into_iter().collect();
+        assert_eq!(seen.len(), left.len());
+        assert_eq!(
+            seen.into_iter().collect::<std::collections::BTreeSet<_>>(),
+            left
+        );
     }
 
     #[test]

@@ -9,7 +9,9 @@ use raftwire_link::LinkIdentity;
 use raftwire_protocol::{Frame, MintedId, NodeId, PacketHeader};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{FullQueue, RouteOutcome};
+use crate::fan::{Audience, FanReply};
+use crate::metrics::{NodeCounters, PeerFigures};
+use crate::{DropReason, FullQueue, LinkMetrics, RouteOutcome};
 
 /// Messages that may wait for the peer's task. It empties the queue at every turn, so this much
 /// gathers only while the task does not run.
@@ -32,9 +34,20 @@ pub(crate) struct Send {
     pub(crate) written: Option<oneshot::Sender<bool>>,
 }
 
+/// A message on its way to all connections of an audience that the peer holds.
+#[derive(Debug)]
+pub(crate) struct Fan {
+    pub(crate) audience: Audience,
+    pub(crate) frame: Frame,
+    pub(crate) deadline: Instant,
+    /// `None`: fire and forget.
+    pub(crate) reply: Option<oneshot::Sender<FanReply>>,
+}
+
 #[derive(Debug)]
 pub(super) enum Command {
     Send(Send),
+    Fan(Fan),
     TellWritten {
         asked_by: LinkIdentity,
         token: u64,
@@ -51,6 +64,8 @@ struct Shared {
     commands: mpsc::Sender<Command>,
     packets: mpsc::Sender<Packet>,
     waiting_bytes: AtomicUsize,
+    figures: PeerFigures,
+    counters: Arc<NodeCounters>,
 }
 
 /// Reaches the task of one peer. Cheap to clone.
@@ -67,7 +82,7 @@ pub(super) struct Queues {
 }
 
 impl PeerHandle {
-    pub(super) fn new(node: NodeId) -> (PeerHandle, Queues) {
+    pub(super) fn new(node: NodeId, counters: Arc<NodeCounters>) -> (PeerHandle, Queues) {
         let (commands, commands_receiver) = mpsc::channel(COMMANDS_MAX);
         let (packets, packets_receiver) = mpsc::channel(PACKETS_MAX);
         let waiting_bytes = AtomicUsize::new(0);
@@ -76,6 +91,8 @@ impl PeerHandle {
             commands,
             packets,
             waiting_bytes,
+            figures: PeerFigures::default(),
+            counters,
         });
         let queues = Queues {
             commands: commands_receiver,
@@ -91,18 +108,22 @@ impl PeerHandle {
     /// Queues a message for the link. Never waits.
     pub(crate) fn send(&self, message: Send) -> Result<(), RouteOutcome> {
         let bytes = message.frame.len();
+        self.queue(Command::Send(message), bytes)
+    }
+
+    /// Queues a message for many of the peer's connections. Never waits.
+    pub(crate) fn send_fan(&self, fan: Fan) -> Result<(), RouteOutcome> {
+        let bytes = fan.frame.len();
+        self.queue(Command::Fan(fan), bytes)
+    }
+
+    fn queue(&self, command: Command, bytes: usize) -> Result<(), RouteOutcome> {
         let before = self
             .shared
             .waiting_bytes
             .fetch_add(bytes, Ordering::Relaxed);
         let is_room = before == 0 || before + bytes <= COMMAND_BYTES_MAX;
-        if is_room
-            && self
-                .shared
-                .commands
-                .try_send(Command::Send(message))
-                .is_ok()
-        {
+        if is_room && self.shared.commands.try_send(command).is_ok() {
             return Ok(());
         }
         self.shared
@@ -127,14 +148,34 @@ impl PeerHandle {
     }
 
     /// Says that the task has taken a message out of its queue.
-    pub(super) fn taken(&self, message: &Send) {
+    pub(super) fn taken(&self, frame: &Frame) {
         self.shared
             .waiting_bytes
-            .fetch_sub(message.frame.len(), Ordering::Relaxed);
+            .fetch_sub(frame.len(), Ordering::Relaxed);
     }
 
     /// Hands a packet to the link. A full queue drops it: the link repairs what is lost.
     pub(super) fn packet(&self, packet: Packet) {
-        let _ = self.shared.packets.try_send(packet);
+        if self.shared.packets.try_send(packet).is_err() {
+            self.dropped(DropReason::QueueFull);
+        }
+    }
+
+    pub(super) fn dropped(&self, reason: DropReason) {
+        self.shared.counters.dropped(reason);
+    }
+
+    /// What the task writes of its links.
+    pub(super) fn figures(&self) -> &PeerFigures {
+        &self.shared.figures
+    }
+
+    pub(super) fn metrics(&self) -> LinkMetrics {
+        let commands = &self.shared.commands;
+        LinkMetrics {
+            waiting_messages: commands.max_capacity() - commands.capacity(),
+            waiting_bytes: self.shared.waiting_bytes.load(Ordering::Relaxed),
+            ..self.shared.figures.snapshot()
+        }
     }
 }

@@ -14,6 +14,8 @@ use raftwire_transport::{Channel, ClusterTransport, Initiator, TransportEvent, T
 
 use super::registry::{ControlChannel, DataChannel, Peer, PeerRegistry};
 use super::rpc::{Answer, Rpc};
+use crate::DropReason;
+use crate::metrics::NodeCounters;
 
 /// Names whose last problem is remembered. Strangers may claim any name: beyond this, a problem may
 /// be told again.
@@ -43,6 +45,7 @@ pub(crate) struct HubContext {
     pub(crate) rpc: Arc<Rpc>,
     pub(crate) answer: Arc<dyn Answer>,
     pub(crate) admission: Arc<dyn Admission>,
+    pub(crate) counters: Arc<NodeCounters>,
 }
 
 /// Owns the channels and their handshakes.
@@ -134,6 +137,7 @@ impl Hub {
         let (header, body) = match decode_packet(packet) {
             Ok(packet) => packet,
             Err(error) => {
+                self.context.counters.dropped(DropReason::Malformed);
                 tracing::debug!(%channel, %error, "packet dropped");
                 return;
             }
@@ -158,10 +162,12 @@ impl Hub {
             ..
         }) = self.channels.get(channel)
         else {
+            self.context.counters.dropped(DropReason::BeforeHello);
             return;
         };
         let is_theirs = header.from == *session && header.to == self.context.identity.session;
         if !is_theirs || header.lane != channel.lane {
+            self.context.counters.dropped(DropReason::ForeignSession);
             tracing::debug!(%channel, "packet of another session dropped");
             return;
         }
@@ -177,7 +183,10 @@ impl Hub {
             }
             (PacketKind::Response, Lane::Control) => self.context.rpc.answered(*session, body),
             (PacketKind::Link, Lane::Data) => peer.handle.packet((header, body)),
-            _ => tracing::debug!(%channel, kind = ?header.kind, "unexpected packet dropped"),
+            _ => {
+                self.context.counters.dropped(DropReason::UnexpectedKind);
+                tracing::debug!(%channel, kind = ?header.kind, "unexpected packet dropped");
+            }
         }
     }
 
@@ -226,18 +235,21 @@ impl Hub {
     }
 
     fn failed(&mut self, channel: &Channel, reason: &RefusalReason, by: Side) {
+        self.context.counters.hello_failed(reason.code(), by);
         let text = reason.to_string();
         if self.told.len() >= TOLD_MAX {
             self.told.clear();
         }
         let by_peer = matches!(by, Side::Peer);
-        if self
+        // A node may list itself: nothing to act on.
+        let is_oneself = matches!(reason, RefusalReason::OwnSession);
+        let is_known = self
             .told
             .insert(channel.peer.clone(), text.clone())
             .as_ref()
-            == Some(&text)
-        {
-            tracing::debug!(%channel, by_peer, reason = %text, "hello failed again");
+            == Some(&text);
+        if is_known || is_oneself {
+            tracing::debug!(%channel, by_peer, reason = %text, "hello failed, which is known");
         } else {
             tracing::warn!(%channel, by_peer, reason = %text, "hello failed");
         }

@@ -30,6 +30,10 @@ impl Inbound {
         }
     }
 
+    pub(super) fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
     pub(super) fn accept(
         &self,
         incoming: Incoming,
@@ -63,7 +67,7 @@ impl Inbound {
     }
 }
 
-fn unshared(frame: Frame) -> Frame {
+pub(super) fn unshared(frame: Frame) -> Frame {
     if frame.len() >= SHARED_PAYLOAD_BYTES_MIN {
         return frame;
     }

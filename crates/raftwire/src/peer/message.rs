@@ -8,6 +8,12 @@ use crate::connection::Undeliverable;
 
 const DELIVER: u8 = 1;
 const WRITTEN: u8 = 2;
+/// In `facts_lane` and `fan_message`.
+pub(super) const FACTS_STEP: u8 = 3;
+pub(super) const FACTS_DIGEST: u8 = 4;
+pub(super) const FACTS_PULL: u8 = 5;
+pub(super) const FAN: u8 = 6;
+pub(super) const FAN_ANSWER: u8 = 7;
 
 const FLAG_BINARY: u8 = 1;
 const FLAG_TELL_WRITTEN: u8 = 1 << 1;
@@ -21,6 +27,30 @@ const HEAD_BYTES_MAX: usize = 2 + CONNECTION_BYTES + TOKEN_BYTES;
 /// All answers of the second kind share one order: they are tiny and concern no connection's
 /// own order.
 pub(super) const ORDER_OF_WRITTEN: u128 = u128::MAX;
+/// Changes of owned facts arrive in their order.
+pub(super) const ORDER_OF_FACTS: u128 = u128::MAX - 1;
+/// Fan-outs arrive in their order, whoever they are for: two may be for the same connection.
+pub(super) const ORDER_OF_FANS: u128 = u128::MAX - 2;
+
+/// Which part of the peer's task a message is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    Connections,
+    Facts,
+    Fans,
+    FanAnswers,
+}
+
+impl Part {
+    pub(super) fn of(body: &Bytes) -> Part {
+        match body.first() {
+            Some(&(FACTS_STEP | FACTS_DIGEST | FACTS_PULL)) => Part::Facts,
+            Some(&FAN) => Part::Fans,
+            Some(&FAN_ANSWER) => Part::FanAnswers,
+            _ => Part::Connections,
+        }
+    }
+}
 
 /// One message of a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +141,7 @@ impl Message {
     }
 }
 
-fn take<const N: usize>(body: &mut Bytes) -> Result<[u8; N], MalformedMessage> {
+pub(super) fn take<const N: usize>(body: &mut Bytes) -> Result<[u8; N], MalformedMessage> {
     if body.len() < N {
         return Err(MalformedMessage);
     }
@@ -132,6 +162,8 @@ pub(super) enum Failure {
     TooLarge,
     /// The owner's link gave the message up: parts of it did not come for too long.
     Incomplete,
+    /// Facts arrived before others that they need: the owner's copy is behind.
+    Behind,
 }
 
 impl Failure {
@@ -143,6 +175,7 @@ impl Failure {
             Failure::Refused => 4,
             Failure::TooLarge => 5,
             Failure::Incomplete => 6,
+            Failure::Behind => 9,
         }
     }
 
@@ -155,6 +188,7 @@ impl Failure {
             // The link says the same of what it does not even put together.
             5 | LINK_FAILURE_TOO_LARGE => Failure::TooLarge,
             6 | LINK_FAILURE_INCOMPLETE => Failure::Incomplete,
+            9 => Failure::Behind,
             _ => Failure::Refused,
         }
     }

@@ -1,5 +1,8 @@
 //! The other nodes: who they are, the channels to them, the links over the channels.
 
+mod facts_lane;
+mod fan_lane;
+mod fan_message;
 mod handle;
 mod hub;
 mod inbound;
@@ -10,7 +13,7 @@ mod target;
 mod task;
 mod waiting;
 
-pub(crate) use handle::{PeerHandle, Send};
+pub(crate) use handle::{Fan, PeerHandle, Send};
 pub(crate) use hub::{Admission, Hub, HubContext};
 pub(crate) use inbound::Inbound;
 pub(crate) use registry::PeerRegistry;

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use raftwire_protocol::{NodeId, Session};
+use raftwire_protocol::{Lane, NodeId, Session};
 use raftwire_transport::Channel;
 use tokio::sync::watch;
 
 use super::handle::PeerHandle;
 use super::target::LinkTarget;
 use super::task::{PeerContext, PeerTask};
+use crate::metrics::{PeerMetrics, Reachability};
 
 /// Peers that one node keeps. Far above what any cluster has: it bounds what authenticated but
 /// misconfigured strangers can cost.
@@ -40,6 +41,7 @@ pub(crate) struct Peer {
     data: watch::Sender<Option<DataChannel>>,
     target: watch::Sender<LinkTarget>,
     round_trip: Mutex<Option<Duration>>,
+    reachability: Reachability,
 }
 
 impl Peer {
@@ -51,10 +53,12 @@ impl Peer {
     }
 
     pub(super) fn set_control(&self, channel: Option<ControlChannel>) {
+        self.reachability.set_lane(Lane::Control, channel.is_some());
         *self.control.write().unwrap_or_else(PoisonError::into_inner) = channel;
     }
 
     pub(super) fn set_data(&self, channel: Option<DataChannel>) {
+        self.reachability.set_lane(Lane::Data, channel.is_some());
         self.data.send_replace(channel);
     }
 
@@ -65,6 +69,9 @@ impl Peer {
 
     /// Which link the peer's task is to keep.
     pub(crate) fn set_target(&self, target: LinkTarget) {
+        let remote = target.remote.as_ref();
+        self.reachability
+            .set_alive(remote.is_some_and(|remote| remote.is_alive));
         self.target.send_if_modified(|current| {
             let is_other = *current != target && !current.is_over;
             if is_other {
@@ -82,6 +89,19 @@ impl Peer {
                 ..LinkTarget::default()
             }
         });
+    }
+
+    pub(crate) fn metrics(&self, is_alive: bool) -> PeerMetrics {
+        let (control, data) = self.reachability.lanes();
+        PeerMetrics {
+            node: self.handle.node().clone(),
+            is_alive,
+            cut_off_for: self.reachability.cut_off_for(),
+            control,
+            data,
+            control_round_trip: self.round_trip(),
+            link: self.handle.metrics(),
+        }
     }
 
     pub(super) fn round_trip(&self) -> Option<Duration> {
@@ -154,6 +174,18 @@ impl PeerRegistry {
         self.lock().by_node.get(node).cloned()
     }
 
+    pub(crate) fn all(&self) -> Vec<(NodeId, Arc<Peer>)> {
+        let peers = self.lock();
+        let all = peers.by_node.iter();
+        all.map(|(node, peer)| (node.clone(), Arc::clone(peer)))
+            .collect()
+    }
+
+    /// Whether there are as many as can be kept.
+    pub(crate) fn is_full(&self) -> bool {
+        self.lock().by_node.len() >= PEERS_MAX
+    }
+
     /// The peer of that name, with a task of its own from now on. `None` when this node keeps as
     /// many as it can, or stops.
     pub(crate) fn get_or_create(&self, node: &NodeId) -> Option<Arc<Peer>> {
@@ -164,7 +196,7 @@ impl PeerRegistry {
         if peers.is_closed || (peers.by_node.len() >= PEERS_MAX && !peers.make_room()) {
             return None;
         }
-        let (handle, queues) = PeerHandle::new(node.clone());
+        let (handle, queues) = PeerHandle::new(node.clone(), Arc::clone(&self.context.counters));
         let (data, data_receiver) = watch::channel(None);
         let (target, target_receiver) = watch::channel(LinkTarget::default());
         let context = self.context.clone();
@@ -183,6 +215,7 @@ impl PeerRegistry {
             data,
             target,
             round_trip: Mutex::new(None),
+            reachability: Reachability::new(self.context.environment.clone()),
         });
         peers.by_node.insert(node.clone(), Arc::clone(&peer));
         Some(peer)

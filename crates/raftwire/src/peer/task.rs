@@ -7,18 +7,24 @@ use std::time::{Duration, Instant};
 
 use raftwire_consensus::LeaseView;
 use raftwire_environment::Environment;
-use raftwire_link::{Link, LinkConfig, LinkEvent, LinkIdentity, LinkSendError, Outgoing};
+use raftwire_link::{
+    Incoming, Link, LinkConfig, LinkEvent, LinkIdentity, LinkSendError, Outgoing, Settlement,
+};
 use raftwire_protocol::{Incarnation, NodeId};
 use raftwire_transport::{Channel, ClusterTransport};
 use tokio::sync::watch;
 
-use super::handle::{Command, Packet, PeerHandle, Queues, Send};
+use super::facts_lane::FactsLane;
+use super::fan_lane::FanLane;
+use super::handle::{Command, Fan, Packet, PeerHandle, Queues, Send};
 use super::inbound::Inbound;
-use super::message::{Message, ORDER_OF_WRITTEN};
+use super::message::{Failure, Message, ORDER_OF_WRITTEN, Part};
 use super::registry::DataChannel;
 use super::target::LinkTarget;
 use super::waiting::{Death, Waiting};
-use crate::{FullQueue, RouteOutcome};
+use crate::facts::Facts;
+use crate::metrics::NodeCounters;
+use crate::{DropReason, FullQueue, RouteOutcome};
 
 /// Commands and packets taken from each queue before the link is flushed: bounds the time that
 /// one turn takes.
@@ -43,6 +49,8 @@ pub(crate) struct PeerContext {
     pub(crate) lease: LeaseView,
     pub(crate) link: LinkConfig,
     pub(crate) message_bytes_max: usize,
+    pub(crate) counters: Arc<NodeCounters>,
+    pub(crate) facts: Arc<Facts>,
 }
 
 pub(super) struct PeerTask {
@@ -55,8 +63,14 @@ pub(super) struct PeerTask {
     link: Option<Link>,
     identity: Option<LinkIdentity>,
     waiting: Waiting,
+    facts: FactsLane,
+    fans: FanLane,
     early: VecDeque<(Instant, Packet)>,
     is_fenced: bool,
+    /// Messages of the peer in this turn: taken in, refused.
+    brought: (u64, u64),
+    /// Whether the link holds what arrives.
+    holds: bool,
 }
 
 impl PeerTask {
@@ -69,6 +83,9 @@ impl PeerTask {
     ) -> PeerTask {
         let node = handle.node().clone();
         let waiting = Waiting::new(node.clone());
+        let facts = FactsLane::new(Arc::clone(&context.facts));
+        let delivery = context.inbound.delivery().clone();
+        let fans = FanLane::new(delivery, context.message_bytes_max);
         PeerTask {
             node,
             context,
@@ -81,6 +98,10 @@ impl PeerTask {
             waiting,
             early: VecDeque::new(),
             is_fenced: false,
+            brought: (0, 0),
+            holds: false,
+            facts,
+            fans,
         }
     }
 
@@ -99,6 +120,9 @@ impl PeerTask {
                 Ok(()) = self.channel.changed() => self.follow_channel(),
                 Some(packet) = self.queues.packets.recv() => self.receive(packet),
                 Some(command) = self.queues.commands.recv() => self.execute(command),
+                Ok(()) = self.facts.progress.changed(), if self.facts.listens() => {
+                    self.facts.gather(self.context.environment.now());
+                }
                 () = sleep_until(timer), if timer.is_some() => {}
             }
             self.turn();
@@ -113,7 +137,11 @@ impl PeerTask {
     fn next_timer(&self) -> Option<Instant> {
         let link = self.link.as_ref()?;
         let fence = self.is_fenced.then(|| self.now() + FENCE_CHECK);
-        [link.poll_timeout(), fence].into_iter().flatten().min()
+        // What is on its way into this node's outboxes goes on at the next turn.
+        let work = (self.fans.has_work() && !self.is_fenced).then(|| self.now());
+        let lanes = [self.facts.poll_timeout(), self.fans.poll_timeout()];
+        let timers = [link.poll_timeout(), fence, work].into_iter().chain(lanes);
+        timers.flatten().min()
     }
 
     /// Takes what else has come, then lets the link speak.
@@ -138,6 +166,9 @@ impl PeerTask {
             link.handle_timeout(now);
         }
         self.pump(now);
+        let brought = std::mem::take(&mut self.brought);
+        let link = self.link.as_ref().map(Link::stats);
+        self.handle.figures().turned(link, brought);
     }
 
     /// A node without its lease holds other nodes' frames: looked at once a turn.
@@ -146,10 +177,17 @@ impl PeerTask {
             .context
             .lease
             .holds(self.context.environment.boot_time());
-        if let Some(link) = self.link.as_mut().filter(|_| is_fenced != self.is_fenced) {
-            link.hold(is_fenced);
-        }
         self.is_fenced = is_fenced;
+        self.hold();
+    }
+
+    /// Holds what the peer sends while this node is fenced, or has no room for more fan-outs.
+    fn hold(&mut self) {
+        let holds = self.is_fenced || self.fans.is_full();
+        if let Some(link) = self.link.as_mut().filter(|_| holds != self.holds) {
+            link.hold(holds);
+            self.holds = holds;
+        }
     }
 
     /// The channel of the session that the link is with. Another one's would take the packets and
@@ -191,12 +229,15 @@ impl PeerTask {
         self.link = self
             .identity
             .map(|identity| Link::new(config.clone(), identity, now));
-        self.is_fenced = false;
+        self.holds = false;
+        self.facts.begin(&self.node, self.identity, now);
         self.check_fence();
         self.follow_channel();
         for (arrived, packet) in std::mem::take(&mut self.early) {
             if arrived + EARLY_AGE_MAX >= now {
                 self.receive_at(arrived, packet);
+            } else {
+                self.handle.dropped(DropReason::Early);
             }
         }
     }
@@ -206,18 +247,22 @@ impl PeerTask {
         self.queues.commands.close();
         // Until nobody is in the middle of queueing one more.
         while let Some(command) = self.queues.commands.recv().await {
-            if let Command::Send(message) = command {
-                refuse(message, RouteOutcome::Unavailable);
+            match command {
+                Command::Send(message) => refuse(message, RouteOutcome::Unavailable),
+                Command::Fan(fan) => refuse_fan(fan, RouteOutcome::Unavailable),
+                Command::TellWritten { .. } => {}
             }
         }
     }
 
     fn close_link_for(&mut self, death: Option<&Death>) {
         if let Some(link) = self.link.take() {
+            self.handle.figures().link_ended(&link.stats());
             for (token, settlement) in link.close() {
-                self.waiting.settle_at_end(token, settlement, death);
+                self.settle(token, settlement, death);
             }
             self.waiting.forget_written();
+            self.fans.end(death);
         }
     }
 
@@ -232,6 +277,7 @@ impl PeerTask {
         if header.from_incarnation > known {
             if self.early.len() == EARLY_PACKETS_MAX {
                 self.early.pop_front();
+                self.handle.dropped(DropReason::Early);
             }
             self.early.push_back((arrived, (header, body)));
             return;
@@ -240,6 +286,7 @@ impl PeerTask {
         if let Some(link) = &mut self.link
             && let Err(error) = link.handle(&header, body, now)
         {
+            self.handle.dropped(DropReason::Link);
             tracing::debug!(peer = %self.node, %error, "packet dropped");
         }
     }
@@ -248,8 +295,12 @@ impl PeerTask {
         let now = self.now();
         match command {
             Command::Send(message) => {
-                self.handle.taken(&message);
+                self.handle.taken(&message.frame);
                 self.send(message, now);
+            }
+            Command::Fan(fan) => {
+                self.handle.taken(&fan.frame);
+                self.send_fan(fan, now);
             }
             // Asked by a link that has ended, its token means something else now, or nothing.
             Command::TellWritten { asked_by, .. } if self.identity != Some(asked_by) => {}
@@ -329,25 +380,70 @@ impl PeerTask {
         }
     }
 
+    fn send_fan(&mut self, fan: Fan, now: Instant) {
+        if self.target.has_changed().unwrap_or(false) {
+            self.retarget();
+        }
+        match &mut self.link {
+            Some(link) => self.fans.send(fan, link, now),
+            None => refuse_fan(fan, self.without_link()),
+        }
+    }
+
     /// Delivers what has arrived, settles what is known, transmits what may go.
     fn pump(&mut self, now: Instant) {
-        let Some(link) = &mut self.link else { return };
-        while let Some(event) = link.poll_event() {
+        while let Some(event) = self.link.as_mut().and_then(Link::poll_event) {
             match event {
-                LinkEvent::Delivered(incoming) => {
-                    let sequence = incoming.sequence;
-                    let result = self.context.inbound.accept(
-                        incoming,
-                        now,
-                        (&self.handle, link.identity()),
-                        &mut self.waiting,
-                    );
-                    link.report(sequence, result.map_err(|failure| failure.code()));
-                }
-                LinkEvent::Settled { token, settlement } => self.waiting.settle(token, settlement),
+                LinkEvent::Delivered(incoming) => self.accept(incoming, now),
+                LinkEvent::Settled { token, settlement } => self.settle(token, settlement, None),
             }
         }
+        self.fans.expire(now);
+        if let Some(link) = &mut self.link {
+            if !self.is_fenced {
+                self.fans.advance(link, now);
+            }
+            self.facts.turn(link, now);
+        }
+        self.hold();
         self.transmit(now);
+    }
+
+    fn accept(&mut self, incoming: Incoming, now: Instant) {
+        let Some(link) = &mut self.link else { return };
+        let sequence = incoming.sequence;
+        let part = Part::of(&incoming.body);
+        let result = match part {
+            Part::Connections => {
+                let from = (&self.handle, link.identity());
+                let inbound = &self.context.inbound;
+                inbound.accept(incoming, now, from, &mut self.waiting)
+            }
+            Part::Facts => self.facts.accept(incoming, link, now),
+            Part::Fans => self.fans.accept(incoming, now),
+            Part::FanAnswers => self.fans.accept_answer(incoming.body),
+        };
+        match result {
+            // Not messages of anybody's.
+            _ if matches!(part, Part::Facts | Part::FanAnswers) => {}
+            Ok(()) => self.brought.0 += 1,
+            Err(_) => self.brought.1 += 1,
+        }
+        link.report(sequence, result.map_err(Failure::code));
+        self.hold();
+    }
+
+    /// `death` says why the link ended, if it did.
+    fn settle(&mut self, token: u64, settlement: Settlement, death: Option<&Death>) {
+        if FactsLane::is_token(token) {
+            self.facts.settle(token, settlement);
+        } else if FanLane::is_token(token) {
+            let node = &self.node;
+            let outcome = |settlement| RouteOutcome::settled(settlement, node, death);
+            self.fans.settle(token, settlement, outcome);
+        } else {
+            self.waiting.settle(token, settlement, death);
+        }
     }
 
     fn transmit(&mut self, now: Instant) {
@@ -369,6 +465,12 @@ fn refuse(message: Send, outcome: RouteOutcome) {
     if let Some(reply) = message.reply {
         // A sender that has gone no longer wants to know.
         let _ = reply.send(outcome);
+    }
+}
+
+fn refuse_fan(fan: Fan, outcome: RouteOutcome) {
+    if let Some(reply) = fan.reply {
+        let _ = reply.send(Err(outcome));
     }
 }
 

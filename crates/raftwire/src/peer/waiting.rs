@@ -95,37 +95,42 @@ impl Waiting {
         self.written.clear();
     }
 
-    pub(super) fn settle(&mut self, token: u64, settlement: Settlement) {
-        self.settle_at_end(token, settlement, None);
+    /// `death` says why the link has ended, if it has; `None` at its end that this node stops.
+    pub(super) fn settle(&mut self, token: u64, settlement: Settlement, death: Option<&Death>) {
+        let outcome = RouteOutcome::settled(settlement, &self.node, death);
+        self.answer(token, outcome);
     }
+}
 
-    /// The same at the end of a link: `death` says why it ended, `None` that this node stops.
-    pub(super) fn settle_at_end(
-        &mut self,
-        token: u64,
+impl RouteOutcome {
+    /// What became of a message to `node`; `death` says why the link ended, `None` that this node stops.
+    pub(super) fn settled(
         settlement: Settlement,
+        node: &NodeId,
         death: Option<&Death>,
-    ) {
-        let outcome = match settlement {
+    ) -> RouteOutcome {
+        match settlement {
             Settlement::Delivered => RouteOutcome::Delivered,
             Settlement::Failed(code) => Failure::from_code(code).into(),
             Settlement::Expired { transmitted } => RouteOutcome::Deadline { transmitted },
             Settlement::NotSent => match death {
-                Some(death) if death.node == self.node => RouteOutcome::NodeDown {
-                    node: self.node.clone(),
-                },
+                Some(death) if death.node == *node => RouteOutcome::NodeDown { node: node.clone() },
                 // This node was declared dead itself, or stops.
                 Some(_) | None => RouteOutcome::Unavailable,
             },
-            Settlement::Lost => match death {
-                Some(death) => RouteOutcome::NodeLost {
-                    node: death.node.clone(),
-                    index: death.index,
-                },
-                None => RouteOutcome::Deadline { transmitted: true },
+            Settlement::Lost => RouteOutcome::lost(death),
+        }
+    }
+
+    /// The link ended with the message in flight.
+    pub(super) fn lost(death: Option<&Death>) -> RouteOutcome {
+        match death {
+            Some(death) => RouteOutcome::NodeLost {
+                node: death.node.clone(),
+                index: death.index,
             },
-        };
-        self.answer(token, outcome);
+            None => RouteOutcome::Deadline { transmitted: true },
+        }
     }
 }
 
@@ -136,7 +141,8 @@ impl From<Failure> for RouteOutcome {
             Failure::SlowConsumer => RouteOutcome::SlowConsumer,
             // The owner dropped it: it certainly did not happen.
             Failure::Expired => RouteOutcome::Deadline { transmitted: false },
-            Failure::Refused => RouteOutcome::Refused,
+            // No message to a connection fails for facts.
+            Failure::Refused | Failure::Behind => RouteOutcome::Refused,
             Failure::TooLarge => RouteOutcome::TooLarge { limit_bytes: None },
             Failure::Incomplete => RouteOutcome::Unavailable,
         }

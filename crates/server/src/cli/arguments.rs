@@ -27,6 +27,11 @@ pub(super) enum Command {
     Demo(DemoArguments),
     /// Ask a node for the state of its cluster.
     Status(StatusArguments),
+    /// List the members of the cluster, as a node knows them.
+    Nodes(NodesArguments),
+    /// Look at a configuration without running it.
+    #[command(subcommand)]
+    Config(ConfigCommand),
     /// Send text to a connection.
     ///
     /// Exits with 0 when it was delivered, with 1 when it was not, and with 3 when nobody knows.
@@ -72,12 +77,37 @@ impl DemoArguments {
     }
 }
 
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say what would run, or everything that is wrong.
+    ///
+    /// Reads file, variables and flags as `serve` does, and starts nothing. Exits with 0 when a
+    /// node would run with it, and with 2 when not.
+    Check(Box<ConfigSources>),
+    /// Print each value, and where it came from. Confidential ones are not shown.
+    Show(Box<ConfigSources>),
+    /// Print a file with every key, its default, and the reason for it.
+    Default,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ConfigSources {
+    /// The TOML file; none is looked for where none is named.
+    #[arg(long, short, env = "RAFTWIRE_CONFIG", value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) flags: ServeFlags,
+}
+
 /// Which node is asked.
 #[derive(Args, Debug)]
 pub(super) struct NodeArguments {
     /// The node to ask.
     #[arg(long, env = "RAFTWIRE_URL", default_value = "http://127.0.0.1:5000")]
     pub(super) url: String,
+    /// The authority of its certificate, a PEM file, for an https:// address.
+    #[arg(long, env = "RAFTWIRE_CA", value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
     /// The token of its API. Better set by the variable: every user of the machine can read
     /// arguments.
     #[arg(long, env = "RAFTWIRE_HTTP_TOKEN", hide_env_values = true)]
@@ -89,6 +119,15 @@ pub(super) struct StatusArguments {
     #[command(flatten)]
     pub(super) node: NodeArguments,
     /// Print the node's answer as it is.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct NodesArguments {
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+    /// Print a JSON array, as the node's answer has it.
     #[arg(long)]
     pub(super) json: bool,
 }

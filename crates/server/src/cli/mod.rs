@@ -1,6 +1,8 @@
 //! The command line.
 
 mod arguments;
+mod config;
+mod nodes;
 mod output;
 mod recover;
 mod remove;
@@ -14,8 +16,10 @@ use clap::Parser;
 use clap::error::ErrorKind;
 use raftwire_environment::Environment;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, NodeArguments};
 pub(crate) use output::{Output, Style};
+
+use crate::http_client::{HttpClient, read_ca};
 
 /// It did what it was asked to.
 const SUCCESS: u8 = 0;
@@ -103,8 +107,17 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Status(arguments) => status::run(arguments, environment).await,
         Command::Remove(arguments) => remove::run(arguments, environment).await,
         Command::Recover(arguments) => recover::run(arguments, environment).await,
+        Command::Nodes(arguments) => nodes::run(arguments, environment).await,
+        Command::Config(command) => config::run(command, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,
     }
+}
+
+/// A client of the node that the arguments name.
+async fn client_of(node: NodeArguments, environment: Environment) -> Result<HttpClient, Failure> {
+    let authorities = read_ca(&environment, node.ca).await;
+    let authorities = authorities.map_err(Failure::usage)?;
+    HttpClient::trusting(environment, &node.url, authorities, node.token).map_err(Failure::usage)
 }
 
 fn fail(failure: &Failure) -> ExitCode {

@@ -5,9 +5,8 @@ use raftwire::ConnectionId;
 use raftwire_environment::Environment;
 
 use super::arguments::SendArguments;
-use super::{FAILURE, Failure, Output, Style, UNKNOWN};
+use super::{FAILURE, Failure, Output, Style, UNKNOWN, client_of};
 use crate::client::protocol::Outcome;
-use crate::http_client::HttpClient;
 
 pub(super) async fn run(arguments: SendArguments, environment: Environment) -> Result<(), Failure> {
     let SendArguments {
@@ -18,7 +17,7 @@ pub(super) async fn run(arguments: SendArguments, environment: Environment) -> R
     let connection: ConnectionId = connection
         .parse()
         .map_err(|error| Failure::usage(format!("\"{connection}\" is no connection: {error}")))?;
-    let client = HttpClient::new(environment, &node.url, node.token).map_err(Failure::usage)?;
+    let client = client_of(node, environment).await?;
     let path = format!("/api/v1/connections/{connection}/messages");
     let outcome: Outcome = client
         .post(&path, "text/plain", Bytes::from(text))

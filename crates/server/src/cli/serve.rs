@@ -28,6 +28,7 @@ pub(super) async fn run(
     options
         .require_secret_or_loopback()
         .map_err(Failure::usage)?;
+    options.check_tls().map_err(Failure::usage)?;
     serve::start_logging(&options.log);
     options.client.connections_max = serve::room_for_clients(options.client.connections_max);
     let stop = serve::told_to_stop(exit_with_stdin)
@@ -38,7 +39,7 @@ pub(super) async fn run(
 }
 
 /// Names and values that are not UTF-8 are none of ours.
-fn variables() -> Vec<(String, String)> {
+pub(super) fn variables() -> Vec<(String, String)> {
     let all = std::env::vars_os();
     all.filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .collect()

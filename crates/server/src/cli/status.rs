@@ -3,16 +3,14 @@
 use raftwire_environment::Environment;
 
 use super::arguments::StatusArguments;
-use super::{Failure, Output, Style};
-use crate::http_client::HttpClient;
+use super::{Failure, Output, Style, client_of};
 use crate::{ClusterReport, NodeReport};
 
 pub(super) async fn run(
     arguments: StatusArguments,
     environment: Environment,
 ) -> Result<(), Failure> {
-    let client = HttpClient::new(environment, &arguments.node.url, arguments.node.token)
-        .map_err(Failure::usage)?;
+    let client = client_of(arguments.node, environment).await?;
     let output = Output::stdout();
     if arguments.json {
         let report: serde_json::Value =
@@ -98,6 +96,7 @@ mod tests {
             address: Some("127.0.0.1:5000".to_owned()),
             alive,
             leader,
+            role: None,
             incarnation: 1,
             connections,
         };

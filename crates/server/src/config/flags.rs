@@ -14,30 +14,31 @@ pub struct ServeFlags {
 }
 
 impl ServeFlags {
-    pub(super) fn settings(&self) -> Result<Vec<Setting>, ConfigError> {
+    pub(super) fn settings(&self) -> Vec<Result<Setting, ConfigError>> {
         let mut settings = Vec::with_capacity(self.given.len());
         for key in KEYS {
             let Some((_, values)) = self.given.iter().find(|(name, _)| *name == key.name) else {
                 continue;
             };
             if key.confidential {
-                return Err(ConfigError::Confidential {
+                settings.push(Err(ConfigError::Confidential {
                     flag: key.flag(),
                     variable: key.variable(),
                     key: key.name,
-                });
+                }));
+                continue;
             }
             let value = match values.as_slice() {
                 [value] => Value::Bare(value.clone()),
                 several => Value::List(several.to_vec()),
             };
-            settings.push(Setting {
+            settings.push(Ok(Setting {
                 key,
                 origin: Origin::Flag(format!("--{}", key.flag())),
                 value,
-            });
+            }));
         }
-        Ok(settings)
+        settings
     }
 }
 
@@ -53,6 +54,8 @@ fn argument(key: &'static Key) -> Arg {
         .help_heading(match key.section() {
             None => "Node",
             Some("http") => "HTTP",
+            Some("log") => "Log",
+            Some("tls") => "TLS",
             Some(_) => "Clients",
         })
         .hide(key.confidential)

@@ -13,6 +13,10 @@ pub struct Key {
     pub allowed: &'static str,
     /// The default, as it would be written; `None` where nothing is the default.
     pub default: Option<&'static str>,
+    /// Why that is the default, without a full stop; where there is a default.
+    pub reason: &'static str,
+    /// What a value may look like in the file; where there is no default.
+    pub example: &'static str,
     /// One or two sentences, the first without a full stop at its end.
     pub help: &'static str,
     /// What stands for the value in the help of the flag.

@@ -1,11 +1,13 @@
 //! The list of everything that can be set.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire::OutboxPolicy;
 use raftwire::SeatPolicy;
 
+use super::LogFormat;
 use super::key::Key;
 use super::value::{Unfit, Value};
 
@@ -27,6 +29,8 @@ const PLAIN: Key = Key {
     name: "",
     allowed: "",
     default: None,
+    reason: "",
+    example: "",
     help: "",
     placeholder: "TEXT",
     confidential: false,
@@ -38,6 +42,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "node_id",
         allowed: "1 to 64 of A-Z a-z 0-9 . _ -",
+        example: "\"node1\"",
         help: "This node's name, unique in the cluster. Default: generated, and kept in the data folder",
         placeholder: "NAME",
         apply: |options, value| put(&mut options.cluster.node_id, value.parse().map(Some)),
@@ -47,6 +52,7 @@ pub static KEYS: &[Key] = &[
         name: "node_address",
         allowed: "a host name or an address without its port",
         default: Some("127.0.0.1"),
+        reason: "Without being told, a node is reached from its own machine only",
         help: "The address at which other nodes reach this one, and where it listens unless \
                listen_address says otherwise",
         placeholder: "HOST",
@@ -57,6 +63,7 @@ pub static KEYS: &[Key] = &[
         name: "node_port",
         allowed: "a port, 1 to 65535",
         default: Some("5000"),
+        reason: "One port for everything is one rule in a firewall",
         help: "The one port: cluster channel, clients, HTTP API",
         placeholder: "PORT",
         apply: |options, value| put(&mut options.cluster.node_port, value.integer(1..=u16::MAX)),
@@ -65,6 +72,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "listen_address",
         allowed: "an address of this machine, such as 0.0.0.0 or ::",
+        example: "\"0.0.0.0\"",
         help: "The address to listen on. Default: node_address",
         placeholder: "HOST",
         apply: |options, value| put(&mut options.listen_address, host(value).map(Some)),
@@ -72,7 +80,8 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "nodes",
-        allowed: "node addresses: ws://host:port/nodeId, nodeId@host:port or nodeId",
+        allowed: "node addresses: ws://host:port/nodeId, wss://…, nodeId@host:port or nodeId",
+        example: "[\"ws://10.0.0.1:5000/node1\", \"ws://10.0.0.2:5000/node2\"]",
         help: "The founding members. Listing this node, duplicates and the order make no \
                difference. Default: none, a cluster of one",
         placeholder: "ADDRESS,…",
@@ -89,6 +98,7 @@ pub static KEYS: &[Key] = &[
         name: "cluster_name",
         allowed: "1 to 64 of A-Z a-z 0-9 . _ -",
         default: Some("raftwire"),
+        reason: "Two clusters on one network need different names",
         help: "The cluster's name; nodes of another name are refused",
         placeholder: "NAME",
         apply: |options, value| put(&mut options.cluster.cluster_name, owned(value)),
@@ -97,6 +107,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "secret",
         allowed: "text that every node of the cluster has, and nobody else",
+        example: "\"what every node of the cluster knows\"",
         help: "What nodes prove to each other to know. Default: none, allowed only while every \
                address is loopback",
         confidential: true,
@@ -107,6 +118,7 @@ pub static KEYS: &[Key] = &[
         name: "transport_type",
         allowed: "\"ws\"",
         default: Some("ws"),
+        reason: "WebSocket needs no broker",
         help: "What carries the traffic between nodes",
         apply: |options, value| match value.text()? {
             "ws" => put(&mut options.cluster.transport_type, owned(value)),
@@ -118,6 +130,7 @@ pub static KEYS: &[Key] = &[
         name: "channel_name",
         allowed: "a path that begins with \"/\"",
         default: Some("/cluster"),
+        reason: "Beside the clients' path, on the same port",
         help: "The path of the cluster channel",
         placeholder: "PATH",
         apply: |options, value| put(&mut options.cluster.channel_name, path(value)),
@@ -126,6 +139,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "data_dir",
         allowed: "a folder that this node may write to",
+        example: "\"/var/lib/raftwire\"",
         help: "Where the log and the identity are kept. Default: ./raftwire-data/<node id>",
         placeholder: "FOLDER",
         apply: |options, value| {
@@ -140,6 +154,7 @@ pub static KEYS: &[Key] = &[
         name: "ephemeral",
         allowed: "true or false",
         default: Some("false"),
+        reason: "A restart of all nodes must not lose what was agreed",
         help: "Keep nothing on disk: the cluster forgets itself when a majority stops",
         placeholder: "BOOL",
         apply: |options, value| put(&mut options.cluster.ephemeral, value.boolean()),
@@ -165,6 +180,7 @@ pub static KEYS: &[Key] = &[
         name: "route_deadline",
         allowed: "a duration from 1ms to 10m",
         default: Some("5s"),
+        reason: "About the longest that a person waits, and longer than a failover",
         help: "How long a message may take to be delivered or answered for",
         placeholder: "DURATION",
         apply: |options, value| {
@@ -177,6 +193,7 @@ pub static KEYS: &[Key] = &[
         name: "message_bytes_max",
         allowed: "a size from 1 B to 64 MiB",
         default: Some("1 MiB"),
+        reason: "Larger messages hold up others and belong into a store, with a link sent",
         help: "The largest payload that is routed",
         placeholder: "SIZE",
         apply: |options, value| {
@@ -189,6 +206,7 @@ pub static KEYS: &[Key] = &[
         name: "outbox_bytes_max",
         allowed: "a size from 1 B to 1 GiB",
         default: Some("1 MiB"),
+        reason: "A second of 8 Mbit/s: a client that is further behind does not keep up",
         help: "What may wait for one client before it is too slow",
         placeholder: "SIZE",
         apply: |options, value| {
@@ -201,6 +219,7 @@ pub static KEYS: &[Key] = &[
         name: "outbox_policy",
         allowed: "\"close\", \"refuse\" or \"drop_oldest\"",
         default: Some("close"),
+        reason: "A client that missed something learns it, and comes back",
         help: "What happens when a client is too slow: close it, refuse the message, or drop the \
                oldest fire-and-forget messages",
         apply: |options, value| {
@@ -218,6 +237,7 @@ pub static KEYS: &[Key] = &[
         name: "shutdown_deadline",
         allowed: "a duration from 1s to 10m",
         default: Some("10s"),
+        reason: "Well below the 30 s after which supervisors kill",
         help: "How long a stop may take in all",
         placeholder: "DURATION",
         apply: |options, value| {
@@ -227,17 +247,95 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
-        name: "log",
+        name: "log.level",
         allowed: "a level (error, warn, info, debug, trace), or levels by module",
         default: Some("info"),
-        help: "What is logged to standard error",
+        reason: "What an operator may want to know afterwards, and nothing for each message",
+        help: "What is logged to standard error; \"info,raftwire=debug\" sets modules apart",
         placeholder: "LEVEL",
-        apply: |options, value| put(&mut options.log, log_filter(value)),
+        apply: |options, value| put(&mut options.log.level, log_filter(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "log.format",
+        allowed: "\"text\" or \"json\"",
+        default: Some("text"),
+        reason: "For people; json is for programs that collect logs",
+        help: "How a line of the log is written: as text, or as a JSON object with the fields kept \
+               apart",
+        placeholder: "FORMAT",
+        apply: |options, value| {
+            let format = match value.text()? {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err(Unfit::default()),
+            };
+            put(&mut options.log.format, format)
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "tls.certificate",
+        allowed: "the path of a PEM file",
+        example: "\"node1.pem\"",
+        help: "The certificate that clients are shown, followed by those that lead to its authority. With it the \
+               port speaks TLS and nothing else, and so do nodes with each other. Default: none, no TLS",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.certificate, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.key",
+        allowed: "the path of a PEM file",
+        example: "\"node1-key.pem\"",
+        help: "The private key of tls.certificate, without a password. Default: none",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.key, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.node_certificate",
+        allowed: "the path of a PEM file",
+        example: "\"node1.pem\"",
+        help: "The certificate that other nodes are shown, which names this one: \
+               raftwire://<cluster_name>/<node_id>. Default: tls.certificate",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.node_certificate, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.node_key",
+        allowed: "the path of a PEM file",
+        example: "\"node1-key.pem\"",
+        help: "The private key of tls.node_certificate. Default: tls.key",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.node_key, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.node_authorities",
+        allowed: "the path of a PEM file",
+        example: "\"authority.pem\"",
+        help: "The authorities that sign the certificates of nodes. Default: none, allowed in a cluster of one \
+               only",
+        placeholder: "FILE",
+        apply: |options, value| put(&mut options.tls.node_authorities, file(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "tls.node_certificate_required",
+        allowed: "true or false",
+        default: Some("true"),
+        reason: "Without it only the secret proves who dials",
+        help: "Whether a node that dials must show a certificate that names it",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.tls.node_certificate_required, value.boolean()),
         ..PLAIN
     },
     Key {
         name: "http.token",
         allowed: "at least 16 printable characters without blanks",
+        example: "\"at-least-16-printable-characters\"",
         help: "The bearer token of the HTTP API. Default: none, and the API is open on loopback only",
         confidential: true,
         apply: |options, value| put(&mut options.http.token, token(value).map(Some)),
@@ -247,7 +345,9 @@ pub static KEYS: &[Key] = &[
         name: "http.handshake_timeout",
         allowed: "a duration from 100ms to 10m",
         default: Some("10s"),
-        help: "How long the head of a request may take, or a socket be idle before it",
+        reason: "Long for any network, short for somebody who holds sockets open",
+        help: "How long a TLS handshake may take, and then the head of a request, or a socket be \
+               idle before it",
         placeholder: "DURATION",
         apply: |options, value| {
             let range = Duration::from_millis(100)..=DURATION_MAX;
@@ -259,15 +359,33 @@ pub static KEYS: &[Key] = &[
         name: "client.path",
         allowed: "a path that begins with \"/\"",
         default: Some("/ws"),
+        reason: "What the field uses",
         help: "The path of the endpoint of WebSocket clients",
         placeholder: "PATH",
         apply: |options, value| put(&mut options.client.path, path(value)),
         ..PLAIN
     },
     Key {
+        name: "client.origins",
+        allowed: "origins of web pages such as https://app.example.org, or *",
+        example: "[\"https://app.example.org\"]",
+        help: "The web pages that may connect. Programs that are no browsers send no origin, and \
+               may. Default: pages that came from the same host and port",
+        placeholder: "ORIGIN,…",
+        apply: |options, value| {
+            let origins = value
+                .list()?
+                .into_iter()
+                .map(|item| item.parse().map_err(Unfit::because));
+            put(&mut options.client.origins, origins.collect())
+        },
+        ..PLAIN
+    },
+    Key {
         name: "client.connections_max",
         allowed: "a number from 1 to 10000000",
         default: Some("100000"),
+        reason: "About 1 GB of idle clients",
         help: "How many clients are held at once; further ones are refused with 503. Fewer where the \
                limit of open files is lower",
         placeholder: "COUNT",
@@ -283,6 +401,7 @@ pub static KEYS: &[Key] = &[
         name: "client.allow_send",
         allowed: "true or false",
         default: Some("false"),
+        reason: "What strangers may do is opened by hand",
         help: "Whether a client may send to connections",
         placeholder: "BOOL",
         apply: |options, value| put(&mut options.client.allow_send, value.boolean()),
@@ -292,6 +411,7 @@ pub static KEYS: &[Key] = &[
         name: "client.message_bytes_max",
         allowed: "a size from 1 KiB to 64 MiB",
         default: Some("1 MiB"),
+        reason: "As large as what is routed",
         help: "The largest WebSocket message that a client may send, envelope included",
         placeholder: "SIZE",
         apply: |options, value| {
@@ -304,6 +424,7 @@ pub static KEYS: &[Key] = &[
         name: "client.sends_in_flight_max",
         allowed: "a number from 1 to 65536",
         default: Some("64"),
+        reason: "Keeps one client busy over a long line without filling the queues of others",
         help: "How many of one client's sends may wait for their outcome; it is read no further \
                until one has it",
         placeholder: "COUNT",
@@ -320,6 +441,7 @@ pub static KEYS: &[Key] = &[
         name: "client.ping_interval",
         allowed: "a duration from 1s to 10m",
         default: Some("25s"),
+        reason: "Below the 30 to 60 s after which proxies give up silent connections",
         help: "How often a client is pinged; two intervals of silence end the connection",
         placeholder: "DURATION",
         apply: |options, value| {
@@ -332,6 +454,7 @@ pub static KEYS: &[Key] = &[
         name: "client.echo",
         allowed: "true or false",
         default: Some("false"),
+        reason: "Nobody but a test or a measurement asks for it",
         help: "Whether /echo answers each WebSocket message with itself: for conformance tests and \
                measurements of the client's side, not for clients",
         placeholder: "BOOL",
@@ -360,6 +483,13 @@ fn host(value: &Value) -> Result<String, Unfit> {
         return Err(Unfit::default());
     }
     Ok(host.to_owned())
+}
+
+fn file(value: &Value) -> Result<Option<PathBuf>, Unfit> {
+    match value.text()? {
+        "" => Err(Unfit::default()),
+        path => Ok(Some(path.into())),
+    }
 }
 
 fn path(value: &Value) -> Result<String, Unfit> {

@@ -35,19 +35,58 @@ pub struct Sources {
 /// # Errors
 /// The first thing that is wrong, with the place to mend.
 pub fn load(sources: &Sources, disk: &dyn Disk) -> Result<ServerOptions, ConfigError> {
-    let mut settings = match &sources.file {
-        Some(path) => toml_file::parse(path, &read(path, disk)?)?,
-        None => Vec::new(),
-    };
-    settings.extend(variables::parse(&sources.variables)?);
-    settings.extend(sources.flags.settings()?);
-
-    let mut options = ServerOptions::default();
-    for setting in &settings {
-        setting.apply(&mut options)?;
+    let loaded = Loaded::from(sources, disk);
+    match loaded.errors.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(loaded.options),
     }
-    check(&options, &settings)?;
-    Ok(options)
+}
+
+/// What all sources came to.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// What is right, over the defaults.
+    pub(super) options: ServerOptions,
+    /// Every key that a source sets, the weakest first.
+    pub(super) settings: Vec<Setting>,
+    /// Everything that is wrong.
+    pub(super) errors: Vec<ConfigError>,
+}
+
+impl Loaded {
+    pub(super) fn from(sources: &Sources, disk: &dyn Disk) -> Loaded {
+        let mut read_settings = match &sources.file {
+            Some(path) => match read(path, disk) {
+                Ok(text) => toml_file::parse(path, &text),
+                Err(error) => vec![Err(error)],
+            },
+            None => Vec::new(),
+        };
+        read_settings.extend(variables::parse(&sources.variables));
+        read_settings.extend(sources.flags.settings());
+
+        let mut options = ServerOptions::default();
+        let (mut settings, mut errors) = (Vec::new(), Vec::new());
+        for setting in read_settings {
+            let applied = setting.and_then(|setting| {
+                setting.apply(&mut options)?;
+                Ok(setting)
+            });
+            match applied {
+                Ok(setting) => settings.push(setting),
+                Err(error) => errors.push(error),
+            }
+        }
+        // What a wrong value leaves at its default would be blamed for not fitting.
+        if errors.is_empty() {
+            errors.extend(check(&options, &settings).err());
+        }
+        Loaded {
+            options,
+            settings,
+            errors,
+        }
+    }
 }
 
 impl Setting {

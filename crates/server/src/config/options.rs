@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use raftwire::ClusterOptions;
 
+use super::{TlsOptions, WebOrigin};
+
 /// Everything that `raftwire serve` can be told.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -12,14 +14,36 @@ pub struct ServerOptions {
     pub cluster: ClusterOptions,
     /// The address to listen on where it is not `node_address`, which other nodes are told.
     pub listen_address: Option<String>,
-    /// What is logged, as `tracing_subscriber::EnvFilter` reads it.
-    pub log: String,
+    /// What is logged, and how.
+    pub log: LogOptions,
     /// How long a stop may take in all.
     pub shutdown_deadline: Duration,
+    /// TLS on the port, and between the nodes.
+    pub tls: TlsOptions,
     /// The HTTP side of the port.
     pub http: HttpOptions,
     /// The endpoint of WebSocket clients.
     pub client: ClientOptions,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct LogOptions {
+    /// A level, or levels by module, as `tracing_subscriber::EnvFilter` reads them.
+    pub level: String,
+    /// How a line is written.
+    pub format: LogFormat,
+}
+
+/// How a line of the log is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// A JSON object a line, its fields kept apart: for programs.
+    Json,
 }
 
 /// The HTTP side of the port.
@@ -38,6 +62,8 @@ pub struct HttpOptions {
 pub struct ClientOptions {
     /// Its path.
     pub path: String,
+    /// The web pages that may connect; empty: those that came from the same host and port.
+    pub origins: Vec<WebOrigin>,
     /// How many clients are held at once.
     pub connections_max: usize,
     /// Whether a client may send to connections.
@@ -57,10 +83,20 @@ impl Default for ServerOptions {
         ServerOptions {
             cluster: ClusterOptions::default(),
             listen_address: None,
-            log: "info".to_owned(),
+            log: LogOptions::default(),
             shutdown_deadline: Duration::from_secs(10),
+            tls: TlsOptions::default(),
             http: HttpOptions::default(),
             client: ClientOptions::default(),
+        }
+    }
+}
+
+impl Default for LogOptions {
+    fn default() -> LogOptions {
+        LogOptions {
+            level: "info".to_owned(),
+            format: LogFormat::default(),
         }
     }
 }
@@ -78,6 +114,7 @@ impl Default for ClientOptions {
     fn default() -> ClientOptions {
         ClientOptions {
             path: "/ws".to_owned(),
+            origins: Vec::new(),
             connections_max: 100_000,
             allow_send: false,
             message_bytes_max: 1024 * 1024,

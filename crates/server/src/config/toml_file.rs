@@ -10,29 +10,34 @@ use super::load::Setting;
 use super::value::Value;
 use super::{ConfigError, KEYS, Origin};
 
-/// Reads every setting of a file's text.
-pub(super) fn parse(path: &Path, text: &str) -> Result<Vec<Setting>, ConfigError> {
+/// Reads every setting of a file's text; each can be wrong by itself.
+pub(super) fn parse(path: &Path, text: &str) -> Vec<Result<Setting, ConfigError>> {
     let file = File { path, text };
-    let table = DeTable::parse(text).map_err(|error| ConfigError::Syntax {
-        origin: file.origin(error.span().map_or(0, |span| span.start)),
-        message: error.message().to_owned(),
-    })?;
+    let table = match DeTable::parse(text) {
+        Ok(table) => table,
+        Err(error) => {
+            let origin = file.origin(error.span().map_or(0, |span| span.start));
+            let message = error.message().to_owned();
+            return vec![Err(ConfigError::Syntax { origin, message })];
+        }
+    };
     let mut settings = Vec::new();
     for (name, value) in table.get_ref() {
         match value.get_ref().as_table() {
             Some(section) if sections().contains(&name.get_ref().as_ref()) => {
                 for (inner, value) in section {
                     let dotted = format!("{}.{}", name.get_ref(), inner.get_ref());
-                    settings.push(file.setting(&dotted, inner, value)?);
+                    settings.push(file.setting(&dotted, inner, value));
                 }
             }
             Some(_) => {
-                return Err(file.unknown("table", name, nearest(name.get_ref(), sections())));
+                let nearest = nearest(name.get_ref(), sections());
+                settings.push(Err(file.unknown("table", name, nearest)));
             }
-            None => settings.push(file.setting(name.get_ref(), name, value)?),
+            None => settings.push(file.setting(name.get_ref(), name, value)),
         }
     }
-    Ok(settings)
+    settings
 }
 
 struct File<'a> {

@@ -46,6 +46,18 @@ const BYTE_UNITS: [(&str, usize); 4] = [
 ];
 
 impl Value {
+    /// The value as a configuration file writes it.
+    pub(super) fn toml(&self) -> String {
+        match self {
+            Value::Bare(text) if text.parse::<bool>().is_ok() || text.parse::<u64>().is_ok() => {
+                text.clone()
+            }
+            Value::Bare(text) | Value::Text(text) => toml::Value::from(text.as_str()).to_string(),
+            Value::List(texts) => toml::Value::from(texts.clone()).to_string(),
+            Value::Integer(_) | Value::Boolean(_) | Value::Other(_) => self.to_string(),
+        }
+    }
+
     pub(super) fn text(&self) -> Result<&str, Unfit> {
         match self {
             Value::Bare(text) | Value::Text(text) => Ok(text),

@@ -9,10 +9,11 @@ use super::{ConfigError, KEYS, Origin};
 /// Variables with our prefix that are no keys: the command line reads them.
 const OTHER_VARIABLES: [&str; 2] = ["RAFTWIRE_CONFIG", "RAFTWIRE_URL"];
 
-/// Reads every setting of an environment; variables without our prefix are not ours.
+/// Reads every setting of an environment, each of which can be wrong by itself; variables without
+/// our prefix are not ours.
 pub(super) fn parse<'a>(
     variables: impl IntoIterator<Item = &'a (String, String)>,
-) -> Result<Vec<Setting>, ConfigError> {
+) -> Vec<Result<Setting, ConfigError>> {
     let ours = variables.into_iter().filter(|(name, _)| {
         name.starts_with(VARIABLE_PREFIX) && !OTHER_VARIABLES.contains(&name.as_str())
     });

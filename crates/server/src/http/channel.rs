@@ -6,6 +6,7 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
+use raftwire_protocol::NodeId;
 use raftwire_transport_ws::{PeerRequest, upgrade_response};
 
 use super::Upgrade;
@@ -45,10 +46,29 @@ pub(super) fn open(
         );
         return Err(ApiError::new(StatusCode::CONFLICT, "own_id", message));
     }
+    check_certificate(node, peer, &asked.node)?;
     let on_upgrade = hyper::upgrade::on(request);
     peer.upgrade_to(Upgrade::Channel(ChannelUpgrade {
         on_upgrade,
         request: asked,
     }));
     Ok(response.map(|()| Full::default()))
+}
+
+/// Where nodes speak TLS, the certificate has to name who asks.
+fn check_certificate(node: &Node, peer: &Peer, claimed: &NodeId) -> Result<(), ApiError> {
+    let (Some(tls), Some(shown)) = (&node.tls, &peer.tls) else {
+        return Ok(());
+    };
+    let Some(nodes) = tls.nodes() else {
+        return Ok(());
+    };
+    let cluster = &node.options.cluster.cluster_name;
+    nodes
+        .check_peer(shown, cluster, claimed)
+        .map_err(|refused| {
+            let message = refused.to_string();
+            tls.log_refusal(&message);
+            ApiError::new(StatusCode::FORBIDDEN, "certificate_refused", message)
+        })
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use http::header::UPGRADE;
-use http::{Request, StatusCode};
+use http::header::{HOST, ORIGIN, UPGRADE};
+use http::{HeaderMap, Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use raftwire::{AcceptError, ConnectionId, ConnectionInfo, Outbox};
@@ -13,6 +13,7 @@ use super::answer::{Answer, ApiError};
 use super::{Upgrade, health};
 use crate::client::Dialect;
 use crate::client::protocol::SUBPROTOCOL;
+use crate::config::WebOrigin;
 use crate::listener::Peer;
 use crate::node::Node;
 use crate::websocket_engine::{HandshakeError, ServerHandshake};
@@ -33,6 +34,7 @@ pub(super) fn open(
     peer: &Peer,
 ) -> Result<Answer, ApiError> {
     let handshake = ServerHandshake::check(&request)?;
+    check_origin(node, request.headers())?;
     if !handshake.offers(SUBPROTOCOL) {
         let message = format!(
             "this endpoint speaks {SUBPROTOCOL}; offer it: `Sec-WebSocket-Protocol: {SUBPROTOCOL}`, \
@@ -87,6 +89,21 @@ fn admit(
         place,
     }));
     Ok(())
+}
+
+/// A browser says which page connects; a page of another site must not, in its visitor's name.
+fn check_origin(node: &Node, headers: &HeaderMap) -> Result<(), ApiError> {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return Ok(());
+    };
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    let allowed = &node.options.client.origins;
+    if matches!(origin.to_str(), Ok(origin) if WebOrigin::allow(allowed, origin, host)) {
+        return Ok(());
+    }
+    let message = "pages of this origin may not connect; client.origins lists those that may";
+    let code = "origin_not_allowed";
+    Err(ApiError::new(StatusCode::FORBIDDEN, code, message))
 }
 
 fn refused(node: &Node, error: &AcceptError) -> ApiError {

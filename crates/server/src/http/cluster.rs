@@ -55,6 +55,10 @@ pub struct NodeReport {
     pub alive: bool,
     /// Whether it leads.
     pub leader: bool,
+    /// `leader`, `voter`, or `edge`, which has no vote; `null` where the node that answers does
+    /// not know who votes.
+    #[serde(default)]
+    pub role: Option<String>,
     /// Its newest incarnation.
     pub incarnation: u64,
     /// Its client connections; `null` if it is dead, was not asked or did not answer.
@@ -130,7 +134,14 @@ struct Removed<'a> {
 }
 
 fn of_node(view: NodeView, counts: &BTreeMap<raftwire::NodeId, Option<u64>>) -> NodeReport {
+    let role = match view.is_voter {
+        _ if view.is_leader => Some("leader"),
+        Some(true) => Some("voter"),
+        Some(false) => Some("edge"),
+        None => None,
+    };
     NodeReport {
+        role: role.map(str::to_owned),
         connections: counts.get(&view.node).copied().flatten(),
         node: view.node.to_string(),
         address: view.address,

@@ -1,6 +1,6 @@
 //! What the port answers to HTTP requests.
 //!
-//! Seven routes, told apart in [`Route`]; every error is a JSON body of one form. The three that
+//! Eight routes, told apart in [`Route`]; every error is a JSON body of one form. The three that
 //! open a WebSocket answer 101 and leave the rest in the connection's [`Upgrade`] slot.
 
 mod access;
@@ -10,6 +10,7 @@ mod clients;
 mod cluster;
 mod health;
 mod messages;
+mod metrics;
 mod route;
 
 use std::sync::Arc;
@@ -49,6 +50,10 @@ pub(crate) async fn answer(node: &Arc<Node>, request: Request<Incoming>, peer: &
         Route::Ready => health::ready(node),
         Route::Cluster => match node.access.check(request.headers()) {
             Ok(()) => cluster::report(node, request.uri().query().unwrap_or_default()).await,
+            Err(refused) => Err(refused),
+        },
+        Route::Metrics => match node.access.check(request.headers()) {
+            Ok(()) => Ok(metrics::exposition(node)),
             Err(refused) => Err(refused),
         },
         Route::Messages(connection) => match node.access.check(request.headers()) {

@@ -18,6 +18,8 @@ pub(super) enum Route {
     Ready,
     /// `GET /api/v1/cluster`
     Cluster,
+    /// `GET /metrics`
+    Metrics,
     /// `POST /api/v1/connections/{id}/messages`
     Messages(String),
     /// `DELETE /api/v1/nodes/{name}`
@@ -40,6 +42,7 @@ impl Route {
             "/healthz" => (Route::Alive, "GET, HEAD"),
             "/readyz" => (Route::Ready, "GET, HEAD"),
             "/api/v1/cluster" => (Route::Cluster, "GET, HEAD"),
+            "/metrics" => (Route::Metrics, "GET, HEAD"),
             path if path == options.client.path => (Route::Client, "GET"),
             ECHO_PATH if options.client.echo => (Route::Echo, "GET"),
             path if path == options.cluster.channel_name => (Route::Channel, "GET"),
@@ -94,6 +97,7 @@ mod tests {
     fn each_path_has_its_route() {
         assert_eq!(find(Method::GET, "/healthz"), Ok(Route::Alive));
         assert_eq!(find(Method::HEAD, "/readyz"), Ok(Route::Ready));
+        assert_eq!(find(Method::GET, "/metrics"), Ok(Route::Metrics));
         assert_eq!(find(Method::GET, "/ws"), Ok(Route::Client));
         assert_eq!(find(Method::GET, "/cluster"), Ok(Route::Channel));
         assert_eq!(

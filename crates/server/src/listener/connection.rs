@@ -12,12 +12,14 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire_environment::TcpStream;
+use raftwire_transport_ws::tls::{TlsPeer, tls_failure};
 use tracing::debug;
 
 use super::Peer;
 use crate::client::Session;
 use crate::http::{self, ChannelUpgrade, ClientUpgrade, Upgrade};
 use crate::node::Node;
+use crate::tls::PortStream;
 use crate::websocket_engine::{EngineLimits, WebSocket};
 
 /// Bytes of the largest head of a request: what browsers with many cookies send, and no more.
@@ -29,7 +31,11 @@ const HEADERS_MAX: usize = 64;
 const WRITTEN_BYTES_MAX: usize = 6 * MESSAGE_BYTES_MAX_CEILING + 1024;
 
 pub(super) async fn serve(stream: TcpStream, address: SocketAddr, node: Arc<Node>) {
-    let peer = Peer::new(address);
+    // In a box, as what follows: it is done once.
+    let Some((stream, tls)) = Box::pin(protect(stream, address, &node)).await else {
+        return;
+    };
+    let peer = Peer::new(address, tls);
     // In a box: a WebSocket outlives it by hours, and should not carry its size along.
     Box::pin(speak_http(stream, &peer, &node)).await;
     match peer.take_upgrade() {
@@ -43,8 +49,36 @@ pub(super) async fn serve(stream: TcpStream, address: SocketAddr, node: Arc<Node
     }
 }
 
+/// The TLS handshake, where the port speaks TLS.
+async fn protect(
+    stream: TcpStream,
+    address: SocketAddr,
+    node: &Node,
+) -> Option<(PortStream, Option<TlsPeer>)> {
+    let Some(tls) = &node.tls else {
+        return Some((PortStream::Plain(stream), None));
+    };
+    let timeout = node.options.http.handshake_timeout;
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(timeout, tls.accept(stream)) => accepted,
+        () = node.stopping.cancelled() => return None,
+    };
+    match accepted {
+        Ok(Ok((stream, peer))) => Some((PortStream::Tls(Box::new(stream)), Some(peer))),
+        Ok(Err(error)) => {
+            let reason = tls_failure(&error);
+            debug!(peer = %address, reason, "no TLS connection");
+            None
+        }
+        Err(_) => {
+            debug!(peer = %address, ?timeout, "no TLS handshake in time");
+            None
+        }
+    }
+}
+
 /// Answers requests until the peer goes, is too slow, or asks for a WebSocket.
-async fn speak_http(stream: TcpStream, peer: &Peer, node: &Arc<Node>) {
+async fn speak_http(stream: PortStream, peer: &Peer, node: &Arc<Node>) {
     let service = service_fn(|request: hyper::Request<Incoming>| async {
         Ok::<_, Infallible>(http::answer(node, request, peer).await)
     });
@@ -85,7 +119,7 @@ async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving>
         written_bytes_max: WRITTEN_BYTES_MAX,
     };
     // The socket itself, without the layers that HTTP needed.
-    let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else {
+    let Ok(parts) = upgraded.downcast::<TokioIo<PortStream>>() else {
         debug!(%connection, "an upgraded stream is not the accepted one");
         return None;
     };

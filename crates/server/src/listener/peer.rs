@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use raftwire_transport::ChannelSecurity;
+use raftwire_transport_ws::tls::TlsPeer;
 
 use crate::http::Upgrade;
 
@@ -11,13 +12,16 @@ use crate::http::Upgrade;
 #[derive(Clone, Debug)]
 pub(crate) struct Peer {
     pub(crate) address: SocketAddr,
+    /// What its TLS handshake has shown; `None`: the socket is in the clear.
+    pub(crate) tls: Option<TlsPeer>,
     upgrade: Arc<Mutex<Option<Upgrade>>>,
 }
 
 impl Peer {
-    pub(super) fn new(address: SocketAddr) -> Peer {
+    pub(super) fn new(address: SocketAddr, tls: Option<TlsPeer>) -> Peer {
         Peer {
             address,
+            tls,
             upgrade: Arc::default(),
         }
     }
@@ -36,6 +40,9 @@ impl Peer {
 
     /// How far the wire itself is to be trusted.
     pub(super) fn security(&self) -> ChannelSecurity {
+        if let Some(tls) = &self.tls {
+            return tls.security();
+        }
         if self.address.ip().to_canonical().is_loopback() {
             return ChannelSecurity::Loopback;
         }

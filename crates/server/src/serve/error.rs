@@ -2,7 +2,9 @@
 
 use std::io;
 
-use crate::config::NotClosed;
+use raftwire_transport_ws::tls::PemError;
+
+use crate::config::{NotClosed, TlsConflict};
 
 /// Why a node did not start. Nothing runs after it.
 #[derive(Debug, thiserror::Error)]
@@ -11,6 +13,15 @@ pub enum ServeError {
     /// Strangers could join.
     #[error(transparent)]
     NotClosed(#[from] NotClosed),
+    /// Keys of TLS do not fit together.
+    #[error(transparent)]
+    TlsConflict(#[from] TlsConflict),
+    /// A certificate or key cannot be used.
+    #[error("TLS: {0}")]
+    Certificate(#[from] PemError),
+    /// The task that reads them has ended.
+    #[error("the certificates were not read: {0}")]
+    CertificatesNotRead(#[from] tokio::task::JoinError),
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}")]
     Listen {

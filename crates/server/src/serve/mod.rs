@@ -22,6 +22,7 @@ use crate::config::ServerOptions;
 use crate::http::Access;
 use crate::listener;
 use crate::node::Node;
+use crate::tls::{PortTls, keep_current};
 
 /// Runs a node until `stop` ends, then ends it gracefully: no further client is accepted, those
 /// that are connected are closed with 1001, and the cluster is told.
@@ -34,12 +35,15 @@ pub async fn serve(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     options.require_secret_or_loopback()?;
+    options.check_tls()?;
     // First of all, so that a port that is taken is said before anything is written.
     let listener = bind(&options, &environment).await?;
+    let tls = read_certificates(&options, &environment).await?;
     let transports = WsClusterTransportFactory::new(WsOptions {
         // The node's own port takes the connections of its peers too.
         listen: None,
         channel_name: options.cluster.channel_name.clone(),
+        tls: tls.as_ref().and_then(PortTls::nodes).cloned(),
         ..WsOptions::default()
     });
     let manager =
@@ -49,6 +53,7 @@ pub async fn serve(
         options,
         manager,
         transports.acceptor(),
+        tls,
     ));
     announce(&node, &listener);
 
@@ -58,10 +63,17 @@ pub async fn serve(
     let announcing = node
         .environment
         .spawn("announce", announce_ready(node.manager.clone()));
+    let renewing = node.tls.clone().map(|tls| {
+        let renewing = keep_current(tls, node.environment.clone());
+        node.environment.spawn("certificates", renewing)
+    });
     stop.await;
 
     info!("stopping: clients are sent to other nodes");
     announcing.abort();
+    if let Some(renewing) = renewing {
+        renewing.abort();
+    }
     node.stopping.cancel();
     let stopping = async {
         drop(accepting.await);
@@ -78,6 +90,18 @@ pub async fn serve(
         ),
     }
     Ok(())
+}
+
+async fn read_certificates(
+    options: &ServerOptions,
+    environment: &Environment,
+) -> Result<Option<PortTls>, ServeError> {
+    let (options, its_environment) = (options.tls.clone(), environment.clone());
+    let reading = environment.executor("certificates");
+    let read = reading.spawn("certificates", async move {
+        PortTls::load(&options, &its_environment)
+    });
+    Ok(read.await??)
 }
 
 async fn bind(
@@ -105,6 +129,7 @@ fn announce(node: &Node, listener: &TcpListener) {
         %address,
         clients = options.client.path,
         channel = options.cluster.channel_name,
+        tls = node.tls.is_some(),
         "listening"
     );
     if options.cluster.secret.is_none() {

@@ -1,21 +1,30 @@
 //! A client of `raftwire.v1` by an independent WebSocket library.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use http::{HeaderName, HeaderValue, Uri};
+use rustls::ClientConfig;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio_websockets::{ClientBuilder, MaybeTlsStream, Message, WebSocketStream};
+use tokio_rustls::TlsConnector;
+use tokio_websockets::{ClientBuilder, Message, WebSocketStream};
 
 use super::WAIT_MAX;
+
+/// A socket, with or without TLS.
+trait Io: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug {}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send + std::fmt::Debug> Io for IO {}
 
 /// A connected client.
 #[derive(Debug)]
 pub struct Client {
     pub id: String,
     pub welcome: Value,
-    socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    socket: WebSocketStream<Box<dyn Io>>,
     next_id: u64,
 }
 
@@ -43,6 +52,21 @@ impl Client {
 
     /// The same; `None`: the node has not welcomed it.
     pub async fn try_connect(port: u16) -> Option<Client> {
+        let socket = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
+        Client::welcomed(port, Box::new(socket)).await
+    }
+
+    /// The same over TLS.
+    pub async fn connect_over_tls(port: u16, config: Arc<ClientConfig>) -> Client {
+        let socket = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+        let host = "localhost".try_into().unwrap();
+        let connecting = TlsConnector::from(config).connect(host, socket);
+        let socket = connecting.await.expect("a TLS connection");
+        let welcomed = Client::welcomed(port, Box::new(socket)).await;
+        welcomed.expect("welcomed")
+    }
+
+    async fn welcomed(port: u16, socket: Box<dyn Io>) -> Option<Client> {
         let uri: Uri = format!("ws://127.0.0.1:{port}/ws").parse().unwrap();
         let protocol = (
             HeaderName::from_static("sec-websocket-protocol"),
@@ -51,7 +75,7 @@ impl Client {
         let builder = ClientBuilder::from_uri(uri)
             .add_header(protocol.0, protocol.1)
             .unwrap();
-        let connecting = tokio::time::timeout(WAIT_MAX, builder.connect());
+        let connecting = tokio::time::timeout(WAIT_MAX, builder.connect_on(socket));
         let (socket, response) = connecting.await.ok()?.ok()?;
         assert_eq!(response.headers()["sec-websocket-protocol"], "raftwire.v1");
         let mut client = Client {

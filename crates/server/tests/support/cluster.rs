@@ -1,6 +1,9 @@
 //! Several nodes that know each other.
 
+use std::sync::Arc;
+
 use raftwire_server::ClusterReport;
+use rustls::{ClientConfig, RootCertStore};
 use tempfile::TempDir;
 
 use super::{NodeProcess, eventually, free_ports};
@@ -12,6 +15,10 @@ pub struct Settings {
     pub variables: Vec<(String, String)>,
     /// The limit of open files; `None`: that of whoever runs the tests.
     pub open_files: Option<u64>,
+    /// What clients speak TLS with; `None`: the ports are in the clear.
+    pub tls: Option<Arc<ClientConfig>>,
+    /// The authorities of the nodes' certificates.
+    pub authorities: Option<Arc<RootCertStore>>,
 }
 
 impl Default for Settings {
@@ -21,6 +28,8 @@ impl Default for Settings {
             arguments: vec!["--client-allow-send".to_owned()],
             variables: Vec::new(),
             open_files: None,
+            tls: None,
+            authorities: None,
         }
     }
 }
@@ -109,7 +118,11 @@ impl Cluster {
         let addresses: Vec<_> = names
             .iter()
             .zip(&ports)
-            .map(|(name, port)| format!("ws://127.0.0.1:{port}/{name}"))
+            .zip(settings)
+            .map(|((name, port), settings)| {
+                let scheme = if settings.tls.is_some() { "wss" } else { "ws" };
+                format!("{scheme}://127.0.0.1:{port}/{name}")
+            })
             .collect();
         let nodes = names
             .iter()

@@ -23,6 +23,7 @@ mod client;
 mod cluster;
 mod ports;
 mod process;
+mod tls;
 mod traffic;
 mod wait;
 
@@ -30,5 +31,6 @@ pub use client::{Client, Closed, Heard};
 pub use cluster::{Cluster, Settings};
 pub use ports::free_ports;
 pub use process::{Ended, NodeProcess, raftwire, run};
+pub use tls::Authority;
 pub use traffic::{Tally, Traffic};
 pub use wait::{WAIT_MAX, eventually};

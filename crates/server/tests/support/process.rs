@@ -4,10 +4,12 @@ use std::fs::OpenOptions;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 
 use raftwire_environment::Environment;
 use raftwire_server::ClusterReport;
 use raftwire_server::http_client::{HttpClient, RequestError};
+use rustls::{ClientConfig, RootCertStore};
 use tokio::process::{Child, Command};
 
 use super::{Client, Settings, WAIT_MAX};
@@ -67,6 +69,8 @@ pub struct NodeProcess {
     arguments: Vec<String>,
     variables: Vec<(String, String)>,
     open_files: Option<u64>,
+    tls: Option<Arc<ClientConfig>>,
+    authorities: Option<Arc<RootCertStore>>,
     log: PathBuf,
     child: Option<Child>,
 }
@@ -86,6 +90,8 @@ impl NodeProcess {
             arguments,
             variables: settings.variables.clone(),
             open_files: settings.open_files,
+            tls: settings.tls.clone(),
+            authorities: settings.authorities.clone(),
             log,
             child: None,
         }
@@ -163,11 +169,13 @@ impl NodeProcess {
     }
 
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
     pub fn http(&self) -> HttpClient {
-        HttpClient::new(Environment::real(), &self.url(), None).unwrap()
+        let authorities = self.authorities.clone();
+        HttpClient::trusting(Environment::real(), &self.url(), authorities, None).unwrap()
     }
 
     /// What it says of the cluster, without asking the others.
@@ -177,6 +185,9 @@ impl NodeProcess {
 
     /// A new client, welcomed.
     pub async fn client(&self) -> Client {
-        Client::connect(self.port).await
+        match &self.tls {
+            None => Client::connect(self.port).await,
+            Some(tls) => Client::connect_over_tls(self.port, Arc::clone(tls)).await,
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! What must hold in every run, whatever goes wrong: one file each, with its source.
 
 mod committed_entries;
+mod crowd;
 mod down_nodes;
 mod election_safety;
+mod fact_copies;
 mod fencing;
 mod in_order_once;
 mod incarnations;
@@ -43,6 +45,8 @@ pub struct Invariants {
     true_events: true_events::TrueEvents,
     true_outcomes: true_outcomes::TrueOutcomes,
     route_deadlines: route_deadlines::RouteDeadlines,
+    crowd: crowd::Crowd,
+    fact_copies: fact_copies::FactCopies,
     /// The last state that each node showed.
     states: BTreeMap<NodeId, Arc<ClusterState>>,
     /// Whether packets never wait for room on the wire: time that they wait there is not taken off
@@ -81,6 +85,7 @@ impl Invariants {
     fn view(&mut self, at: Duration, view: &View) {
         self.fencing.view(at, view);
         self.down_nodes.view(at, view);
+        self.fact_copies.view(at, view, &mut self.violations);
         let node = &view.process.node;
         if self
             .states
@@ -118,6 +123,7 @@ impl Invariants {
                 self.route_deadlines.ended(process);
                 self.fencing.ended(process);
                 self.down_nodes.ended(at, process);
+                self.crowd.ended(process);
                 // The next process reads its state from the disk.
                 self.states.remove(&process.node);
             }
@@ -136,6 +142,7 @@ impl Invariants {
                 self.true_outcomes.answered(at, id, outcome, violations);
             }
             Event::Received(received) => self.received(at, received),
+            Event::Crowd(event) => self.crowd.happened(at, event, violations),
             Event::Started(_) | Event::Failed(..) | Event::Note(_) => {}
         }
     }
@@ -179,6 +186,7 @@ impl Invariants {
 
     /// The run is over, and all clients have read what there was for them.
     pub fn at_end(&mut self, at: Duration) {
+        self.crowd.at_end(at, &mut self.violations);
         self.true_outcomes
             .at_end(at, &self.incarnations, &mut self.violations);
     }

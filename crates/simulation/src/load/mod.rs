@@ -2,6 +2,7 @@
 
 mod asker;
 mod client;
+mod crowd;
 mod payload;
 mod probe;
 mod sender;
@@ -54,6 +55,12 @@ pub(crate) fn start(place: &Place) -> Vec<JoinHandle<()>> {
         let sender = sender::Sender::new(place.clone(), number, dice);
         environment.spawn("sender", sender.run());
     }
+    for seat in 0..load.crowd_per_node {
+        let dice = dice.stream(&format!("crowd {seat}"));
+        clients.push(environment.spawn("crowd", crowd::run(place.clone(), dice)));
+    }
+    let speaker = dice.stream("speaker");
+    environment.spawn("speaker", crowd::speak(place.clone(), speaker));
     environment.spawn("asker", asker::run(place.clone(), dice.stream("asker")));
     environment.spawn("probe", probe::run(place.clone()));
     clients

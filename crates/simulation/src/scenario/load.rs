@@ -11,6 +11,8 @@ use crate::dice::Dice;
 pub struct Load {
     /// Client sockets that each node keeps open.
     pub clients_per_node: u64,
+    /// Connections of users and groups that each node keeps open.
+    pub crowd_per_node: u64,
     /// Tasks on each node that send messages.
     pub senders_per_node: u64,
     /// Milliseconds between two messages of a sender.
@@ -42,6 +44,8 @@ impl Load {
             outbox_policy: *dice.weighted(&policies),
             large_percent: *dice.pick(&[0, 1, 3]),
             unruly_percent: *dice.pick(&[0, 30, 60]),
+            // Last, so that it changes nothing else that is drawn.
+            crowd_per_node: dice.number(1..4),
         }
     }
 }

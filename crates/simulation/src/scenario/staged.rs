@@ -41,6 +41,7 @@ impl Scenario {
                 outbox_policy: OutboxPolicy::Close,
                 large_percent: 1,
                 unruly_percent: 0,
+                crowd_per_node: 1,
             },
             wrong: WrongVariants::default(),
         }

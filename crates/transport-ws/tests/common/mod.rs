@@ -2,7 +2,10 @@
 //! ours.
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file uses some of it
 
+mod certificates;
+
 use std::any::Any;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -14,7 +17,11 @@ use raftwire_protocol::{Endpoint, Lane, NodeAddress, NodeId, Scheme};
 use raftwire_transport::TransportSetup;
 use raftwire_transport::conformance::{ConformanceHarness, StrangerHarness};
 use raftwire_transport::{Channel, ClusterTransport, TransportEvent, TransportEvents};
+use raftwire_transport_ws::tls::{NODE_ALPN, NodeTls};
 use raftwire_transport_ws::{WsClusterTransport, WsOptions};
+use tempfile::TempDir;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::client::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite;
 
@@ -22,6 +29,8 @@ use tokio_tungstenite::tungstenite;
 pub const LONG: Duration = Duration::from_secs(30);
 
 pub const PORT: u16 = 5_000;
+
+pub use certificates::{Authority, Certificate};
 
 pub fn node(name: &str) -> NodeId {
     name.parse().unwrap()
@@ -33,6 +42,13 @@ pub struct WsHarness {
     environment: Environment,
     hosts: Hosts,
     pub options: WsOptions,
+    tls: Option<Tls>,
+}
+
+/// What the nodes of a harness speak TLS with.
+struct Tls {
+    authority: Authority,
+    folder: TempDir,
 }
 
 enum Hosts {
@@ -57,7 +73,35 @@ impl WsHarness {
                 first: 4 * harness + 1,
             },
             options: WsOptions::default(),
+            tls: None,
         }
+    }
+
+    /// The same with TLS, and a certificate for each node.
+    pub fn real_with_tls() -> Self {
+        Self::real().with_tls()
+    }
+
+    pub fn with_tls(self) -> Self {
+        let tls = Tls {
+            authority: Authority::new(),
+            folder: tempfile::tempdir().unwrap(),
+        };
+        let tls = Some(tls);
+        Self { tls, ..self }
+    }
+
+    pub fn authority(&self) -> &Authority {
+        &self.tls.as_ref().unwrap().authority
+    }
+
+    /// TLS for a node that shows this certificate and trusts the harness's authority.
+    pub fn tls_with(&self, id: &NodeId, certificate: &Certificate) -> NodeTls {
+        certificate.load(&self.environment, &self.folder(id), &self.authority().pem())
+    }
+
+    pub fn folder(&self, id: &NodeId) -> PathBuf {
+        self.tls.as_ref().unwrap().folder.path().join(id.as_str())
     }
 
     /// All nodes on one simulated host.
@@ -66,6 +110,7 @@ impl WsHarness {
             environment,
             hosts: Hosts::One,
             options: WsOptions::default(),
+            tls: None,
         }
     }
 
@@ -83,13 +128,24 @@ impl WsHarness {
         let (host, port) = self.address(node);
         NodeAddress {
             node: node.clone(),
-            endpoint: Some(Endpoint::new(Scheme::Ws, &host, port).unwrap()),
+            endpoint: Some(Endpoint::new(self.scheme(), &host, port).unwrap()),
+        }
+    }
+
+    fn scheme(&self) -> Scheme {
+        match self.tls {
+            Some(_) => Scheme::Wss,
+            None => Scheme::Ws,
         }
     }
 
     pub fn make(&self, id: &NodeId, peers: &[NodeId]) -> WsClusterTransport {
+        let own = |tls: &Tls| self.tls_with(id, &tls.authority.node(id));
+        let tls = self.tls.as_ref().map(own);
+        let tls = self.options.tls.clone().or(tls);
         let options = WsOptions {
             listen: Some(self.address(id)),
+            tls,
             ..self.options.clone()
         };
         WsClusterTransport::new(self.setup(id, peers), options).unwrap()
@@ -149,12 +205,43 @@ impl ConformanceHarness for WsHarness {
 impl StrangerHarness for WsHarness {
     async fn stranger(&self, at: &NodeId, claims: &NodeId, lane: Lane) -> Box<dyn Any + Send> {
         let query = format!("/cluster?node={claims}&lane={lane}");
-        let mut stream = self.dial(at.as_str(), &query).await.unwrap();
+        if self.tls.is_none() {
+            let stream = self.dial(at.as_str(), &query).await.unwrap();
+            return self.listen_to(stream);
+        }
+        // It has a certificate of that name, and does not say hello.
+        let certificate = self.authority().node(claims);
+        let config = self.authority().client(Some(&certificate), NODE_ALPN);
+        let stream = self.dial_tls(at.as_str(), &query, config).await.unwrap();
+        self.listen_to(stream)
+    }
+}
+
+impl WsHarness {
+    fn listen_to<IO>(&self, mut stream: WebSocketStream<IO>) -> Box<dyn Any + Send>
+    where
+        IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         // Reading is what answers pings.
         let task = self.environment.spawn("stranger", async move {
             while let Some(Ok(_)) = stream.next().await {}
         });
         Box::new(AbortOnDrop(task))
+    }
+
+    /// Connects with an independent client, over TLS.
+    pub async fn dial_tls(
+        &self,
+        at: &str,
+        path_and_query: &str,
+        config: Arc<rustls::ClientConfig>,
+    ) -> Result<WebSocketStream<TlsStream<TcpStream>>, tungstenite::Error> {
+        let host = "localhost".try_into().unwrap();
+        let connector = tokio_rustls::TlsConnector::from(config);
+        let io = connector.connect(host, self.connect(at).await).await?;
+        let url = self.url(at, path_and_query);
+        let (stream, _) = tokio_tungstenite::client_async(url, io).await?;
+        Ok(stream)
     }
 }
 

@@ -1,0 +1,363 @@
+//! What an operator reads: metrics, logs, the list of nodes.
+
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // it reads the repository's pages
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use raftwire_environment::Environment;
+use raftwire_server::metrics::{CONTENT_TYPE, FAMILIES};
+use serde_json::Value;
+use support::{Cluster, Heard, Settings, eventually, run};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// `GET /metrics`: the head and the body of the answer.
+async fn scrape(port: u16, header: &str) -> (String, String) {
+    let mut stream = Environment::real()
+        .connect("127.0.0.1", port)
+        .await
+        .unwrap();
+    let request =
+        format!("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
+    (head.to_owned(), body.to_owned())
+}
+
+type Labels = BTreeMap<String, String>;
+
+/// Everything of one exposition, read by the rules of the format's page.
+#[derive(Debug, Default)]
+struct Exposition {
+    help: BTreeMap<String, String>,
+    kinds: BTreeMap<String, String>,
+    series: BTreeMap<(String, Labels), f64>,
+}
+
+impl Exposition {
+    fn parse(text: &str) -> Exposition {
+        assert!(text.ends_with('\n'), "the last line ends");
+        let mut parsed = Exposition::default();
+        let mut current = "";
+        for line in text.lines() {
+            if let Some(help) = line.strip_prefix("# HELP ") {
+                let (name, words) = help.split_once(' ').expect(line);
+                assert!(is_name(name), "{line}");
+                let before = parsed.help.insert(name.to_owned(), words.to_owned());
+                assert!(before.is_none(), "told twice: {line}");
+                current = name;
+            } else if let Some(kind) = line.strip_prefix("# TYPE ") {
+                let (name, kind) = kind.split_once(' ').expect(line);
+                assert_eq!(name, current, "the type follows the help");
+                assert!(["counter", "gauge"].contains(&kind), "{line}");
+                parsed.kinds.insert(name.to_owned(), kind.to_owned());
+            } else {
+                let (name, labels, value) = sample(line);
+                assert_eq!(name, current, "series stand below their type");
+                let before = parsed.series.insert((name, labels), value);
+                assert!(before.is_none(), "a series twice: {line}");
+            }
+        }
+        parsed
+    }
+
+    fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+        let labels = labels.iter().map(owned).collect();
+        self.series.get(&(name.to_owned(), labels)).copied()
+    }
+}
+
+fn is_name(name: &str) -> bool {
+    let first = name.chars().next();
+    first.is_some_and(|c| c.is_ascii_lowercase())
+        && name
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+}
+
+/// `name{label="value",…} 1`
+fn sample(line: &str) -> (String, Labels, f64) {
+    let end = line.find(['{', ' ']).expect(line);
+    let (name, mut rest) = line.split_at(end);
+    let mut labels = Labels::new();
+    if let Some(inside) = rest.strip_prefix('{') {
+        rest = inside;
+        loop {
+            let (label, value) = rest.split_once("=\"").expect(line);
+            assert!(is_name(label), "{line}");
+            let (value, after) = unescaped(value);
+            let before = labels.insert(label.to_owned(), value);
+            assert!(before.is_none(), "a label twice: {line}");
+            match after.strip_prefix(',') {
+                Some(next) => rest = next,
+                None => {
+                    rest = after.strip_prefix('}').expect(line);
+                    break;
+                }
+            }
+        }
+    }
+    let value = rest.strip_prefix(' ').expect(line);
+    (name.to_owned(), labels, value.parse().expect(line))
+}
+
+/// The text up to the quote that ends it, and what follows.
+fn unescaped(text: &str) -> (String, &str) {
+    let mut value = String::new();
+    let mut characters = text.char_indices();
+    while let Some((at, character)) = characters.next() {
+        match character {
+            '"' => return (value, &text[at + 1..]),
+            '\\' => match characters.next().expect("something escaped").1 {
+                'n' => value.push('\n'),
+                other => {
+                    assert!(matches!(other, '\\' | '"'), "{text}");
+                    value.push(other);
+                }
+            },
+            other => value.push(other),
+        }
+    }
+    panic!("a value without an end: {text}")
+}
+
+#[tokio::test]
+async fn metrics_are_a_well_formed_exposition_and_true() {
+    let cluster = Cluster::start(2).await;
+    let mut one = cluster.node(0).client().await;
+    let mut two = cluster.node(1).client().await;
+    let to = two.id.clone();
+    let result = one.send_and_learn(&to, "hello").await;
+    assert_eq!(result["outcome"], "delivered", "{result}");
+    assert!(matches!(two.hear().await, Heard::Json(_)));
+
+    let (head, body) = scrape(cluster.node(0).port, "").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    let content_type = format!("content-type: {CONTENT_TYPE}");
+    assert!(
+        head.to_ascii_lowercase()
+            .contains(&content_type.to_ascii_lowercase())
+    );
+    let parsed = Exposition::parse(&body);
+
+    let told: BTreeSet<&str> = parsed.kinds.keys().map(String::as_str).collect();
+    let known: BTreeSet<&str> = FAMILIES.iter().map(|family| family.name).collect();
+    assert_eq!(told, known);
+    assert_eq!(known.len(), FAMILIES.len(), "a name twice");
+    for family in FAMILIES {
+        assert_eq!(parsed.help[family.name], family.help);
+        assert_eq!(parsed.kinds[family.name], family.kind.as_str());
+    }
+    for ((name, labels), value) in &parsed.series {
+        let family = FAMILIES.iter().find(|family| family.name == name).unwrap();
+        let expected: BTreeSet<_> = family.labels.iter().copied().collect();
+        let told: BTreeSet<_> = labels.keys().map(String::as_str).collect();
+        assert_eq!(told, expected, "{name}");
+        assert!(value.is_finite() && *value >= 0.0, "{name} {value}");
+    }
+
+    let outcome = [
+        ("to", "remote"),
+        ("outcome", "delivered"),
+        ("happened", "yes"),
+    ];
+    for (name, labels, value) in [
+        ("raftwire_node_ready", &[][..], 1.0),
+        ("raftwire_connections", &[], 1.0),
+        ("raftwire_connections_accepted_total", &[], 1.0),
+        ("raftwire_messages_routed_total", &outcome, 1.0),
+        ("raftwire_members", &[("state", "alive")], 2.0),
+        (
+            "raftwire_channel_up",
+            &[("peer", "node2"), ("lane", "data")],
+            1.0,
+        ),
+        (
+            "raftwire_channel_up",
+            &[("peer", "node2"), ("lane", "control")],
+            1.0,
+        ),
+        (
+            "raftwire_unreachable_pair",
+            &[("from", "node1"), ("to", "node2")],
+            0.0,
+        ),
+    ] {
+        assert_eq!(parsed.value(name, labels), Some(value), "{name}");
+    }
+    let sent = parsed.value("raftwire_link_sent_bytes_total", &[("peer", "node2")]);
+    assert!(sent.unwrap() > 0.0);
+}
+
+#[test]
+fn metrics_are_named_with_base_units_and_explained() {
+    for family in FAMILIES {
+        let name = family.name;
+        assert!(is_name(name) && name.starts_with("raftwire_"), "{name}");
+        let is_counter = family.kind.as_str() == "counter";
+        assert_eq!(name.ends_with("_total"), is_counter, "{name}");
+        let words: Vec<_> = name.split('_').collect();
+        for other in [
+            "ms",
+            "milliseconds",
+            "kb",
+            "kib",
+            "mb",
+            "ratio",
+            "percent",
+            "minutes",
+        ] {
+            assert!(!words.contains(&other), "{name}: base units only");
+        }
+        let unit_at = words.len() - if is_counter { 2 } else { 1 };
+        for unit in ["seconds", "bytes"] {
+            let at = words.iter().position(|word| *word == unit);
+            assert!(
+                at.is_none_or(|at| at == unit_at),
+                "{name}: the unit is last"
+            );
+        }
+        assert!(
+            family.help.len() > 20 && family.help.ends_with('.'),
+            "{name}"
+        );
+        assert!(
+            !family.help.contains('|'),
+            "{name}: it is a cell of a table"
+        );
+        assert!(family.labels.iter().all(|label| is_name(label)), "{name}");
+    }
+}
+
+#[test]
+fn the_page_of_metrics_lists_each_as_it_is() {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (before, list) = page.split_once("## All metrics").expect("the list");
+    let told: Vec<_> = list
+        .lines()
+        .filter(|line| line.starts_with("| `raftwire_"))
+        .collect();
+    let words = before.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
+    for name in words.filter(|word| word.starts_with("raftwire_")) {
+        let is_told = FAMILIES.iter().any(|family| family.name == name);
+        assert!(is_told, "the page speaks of {name}, which is not told");
+    }
+    let row = |family: &raftwire_server::metrics::Family| {
+        let labels: Vec<_> = family
+            .labels
+            .iter()
+            .map(|label| format!("`{label}`"))
+            .collect();
+        let labels = if labels.is_empty() {
+            "–".to_owned()
+        } else {
+            labels.join(", ")
+        };
+        let (name, kind, help) = (family.name, family.kind.as_str(), family.help);
+        format!("| `{name}` | {kind} | {labels} | {help} |")
+    };
+    let expected: Vec<_> = FAMILIES.iter().map(row).collect();
+    assert_eq!(
+        told,
+        expected,
+        "docs/metrics.md should have:\n{}",
+        expected.join("\n")
+    );
+}
+
+#[tokio::test]
+async fn metrics_want_the_token_like_the_rest_of_the_api() {
+    let settings = Settings::default().with_variable("RAFTWIRE_HTTP_TOKEN", "0123456789abcdef");
+    let mut cluster = Cluster::prepare(1, &settings).await;
+    cluster.node_mut(0).start();
+    let port = cluster.node(0).port;
+    eventually("it listens", async || {
+        Environment::real().connect("127.0.0.1", port).await.ok()
+    })
+    .await;
+
+    let (head, body) = scrape(port, "").await;
+    assert!(head.starts_with("HTTP/1.1 401 "), "{head}");
+    assert!(!body.contains("raftwire_"), "{body}");
+    let (head, _) = scrape(port, "Authorization: Bearer 0123456789abcdef\r\n").await;
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+}
+
+#[tokio::test]
+async fn a_json_log_is_an_object_a_line_with_its_fields_apart() {
+    let settings = Settings::default()
+        .with_flag("log-format", "json")
+        .with_flag("log-level", "info,raftwire=debug");
+    let mut cluster = Cluster::start_with(1, &settings).await;
+    assert!(cluster.node_mut(0).terminate().await.success());
+
+    let log = cluster.node(0).log();
+    let lines: Vec<Value> = log
+        .lines()
+        .map(|line| serde_json::from_str(line).expect(line))
+        .collect();
+    let said = |message: &str| {
+        let mut lines = lines.iter();
+        let found = lines.find(|line| line["fields"]["message"] == message);
+        found.unwrap_or_else(|| panic!("not said: {message}: {log}"))
+    };
+    let listening = said("listening");
+    assert_eq!(listening["level"], "INFO");
+    assert_eq!(listening["fields"]["node"], "node1");
+    assert!(listening["timestamp"].is_string());
+    assert_eq!(said("a node is up")["fields"]["peer"], "node1");
+    assert!(said("another leader")["fields"]["term"].is_u64());
+    let above = lines
+        .iter()
+        .filter(|line| line["level"] == "WARN" || line["level"] == "ERROR");
+    assert_eq!(
+        above.collect::<Vec<_>>(),
+        Vec::<&Value>::new(),
+        "nothing to act on"
+    );
+}
+
+#[tokio::test]
+async fn nodes_are_listed_with_their_roles() {
+    let cluster = Cluster::start(2).await;
+    let _client = cluster.node(1).client().await;
+    let (leader, _) = cluster.leader_among(&[0, 1]).await;
+    let url = cluster.node(0).url();
+    let ended = run(&["nodes", "--url", &url], &[]).await;
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let lines: Vec<Vec<_>> = ended
+        .stdout
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    assert_eq!(
+        lines[0],
+        [
+            "NODE",
+            "ADDRESS",
+            "ALIVE",
+            "ROLE",
+            "INCARNATION",
+            "CONNECTIONS"
+        ]
+    );
+    for (index, connections) in [(0, "0"), (1, "1")] {
+        let line = &lines[index + 1];
+        let role = if index == leader { "leader" } else { "voter" };
+        let node = cluster.node(index);
+        assert_eq!(line[0], node.name);
+        assert_eq!(line[1], format!("127.0.0.1:{}", node.port));
+        assert_eq!((line[2], line[3], line[5]), ("yes", role, connections));
+    }
+
+    let ended = run(&["nodes", "--json", "--url", &url], &[]).await;
+    let nodes: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(nodes[1]["node"], "node2");
+    assert_eq!(nodes[1]["connections"], 1);
+    assert!(["leader", "voter"].contains(&nodes[0]["role"].as_str().unwrap()));
+}
