@@ -53,7 +53,9 @@ impl Losses {
     /// Whose losses are asked for, and after which index. While the reader is behind, none are: the
     /// feed goes on without it, and the state keeps them.
     pub(super) fn question(&self, shared: &Shared) -> (u64, u64) {
-        let Some(own) = *shared.published.membership.borrow() else {
+        // From the state itself: the published membership follows it, a little later.
+        let state = shared.state();
+        let Some(own) = shared.own_row(&state).filter(|row| row.is_alive()) else {
             return (0, u64::MAX);
         };
         let (of, upto) = *shared.names.handed.borrow();
