@@ -17,18 +17,18 @@ async fn five_nodes_of_which_two_are_edges_survive_the_loss_of_any_one() {
     for victim in 0..5 {
         let name = cluster.node(victim).name.clone();
         let survivors: Vec<usize> = (0..5).filter(|node| *node != victim).collect();
-        let mut clients = Vec::new();
+        let (mut senders, mut receivers) = (Vec::new(), Vec::new());
         for node in &survivors {
-            clients.push(cluster.node(*node).client().await);
+            senders.push(cluster.node(*node).client().await);
+            receivers.push(cluster.node(*node).client().await);
         }
 
         cluster.kill(victim).await;
 
         // From each survivor to each, at once; the two edges were never told of each other by hand.
-        for from in 0..clients.len() {
-            for to in 0..clients.len() {
-                let id = clients[to].id.clone();
-                let learnt = clients[from].send_and_learn(&id, "hello").await;
+        for sender in &mut senders {
+            for receiver in &receivers {
+                let learnt = sender.send_and_learn(&receiver.id, "hello").await;
                 assert_eq!(learnt["outcome"], "delivered", "{learnt}");
             }
         }
