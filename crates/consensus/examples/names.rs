@@ -110,6 +110,8 @@ async fn start(
             storage: Storage::Durable(folder.join(node.as_str())),
             timings: Timings::direct(),
             address: None,
+            seat: raftwire_consensus::SeatPolicy::Auto,
+            versions: raftwire_consensus::WireVersions::CURRENT,
             names_max: NAMES_MAX_DEFAULT,
             #[cfg(feature = "wrong-variants")]
             ignore_fence: false,

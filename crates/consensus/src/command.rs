@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use raftwire_protocol::{Incarnation, MintedId, Name, NodeId, RaftId, Session};
 
-use crate::state::{JoinRefusal, Membership};
+use crate::state::{JoinRefusal, Membership, WireVersions};
 
 /// A change of the agreed facts.
 ///
@@ -34,6 +34,19 @@ pub enum Command {
         node: NodeId,
         /// Its incarnation; without effect on any other.
         incarnation: Incarnation,
+    },
+    /// The operator takes a dead node out of the cluster for good: its row goes, and its seat.
+    Remove {
+        /// The node.
+        node: NodeId,
+        /// The incarnation that is known to be dead; without effect on any other.
+        incarnation: Incarnation,
+    },
+    /// The leader's finding that every living member speaks this version. Without effect unless
+    /// that is so in the state that it is applied to.
+    RaiseWireVersion {
+        /// The version that the cluster speaks from here on.
+        version: u32,
     },
     /// What one node wants of the names.
     Names(NamesBatch),
@@ -81,6 +94,12 @@ pub struct Join {
     pub address: Option<String>,
     /// Whether the node keeps its log in memory only.
     pub ephemeral: bool,
+    /// Whether the node takes no seat, neither with a vote nor without.
+    pub edge: bool,
+    /// The wire and state versions that the node speaks.
+    pub versions: WireVersions,
+    /// The cluster that the node's data is from, if it has any: it belongs to no other.
+    pub cluster: Option<u128>,
 }
 
 /// What one node wants of the names, in order.
@@ -196,6 +215,8 @@ pub enum Outcome {
     Joined(Membership),
     /// The session may not be a member (yet).
     JoinRefused(JoinRefusal),
+    /// The node was not removed: it is alive, or has been since.
+    NotRemoved,
     /// The batch was applied, now or before.
     Names(Arc<NamesAnswer>),
     /// The batch was not applied.
@@ -215,6 +236,8 @@ impl fmt::Display for Command {
                 write!(f, "declare dead {node} {incarnation} in term {term}")
             }
             Command::Leave { node, incarnation } => write!(f, "leave {node} {incarnation}"),
+            Command::Remove { node, incarnation } => write!(f, "remove {node} {incarnation}"),
+            Command::RaiseWireVersion { version } => write!(f, "raise wire version to {version}"),
             Command::Names(batch) => write!(
                 f,
                 "{} operations on names, batch {} of {} {}",

@@ -32,6 +32,23 @@ pub trait ControlNetwork: Send + Sync + Debug {
         request: Bytes,
         deadline: Duration,
     ) -> Result<Bytes, CallError>;
+
+    /// Like [`call`](Self::call), for a request that the peer may hold for up to `hold` before it
+    /// answers: an implementation that resends does so a few times within it, not all the time.
+    ///
+    /// # Errors
+    ///
+    /// As those of `call`.
+    async fn call_held(
+        &self,
+        to: &NodeId,
+        request: Bytes,
+        deadline: Duration,
+        hold: Duration,
+    ) -> Result<Bytes, CallError> {
+        let _ = hold;
+        self.call(to, request, deadline).await
+    }
 }
 
 /// Why there is no answer to a call.

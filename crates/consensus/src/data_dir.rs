@@ -79,6 +79,12 @@ pub enum DataDirError {
         /// The file that should be there.
         path: PathBuf,
     },
+    /// No node has ever used the folder.
+    #[error("{} is no data folder: no node has used it", path.display())]
+    Unused {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The log of the folder cannot be used.
     #[error(transparent)]
     Log(#[from] LogOpenError),
@@ -109,6 +115,59 @@ impl DataDir {
             DataDir::open_on(disk, &root, &node, fresh)
         });
         opening.await.unwrap_or(Err(DataDirError::Interrupted))
+    }
+
+    /// Opens a folder that is there already, whoever's it is.
+    ///
+    /// # Errors
+    ///
+    /// See [`DataDirError`]; a folder without an identity is [`DataDirError::Unused`].
+    pub(crate) async fn open_existing(
+        environment: &Environment,
+        root: &Path,
+    ) -> Result<(DataDir, NodeId), DataDirError> {
+        let disk = Arc::clone(environment.disk());
+        let root = root.to_owned();
+        let executor = environment.executor("raft-data-dir");
+        let opening = executor.spawn("open-data-dir", async move {
+            let identity = root.join(IDENTITY);
+            // Before anything is made there: locking makes a file.
+            let bytes = disk.read(&identity).map_err(|error| match error.kind() {
+                io::ErrorKind::NotFound => DataDirError::Unused { path: root.clone() },
+                _ => DiskError::on("read", &identity)(error).into(),
+            })?;
+            let (node, raft_id) = parse_identity(&root, &bytes)?;
+            let lock = take_lock(&*disk, &root)?;
+            let data_dir = DataDir {
+                disk,
+                root,
+                raft_id,
+                _lock: lock,
+            };
+            Ok((data_dir, node))
+        });
+        opening.await.unwrap_or(Err(DataDirError::Interrupted))
+    }
+
+    /// Makes the folder that of another voter: whoever speaks to the former one is not answered.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses; the folder is then the former voter's or the new one's.
+    pub(crate) async fn renew_raft_id(
+        &self,
+        environment: &Environment,
+        node: &NodeId,
+    ) -> Result<RaftId, DataDirError> {
+        let fresh = fresh_raft_id(environment);
+        let (disk, root) = (Arc::clone(&self.disk), self.root.clone());
+        let text = identity_text(node, fresh);
+        let executor = environment.executor("raft-data-dir");
+        let writing = executor.spawn("write-identity", async move {
+            file::write_whole(&*disk, &root, IDENTITY, &[text.as_bytes()])
+        });
+        writing.await.map_err(|_| DataDirError::Interrupted)??;
+        Ok(fresh)
     }
 
     /// A folder in memory, and so a new voter each time.

@@ -106,8 +106,13 @@ fn publish(shared: &Shared, report: &Metrics) {
         // What the log says from here on does not reach this node.
         shared.published.lease.belongs_to(None);
     }
+    // A node without a seat hears from the feed who leads, not from its engine.
+    let is_fed = stopped.is_none() && shared.published.state.borrow().is_fed();
     let problem = stopped.and_then(|fatal| fatal_problem(shared, fatal));
     shared.published.status.send_if_modified(|status| {
+        if is_fed {
+            return false;
+        }
         let new = RaftStatus {
             term: report.current_term,
             role: if stopped.is_some() {

@@ -13,7 +13,7 @@
 //! machine     applies the log    state   what is agreed on   event_feed what changed
 //! names       what this node registers, looks up and loses   compaction snapshots of a large log
 //! network     the engine's calls, over a ControlNetwork      wire       bytes on disk and between nodes
-//! log, data_dir                  what survives a restart
+//! feed        the state for nodes without the log    log, data_dir  what survives a restart
 //! ```
 //!
 //! **What is absent.** No socket, thread, clock or randomness but through the environment. Nothing
@@ -26,6 +26,7 @@ mod control_network;
 mod data_dir;
 mod engine;
 mod event_feed;
+mod feed;
 mod follow;
 mod founding;
 mod inspection;
@@ -40,6 +41,8 @@ mod node;
 mod options;
 mod proposer;
 mod read_index;
+mod recover;
+mod remove;
 mod shared;
 mod snapshot;
 mod state;
@@ -51,7 +54,8 @@ mod wire;
 #[doc(hidden)]
 pub mod testing {
     pub use crate::node::testing::{
-        compact, has_names_to_sweep, lookup_rounds, propose, set_has_log, unacknowledged_losses,
+        compact, has_names_to_sweep, lookup_rounds, losses_of, propose, set_has_log,
+        unacknowledged_losses,
     };
 
     pub use crate::command::{
@@ -75,10 +79,13 @@ pub use self::inspection::{InspectedVote, Inspection};
 pub use self::lease::LeaseView;
 pub use self::names::register::RegisterError;
 pub use self::node::{OpenError, RaftNode, StartError};
-pub use self::options::{RaftOptions, Storage, Timings};
+pub use self::options::{RaftOptions, SeatPolicy, Storage, Timings};
 pub use self::read_index::NoQuorum;
+pub use self::recover::{RecoverError, Recovery};
+pub use self::remove::RemoveError;
 pub use self::state::{
     ClusterEvent, ClusterState, DownReason, JoinRefusal, Liveness, LostName, Member, Membership,
     NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NameRow, Predecessor, UnknownCommand, WIRE_VERSION,
+    WireVersions,
 };
 pub use self::status::{RaftStatus, Role};

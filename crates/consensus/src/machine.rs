@@ -23,7 +23,8 @@ pub(crate) type StateSnapshot = Snapshot<CommittedLeaderId, u64, Seat, Bytes>;
 /// Why the machine stopped the node, for people; `None` while it runs.
 pub(crate) type StopReason = Arc<std::sync::Mutex<Option<String>>>;
 
-/// The state machine. It alone writes the published state.
+/// The state machine. It alone writes the published state, but for the feed, which takes its place
+/// on a node that has no log.
 #[derive(Debug)]
 pub(crate) struct Machine {
     state: Arc<ClusterState>,
@@ -60,8 +61,15 @@ impl Machine {
         }
     }
 
+    /// Publishes the state, unless the feed was faster: what is published never goes back.
     fn publish(&self) {
-        self.published.send_replace(Arc::clone(&self.state));
+        self.published.send_if_modified(|published| {
+            let is_news = !published.fed || published.applied_index <= self.state.applied_index;
+            if is_news {
+                *published = Arc::clone(&self.state);
+            }
+            is_news
+        });
     }
 
     /// Applies one entry. An error stops the engine: the node must not go on with another state

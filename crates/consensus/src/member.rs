@@ -6,6 +6,7 @@ use raftwire_protocol::{Incarnation, NodeId};
 use tokio::time::{sleep, timeout};
 
 use crate::command::{Command, Join, Outcome};
+use crate::feed;
 use crate::leader;
 use crate::options::Timings;
 use crate::proposer::propose;
@@ -70,6 +71,13 @@ pub(crate) async fn run(shared: &Shared) {
     }
 }
 
+/// Whether what this node knows is so old that it must not act as a member on it: the lease is not
+/// renewed then, and so ends.
+fn is_stale(shared: &Shared) -> bool {
+    let is_fed = shared.published.state.borrow().is_fed();
+    is_fed && shared.hearing.feed.elapsed(shared.now()) > feed::STALE_MAX
+}
+
 /// What a join expects to find under the node's name.
 #[derive(Clone, Copy, Debug, Default)]
 enum Expect {
@@ -97,6 +105,9 @@ async fn join(shared: &Shared, expected: Option<Incarnation>) -> Joining {
         expected,
         address: shared.options.address.clone(),
         ephemeral: shared.options.is_ephemeral(),
+        edge: shared.options.is_edge(),
+        versions: shared.options.versions,
+        cluster: shared.state().cluster_id.or(shared.data_of),
     });
     match propose(shared, &command, JOIN).await {
         Ok(Outcome::Joined(membership)) => {
@@ -162,7 +173,7 @@ impl Renewal {
         };
         self.nonce = answer.nonce;
         self.must_join = answer.join;
-        if answer.granted {
+        if answer.granted && !is_stale(shared) {
             let lease = Duration::from_millis(answer.lease_ms);
             shared
                 .published

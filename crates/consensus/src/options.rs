@@ -3,6 +3,8 @@ use std::time::Duration;
 
 use raftwire_protocol::{NodeId, Session};
 
+use crate::state::WireVersions;
+
 /// How a [`RaftNode`](crate::RaftNode) takes part.
 #[derive(Clone, Debug)]
 pub struct RaftOptions {
@@ -13,7 +15,7 @@ pub struct RaftOptions {
     /// The identity of this process: 128 random bits.
     pub session: Session,
     /// The nodes that found the cluster together, this one among them. Order and repetitions make
-    /// no difference. Alone, the node founds a cluster of one.
+    /// no difference. Alone, the node founds a cluster of one, unless it is an edge.
     pub founding: Vec<NodeId>,
     /// Where the log and the vote are kept.
     pub storage: Storage,
@@ -21,6 +23,11 @@ pub struct RaftOptions {
     pub timings: Timings,
     /// Where other nodes reach this one, if it listens.
     pub address: Option<String>,
+    /// Whether the node may get a seat: see [`SeatPolicy`].
+    pub seat: SeatPolicy,
+    /// The wire and state versions that this build speaks; another value than the default is for
+    /// tests of upgrades.
+    pub versions: WireVersions,
     /// How many names the living may have together, at most [`NAMES_MAX_CEILING`]; what the
     /// founding leader says counts for the whole cluster.
     ///
@@ -36,6 +43,16 @@ pub struct RaftOptions {
     /// a short simulation sees snapshots taken, sent and read.
     #[cfg(feature = "wrong-variants")]
     pub snapshot_every: Option<u64>,
+}
+
+/// Whether a node may take part in the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SeatPolicy {
+    /// It votes, stands by with a copy of the log, or is an edge, as the cluster needs it.
+    #[default]
+    Auto,
+    /// It is an edge for ever: no vote, no log.
+    Edge,
 }
 
 /// Where the log and the vote are kept.
@@ -62,7 +79,13 @@ pub struct Timings {
     /// How long a node is held alive without a word from it: well above a failover, which takes
     /// about twice `election_max`.
     pub lease: Duration,
+    /// How long a dead node keeps its seat. Longer than a restart of a machine; shorter than the time
+    /// in which a second voter is likely to fail.
+    pub seat_kept: Duration,
 }
+
+/// The default of [`Timings::seat_kept`].
+const SEAT_KEPT: Duration = Duration::from_secs(60);
 
 impl Timings {
     /// For links of their own between the nodes: a leader is replaced in about a second.
@@ -72,6 +95,7 @@ impl Timings {
             election_min: Duration::from_millis(300),
             election_max: Duration::from_millis(500),
             lease: Duration::from_secs(5),
+            seat_kept: SEAT_KEPT,
         }
     }
 
@@ -82,6 +106,7 @@ impl Timings {
             election_min: Duration::from_millis(1_000),
             election_max: Duration::from_millis(2_000),
             lease: Duration::from_secs(12),
+            seat_kept: SEAT_KEPT,
         }
     }
 
@@ -105,10 +130,15 @@ impl Default for Timings {
 }
 
 impl RaftOptions {
-    /// The founding list in the form in which it is compared: with this node, sorted, each once.
+    /// The founding list in the form in which it is compared: with this node unless it is an edge,
+    /// sorted, each once.
     pub(crate) fn founding_list(&self) -> Vec<NodeId> {
         let mut list = self.founding.clone();
-        list.push(self.node.clone());
+        if self.is_edge() {
+            list.retain(|node| *node != self.node);
+        } else {
+            list.push(self.node.clone());
+        }
         list.sort();
         list.dedup();
         list
@@ -121,6 +151,10 @@ impl RaftOptions {
         return self.snapshot_every;
         #[cfg(not(feature = "wrong-variants"))]
         None
+    }
+
+    pub(crate) fn is_edge(&self) -> bool {
+        self.seat == SeatPolicy::Edge
     }
 
     pub(crate) fn is_ephemeral(&self) -> bool {

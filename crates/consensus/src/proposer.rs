@@ -136,7 +136,12 @@ pub(crate) async fn answer(shared: &Shared, from: &NodeId, request: Propose) -> 
         Command::Join(join) => &join.node,
         Command::Leave { node, .. } => node,
         Command::Names(batch) => &batch.node,
-        Command::Found(_) | Command::DeclareDead { .. } | Command::SweepNames { .. } => {
+        // Any member may say for its operator that a dead one is gone.
+        Command::Remove { .. } => from,
+        Command::Found(_)
+        | Command::DeclareDead { .. }
+        | Command::SweepNames { .. }
+        | Command::RaiseWireVersion { .. } => {
             return malformed("only a leader decides this");
         }
         Command::Unknown(_) => return malformed("the command is of a later version"),

@@ -39,9 +39,16 @@ pub(crate) async fn read_index(shared: &Shared) -> Result<u64, NoQuorum> {
             }
         }
     };
-    tokio::time::timeout(DEADLINE, until_answered)
+    let index = tokio::time::timeout(DEADLINE, until_answered)
         .await
-        .map_err(|_| NoQuorum)
+        .map_err(|_| NoQuorum)?;
+    // Where the state comes by the feed, it is asked for now rather than when something changes.
+    shared.hearing.wanted.send_if_modified(|wanted| {
+        let is_later = index > *wanted;
+        *wanted = index.max(*wanted);
+        is_later
+    });
+    Ok(index)
 }
 
 async fn here(shared: &Shared) -> Option<u64> {

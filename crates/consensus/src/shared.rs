@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use raftwire_environment::{BootTime, Environment};
 use raftwire_protocol::{NodeId, RaftId};
@@ -37,6 +38,8 @@ pub(crate) struct Shared {
     /// The founding list, normalised.
     pub(crate) founding: Vec<NodeId>,
     pub(crate) raft_id: RaftId,
+    /// The cluster that the data folder was of when it was opened, if that can be told.
+    pub(crate) data_of: Option<u128>,
     pub(crate) environment: Environment,
     pub(crate) published: Arc<Published>,
     pub(crate) network: Arc<dyn ControlNetwork>,
@@ -46,7 +49,46 @@ pub(crate) struct Shared {
     pub(crate) assembly: tokio::sync::Mutex<Assembly>,
     /// Becomes true when a cluster is known, here or at a peer.
     pub(crate) cluster_known: watch::Sender<bool>,
+    /// What this node hears from those who have the log.
+    pub(crate) hearing: Hearing,
     table: Mutex<LeaseTable>,
+}
+
+/// When this node last heard what, on its boot-time clock, and what it waits to hear.
+#[derive(Debug)]
+pub(crate) struct Hearing {
+    /// A leader's word to the engine.
+    pub(crate) leader: Moment,
+    /// The feed: when the last question was sent that was answered.
+    pub(crate) feed: Moment,
+    /// The index that somebody waits for.
+    pub(crate) wanted: watch::Sender<u64>,
+}
+
+/// A time that one task notes and others read.
+#[derive(Debug)]
+pub(crate) struct Moment {
+    nanos: AtomicU64,
+}
+
+impl Moment {
+    fn new(at: BootTime) -> Moment {
+        let moment = Moment {
+            nanos: AtomicU64::new(0),
+        };
+        moment.note(at);
+        moment
+    }
+
+    pub(crate) fn note(&self, at: BootTime) {
+        let nanos = u64::try_from(at.since_boot().as_nanos()).unwrap_or(u64::MAX);
+        self.nanos.fetch_max(nanos, Ordering::AcqRel);
+    }
+
+    pub(crate) fn elapsed(&self, now: BootTime) -> Duration {
+        let noted = Duration::from_nanos(self.nanos.load(Ordering::Acquire));
+        now.since_boot().saturating_sub(noted)
+    }
 }
 
 /// Until when this node may call itself the leader.
@@ -60,6 +102,7 @@ impl Shared {
     pub(crate) fn new(
         options: RaftOptions,
         raft_id: RaftId,
+        data_of: Option<u128>,
         environment: Environment,
         published: Arc<Published>,
         network: Arc<dyn ControlNetwork>,
@@ -67,10 +110,17 @@ impl Shared {
         rounds: QuorumRounds,
         names: NamesShared,
     ) -> Shared {
+        let now = environment.boot_time();
         Shared {
+            hearing: Hearing {
+                leader: Moment::new(now),
+                feed: Moment::new(now),
+                wanted: watch::Sender::new(0),
+            },
             founding: options.founding_list(),
             options,
             raft_id,
+            data_of,
             environment,
             published,
             network,
@@ -99,6 +149,25 @@ impl Shared {
     /// The leader that this node knows.
     pub(crate) fn leader(&self) -> Option<NodeId> {
         self.published.status.borrow().leader.clone()
+    }
+
+    /// Whether the log says that this node has a seat, as far as its engine knows.
+    pub(crate) fn is_seated(&self) -> bool {
+        engine::metrics(&self.engine)
+            .membership_config
+            .membership()
+            .get_node(&self.raft_id.get())
+            .is_some()
+    }
+
+    /// Whether this node applies the log: it has a seat, and what it has published is its own.
+    pub(crate) fn has_log(&self) -> bool {
+        !self.published.state.borrow().fed && self.is_seated()
+    }
+
+    /// Whether the names are here: not on a node whose state comes by the feed.
+    pub(crate) fn has_names(&self) -> bool {
+        self.names.has_log() && !self.published.state.borrow().fed
     }
 
     /// This session's row in `state`, whether alive or not.

@@ -28,6 +28,8 @@ pub enum Role {
     /// It follows without a vote, or belongs to no cluster yet.
     #[default]
     Learner,
+    /// It has no seat: it gets what is agreed on from nodes that have one.
+    Edge,
     /// It follows a leader, or waits for one.
     Follower,
     /// It asks for votes.

@@ -26,6 +26,8 @@ async fn start(
         storage: Storage::Durable(folder.join(own)),
         timings: Timings::direct(),
         address: None,
+        seat: raftwire_consensus::SeatPolicy::Auto,
+        versions: raftwire_consensus::WireVersions::CURRENT,
         names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
@@ -100,6 +102,8 @@ async fn three_nodes_found_stop_and_start_again_from_their_folders() {
             storage: Storage::Durable(folder.path().join("a")),
             timings: Timings::direct(),
             address: None,
+            seat: raftwire_consensus::SeatPolicy::Auto,
+            versions: raftwire_consensus::WireVersions::CURRENT,
             names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
             #[cfg(feature = "wrong-variants")]
             ignore_fence: false,

@@ -150,6 +150,8 @@ async fn host(seed: u64, own: &'static str, disk: SimulatedDisk, trace: Trace) -
         storage: Storage::Durable(PathBuf::from("/data")),
         timings: Timings::direct(),
         address: None,
+        seat: raftwire_consensus::SeatPolicy::Auto,
+        versions: raftwire_consensus::WireVersions::CURRENT,
         names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,

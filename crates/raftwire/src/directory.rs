@@ -7,8 +7,10 @@ use arc_swap::ArcSwap;
 use raftwire_consensus::{ClusterState, Liveness, Member, NameRow};
 use raftwire_link::LinkIdentity;
 use raftwire_protocol::{Boot, MintedId, Name, NodeId, Session, Slot};
+use raftwire_transport::ClusterTransport;
 use tokio::sync::watch;
 
+use crate::address_book::AddressBook;
 use crate::connection::ConnectionTable;
 use crate::facts::{Facts, RemoteFacts};
 use crate::peer::{Death, LinkTarget, PeerHandle, PeerRegistry, Standing};
@@ -103,6 +105,7 @@ pub(crate) struct DirectoryWriter {
     facts: Arc<Facts>,
     directory: Arc<ArcSwap<Directory>>,
     applied: watch::Sender<u64>,
+    addresses: AddressBook,
 }
 
 impl DirectoryWriter {
@@ -112,8 +115,10 @@ impl DirectoryWriter {
         (table, facts): (Arc<ConnectionTable>, Arc<Facts>),
         directory: Arc<ArcSwap<Directory>>,
         applied: watch::Sender<u64>,
+        transport: Arc<dyn ClusterTransport>,
     ) -> DirectoryWriter {
         DirectoryWriter {
+            addresses: AddressBook::new(local.clone(), transport),
             local,
             session,
             registry,
@@ -125,9 +130,11 @@ impl DirectoryWriter {
     }
 
     /// Runs until consensus has stopped.
-    pub(crate) async fn run(self, mut state: watch::Receiver<Arc<ClusterState>>) {
+    pub(crate) async fn run(mut self, mut state: watch::Receiver<Arc<ClusterState>>) {
         loop {
             let current = Arc::clone(&state.borrow_and_update());
+            // First: a link to a new member waits for the channel that comes of it.
+            self.addresses.update(&current);
             self.write(&current);
             if state.changed().await.is_err() {
                 return;

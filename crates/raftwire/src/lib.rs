@@ -56,6 +56,7 @@
 //! **What is absent.** No concrete transport is named here, nothing prints or exits, no logger is
 //! installed, and nothing reads [`GlobalClusterCenter`].
 
+mod address_book;
 mod connection;
 mod directory;
 mod events;
@@ -99,8 +100,8 @@ pub use options::{
 };
 pub use outcome::{FullQueue, Happened, RouteOutcome};
 pub use raftwire_consensus::{
-    ClusterEvent, DownReason, NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NamePolicy, RaftNode, Role,
-    Timings,
+    ClusterEvent, DownReason, NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NamePolicy, RaftNode,
+    RecoverError, Recovery, RemoveError, Role, SeatPolicy, Timings,
 };
 pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use prost::Message as _;
-use raftwire_consensus::{CallError, Member};
+use raftwire_consensus::{CallError, Member, RemoveError};
 use raftwire_protocol::{ConnectionId, Incarnation, NodeId};
 
 use crate::directory::Route;
@@ -36,6 +36,8 @@ pub struct NodeView {
     pub is_voter: Option<bool>,
     /// Whether it is this node.
     pub is_local: bool,
+    /// Whether it is an edge for ever, as its configuration says.
+    pub is_edge: bool,
 }
 
 impl ClusterManager {
@@ -52,8 +54,19 @@ impl ClusterManager {
             is_leader: leader.as_ref() == Some(node),
             is_voter: (!voters.is_empty()).then(|| voters.contains(node)),
             is_local: node == local,
+            is_edge: member.edge,
         };
         self.inner.state.borrow().members.iter().map(view).collect()
+    }
+
+    /// Takes a dead node out of the cluster for good: it is no longer listed, and a seat that it had
+    /// goes to another. If it comes back it joins as a new node.
+    ///
+    /// # Errors
+    /// [`RemoveError::Alive`] and [`RemoveError::Unknown`] say that nothing was done;
+    /// [`RemoveError::Unavailable`] says that nobody knows.
+    pub async fn remove_node(&self, node: &NodeId) -> Result<(), RemoveError> {
+        self.inner.raft.remove(node).await
     }
 
     /// The connections of each living node, asked now; `None` where a node did not answer.

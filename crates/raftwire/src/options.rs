@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use raftwire_consensus::{NAMES_MAX_CEILING, NAMES_MAX_DEFAULT};
+use raftwire_consensus::{NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, SeatPolicy};
 use raftwire_link::session::Secret;
 use raftwire_protocol::{InvalidNodeId, NodeAddress, NodeId};
 use serde::{Deserialize, Serialize};
@@ -80,6 +80,11 @@ pub struct ClusterOptions {
     /// Keep nothing on disk. A cluster whose voters are all ephemeral loses its identity when a
     /// majority stops; ephemeral nodes do not vote beside durable ones. Default false.
     pub ephemeral: bool,
+    /// Whether this node may take part in the log: `auto`, or `edge` for a node that never votes and
+    /// keeps no log, so that it may come and go as it likes. Default `auto`: the founding members vote,
+    /// two more stand by, the rest are edges anyway.
+    #[serde(with = "seat")]
+    pub seat: SeatPolicy,
     /// How long a route may take, in text such as `5s` or `250ms`. Default 5 s.
     #[serde(with = "duration")]
     pub route_deadline: Duration,
@@ -112,6 +117,7 @@ impl Default for ClusterOptions {
             encrypt: false,
             data_dir: None,
             ephemeral: false,
+            seat: SeatPolicy::Auto,
             route_deadline: ROUTE_DEADLINE_DEFAULT,
             message_bytes_max: MESSAGE_BYTES_MAX_DEFAULT,
             outbox_bytes_max: OUTBOX_BYTES_MAX_DEFAULT,
@@ -359,6 +365,33 @@ mod secret {
         let text: Option<String> = Option::deserialize(deserializer)?;
         text.map(|text| Secret::new(text).map_err(de::Error::custom))
             .transpose()
+    }
+}
+
+/// The seats by name.
+mod seat {
+    use serde::{Deserialize, Deserializer, Serializer, de};
+
+    use super::SeatPolicy;
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<SeatPolicy, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        match text.as_str() {
+            "auto" => Ok(SeatPolicy::Auto),
+            "edge" => Ok(SeatPolicy::Edge),
+            _ => Err(de::Error::custom(format_args!(
+                "\"{text}\": must be auto or edge"
+            ))),
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(value: &SeatPolicy, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(match value {
+            SeatPolicy::Auto => "auto",
+            SeatPolicy::Edge => "edge",
+        })
     }
 }
 

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
 use raftwire_consensus::{
-    ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings,
+    ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings, WireVersions,
 };
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
@@ -190,6 +190,8 @@ fn raft_options(
         timings: Timings::direct(),
         address: Some(address(&options.node_address, options.node_port)),
         names_max: options.names_max,
+        seat: options.seat,
+        versions: WireVersions::CURRENT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,
         #[cfg(feature = "wrong-variants")]
@@ -257,6 +259,7 @@ impl Parts {
             (Arc::clone(&table), Arc::clone(&facts)),
             Arc::clone(&directory),
             applied,
+            Arc::clone(&transport),
         );
         let (fans, fan_task) = LocalFans::new(environment.clone(), delivery.clone());
         let tasks = vec![

@@ -199,6 +199,18 @@ impl HttpClient {
         }
     }
 
+    /// Has `path` deleted.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub async fn delete(&self, path: &str) -> Result<(), RequestError> {
+        let answer = self.ask(Method::DELETE, path, None).await?;
+        if !answer.status().is_success() {
+            return Err(self.refusal(&answer));
+        }
+        Ok(())
+    }
+
     async fn ask(
         &self,
         method: Method,

@@ -7,6 +7,7 @@ use raftwire_transport::{Channel, EventsClosed, TransportEvent, TransportEventSe
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::WsOptions;
+use crate::peer_book::PeerBook;
 use crate::registry::Registry;
 use crate::send_queue::SendQueue;
 use crate::tasks::Tasks;
@@ -23,6 +24,7 @@ pub(crate) struct Shared {
     pub(crate) tasks: Tasks,
     pub(crate) refusals: RefusalLog,
     registry: Mutex<Registry>,
+    peers: Mutex<PeerBook>,
     /// Changes whenever a channel is adopted or ends: the dialers look again then.
     changes: watch::Sender<u64>,
     stopping: watch::Sender<bool>,
@@ -46,6 +48,7 @@ impl Shared {
             tasks: Tasks::default(),
             refusals: RefusalLog::default(),
             registry: Mutex::default(),
+            peers: Mutex::default(),
             changes: watch::Sender::new(0),
             stopping: watch::Sender::new(false),
             places,
@@ -56,6 +59,11 @@ impl Shared {
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whom this transport dials, and where.
+    pub(crate) fn peers(&self) -> MutexGuard<'_, PeerBook> {
+        self.peers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Tells the dialers that something has changed.
     pub(crate) fn changed(&self) {
         self.changes.send_modify(|count| *count += 1);
@@ -63,6 +71,7 @@ impl Shared {
 
     pub(crate) fn begin_to_stop(&self) {
         self.stopping.send_replace(true);
+        self.peers().clear();
     }
 }
 

@@ -5,11 +5,13 @@ use std::time::Duration;
 use http::Uri;
 use raftwire_protocol::{Endpoint, Lane, NodeId, Scheme};
 use raftwire_transport::Initiator;
+use tokio::sync::watch;
 
 use crate::PeerRequest;
 use crate::back_off::BackOff;
 use crate::channel_task::{ChannelEnd, NewChannel, run, security_of};
 use crate::context::Context;
+use crate::peer_book::Places;
 use crate::registry::SUPERSEDED;
 use crate::socket::{ClientError, Socket};
 use crate::tls::tls_failure;
@@ -18,11 +20,15 @@ use crate::watched_io::{AnyIo, WatchedIo};
 /// A channel that lived for as long was a success, and the next pause is a short one again.
 const STEADY_AFTER: Duration = Duration::from_secs(5);
 
-/// Keeps one lane to one peer connected: dials, runs the channel, and dials again, for ever.
+/// Keeps one lane to one peer connected: dials, runs the channel, and dials again, for as long as the
+/// peer is one.
 pub(crate) struct Dialer {
     context: Context,
     peer: NodeId,
-    endpoint: Endpoint,
+    /// Where the peer may be; closed when it is to be dialled no more.
+    places: watch::Receiver<Places>,
+    /// How many attempts have failed since a place was as it should be: another place each time.
+    failures: usize,
     lane: Lane,
     back_off: BackOff,
     /// What was logged last, so that it is logged once.
@@ -37,59 +43,78 @@ enum Outlook {
 }
 
 impl Dialer {
-    pub(crate) fn new(context: Context, peer: NodeId, endpoint: Endpoint, lane: Lane) -> Self {
+    pub(crate) fn new(
+        context: Context,
+        peer: NodeId,
+        places: watch::Receiver<Places>,
+        lane: Lane,
+    ) -> Self {
         let options = context.options();
         let back_off = BackOff::new(options.back_off_min, options.back_off_max);
         Self {
             context,
             peer,
-            endpoint,
+            places,
+            failures: 0,
             lane,
             back_off,
             outlook: Outlook::Unknown,
         }
     }
 
-    /// Runs until the transport stops.
+    /// Runs until the transport stops, or the peer is forgotten.
     pub(crate) async fn run(mut self) {
         let context = self.context.clone();
+        let mut places = self.places.clone();
         loop {
+            let Some(endpoint) = places.borrow_and_update().at(self.failures).cloned() else {
+                return;
+            };
             let dialled = tokio::select! {
                 biased;
                 () = context.ends() => return,
-                dialled = self.dial_when_wanted() => dialled,
+                changed = places.changed() => match changed {
+                    // Another place: it is tried at once.
+                    Ok(()) => continue,
+                    Err(_) => return,
+                },
+                dialled = self.dial_when_wanted(&endpoint) => dialled,
             };
             match dialled {
                 Ok(channel) => {
                     // It sees for itself when the transport stops, and closes in words.
                     let end = run(&context, channel).await;
-                    self.judge(&end);
+                    self.judge(&endpoint, &end);
                 }
                 Err(error) => {
                     self.back_off.failed();
-                    self.log_failure(&error, error.advice());
+                    self.log_failure(&endpoint, &error, error.advice());
+                    self.failures = self.failures.wrapping_add(1);
                 }
             }
             let pause = self.back_off.pause(context.environment());
             tokio::select! {
                 biased;
                 () = context.ends() => return,
+                changed = places.changed() => if changed.is_err() {
+                    return;
+                },
                 () = tokio::time::sleep(pause) => {}
             }
         }
     }
 
-    async fn dial_when_wanted(&self) -> Result<NewChannel, DialError> {
+    async fn dial_when_wanted(&self, endpoint: &Endpoint) -> Result<NewChannel, DialError> {
         self.context.until_wanted(&self.peer, self.lane).await;
         let dial_timeout = self.context.options().dial_timeout;
-        match tokio::time::timeout(dial_timeout, self.dial()).await {
+        match tokio::time::timeout(dial_timeout, self.dial(endpoint)).await {
             Ok(dialled) => dialled,
             Err(_) => Err(DialError::Timeout(dial_timeout)),
         }
     }
 
-    async fn dial(&self) -> Result<NewChannel, DialError> {
-        let Endpoint { host, port, .. } = &self.endpoint;
+    async fn dial(&self, endpoint: &Endpoint) -> Result<NewChannel, DialError> {
+        let Endpoint { host, port, .. } = endpoint;
         let environment = self.context.environment();
         let io = environment.connect(host, *port).await;
         let io = io.map_err(DialError::Connect)?;
@@ -107,7 +132,7 @@ impl Dialer {
                 security = shown;
             }
         }
-        let uri = self.url().parse::<Uri>();
+        let uri = self.url(endpoint).parse::<Uri>();
         let uri = uri.map_err(|error| DialError::Upgrade(error.to_string()))?;
         let socket = Socket::client(any, uri, self.lane).await?;
         Ok(NewChannel {
@@ -121,7 +146,7 @@ impl Dialer {
         })
     }
 
-    fn url(&self) -> String {
+    fn url(&self, endpoint: &Endpoint) -> String {
         let request = PeerRequest {
             node: self.context.shared.node.clone(),
             lane: self.lane,
@@ -130,18 +155,18 @@ impl Dialer {
         // Where TLS is set up it is spoken, whatever the form of the address.
         let scheme = match options.tls {
             Some(_) => Scheme::Wss,
-            None => self.endpoint.scheme,
+            None => endpoint.scheme,
         };
         let endpoint = Endpoint {
             scheme,
-            ..self.endpoint.clone()
+            ..endpoint.clone()
         };
         let path = &options.channel_name;
         format!("{endpoint}{path}?{}", request.to_query())
     }
 
     /// Learns from the end of a channel that this end opened.
-    fn judge(&mut self, end: &ChannelEnd) {
+    fn judge(&mut self, endpoint: &Endpoint, end: &ChannelEnd) {
         let registry = self.context.shared.registry();
         let superseded = registry.has_adopted(&self.peer, self.lane);
         drop(registry);
@@ -161,12 +186,13 @@ impl Dialer {
         // The peer has adopted the other one before this node did.
         if !end.adopted && end.reason != SUPERSEDED {
             let advice = "the other node's log may say why";
-            self.log_failure(&format_args!("no hello: {}", end.reason), advice);
+            self.log_failure(endpoint, &format_args!("no hello: {}", end.reason), advice);
+            self.failures = self.failures.wrapping_add(1);
         }
     }
 
-    fn log_failure(&mut self, error: &dyn fmt::Display, advice: &str) {
-        let (peer, lane, url) = (&self.peer, self.lane, self.url());
+    fn log_failure(&mut self, endpoint: &Endpoint, error: &dyn fmt::Display, advice: &str) {
+        let (peer, lane, url) = (&self.peer, self.lane, self.url(endpoint));
         if self.outlook == Outlook::Bad {
             tracing::debug!(%peer, %lane, url, %error, "still no cluster channel");
             return;

@@ -27,6 +27,7 @@ mod factory;
 mod http_head;
 mod listener;
 mod options;
+mod peer_book;
 mod peer_request;
 mod registry;
 mod send_queue;

@@ -12,11 +12,13 @@ use raftwire_transport::{
     TransportEvents, TransportSetup, event_queue,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::watch;
 
 use crate::channel_task::CLOSE_TIMEOUT;
 use crate::context::{Context, Shared};
 use crate::dialer::Dialer;
 use crate::listener::listen;
+use crate::peer_book::Places;
 use crate::tls::NodeTls;
 use crate::{AcceptUpgradedError, PeerRequest, WsAcceptor, WsOptions, accept};
 
@@ -139,17 +141,23 @@ impl WsClusterTransport {
             context.spawn("cluster listener", listen(context.clone(), listener));
         }
         for (peer, endpoint) in &*self.peers {
-            for lane in Lane::ALL {
-                let (peer, endpoint) = (peer.clone(), endpoint.clone());
-                let dialer = Dialer::new(context.clone(), peer, endpoint, lane);
-                context.spawn("cluster dialer", dialer.run());
-            }
+            let configured = (peer.clone(), endpoint.clone());
+            let places = self.shared.peers().configure(configured.0, configured.1);
+            dial(&context, peer, &places);
         }
         *phase = Phase::Running {
             context,
             local_addr,
         };
         Ok(events)
+    }
+}
+
+/// Keeps both lanes to a peer connected from now on.
+fn dial(context: &Context, peer: &NodeId, places: &watch::Receiver<Places>) {
+    for lane in Lane::ALL {
+        let dialer = Dialer::new(context.clone(), peer.clone(), places.clone(), lane);
+        context.spawn("cluster dialer", dialer.run());
     }
 }
 
@@ -219,5 +227,26 @@ impl ClusterTransport for WsClusterTransport {
     fn disconnect(&self, channel: &Channel, reason: &str) {
         self.shared.registry().close(channel, reason);
         self.shared.changed();
+    }
+
+    fn learn(&self, peer: NodeAddress) {
+        let Phase::Running { context, .. } = &*self.phase() else {
+            return;
+        };
+        if let Err(error) = refuse_tls(&peer) {
+            tracing::warn!(%error, "a member cannot be dialled");
+            return;
+        }
+        let Some(endpoint) = peer.endpoint.filter(|_| peer.node != self.shared.node) else {
+            return;
+        };
+        let places = self.shared.peers().learn(peer.node.clone(), endpoint);
+        if let Some(places) = places {
+            dial(context, &peer.node, &places);
+        }
+    }
+
+    fn forget(&self, peer: &NodeId) {
+        self.shared.peers().forget(peer);
     }
 }

@@ -3,7 +3,7 @@ use std::io;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use raftwire_protocol::Lane;
+use raftwire_protocol::{Lane, NodeAddress, NodeId};
 
 use crate::{Channel, TransportEvents};
 
@@ -13,8 +13,8 @@ use crate::{Channel, TransportEvents};
 /// task, and calls everything else from any task. No method is called before `start` has
 /// returned, and calls after `stop` do nothing (`send` says [`SendError::NotConnected`]).
 ///
-/// An implementation keeps trying to reach the peers that it was configured with, for as long
-/// as it runs, whatever happened before. What it may do to packets, and what it may not, is
+/// An implementation keeps trying to reach the peers that it was configured with, or has learnt
+/// of, for as long as it runs, whatever happened before. What it may do to packets, and what it may not, is
 /// said in the [crate's documentation](crate); [`conformance`](crate::conformance) checks it.
 ///
 /// # Lanes
@@ -74,6 +74,23 @@ pub trait ClusterTransport: Send + Sync + Debug {
     ///
     /// A configured peer is dialled again, after a pause.
     fn disconnect(&self, channel: &Channel, reason: &str);
+
+    /// Says where a peer can be reached, which the cluster agreed on. From now on the transport
+    /// keeps trying to reach it, as it does for those that it was configured with, until
+    /// [`forget`](Self::forget). For a peer that is known, the address takes the place of the one
+    /// that was learnt before; a configured address is kept and tried as well, since it may be the
+    /// one that works from here. A channel that is up stays up. Does not block.
+    ///
+    /// The default does nothing, which is right where nobody is dialled: on a broker.
+    fn learn(&self, peer: NodeAddress) {
+        let _ = peer;
+    }
+
+    /// Undoes [`learn`](Self::learn): the peer is dialled no more, or only as it was configured. A
+    /// channel that is up stays up. Does nothing for a peer that was not learnt.
+    fn forget(&self, peer: &NodeId) {
+        let _ = peer;
+    }
 }
 
 /// Why a transport did not start.

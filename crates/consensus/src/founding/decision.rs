@@ -12,6 +12,8 @@ pub(super) struct Heard {
     /// Normalised: sorted, each once, with the node itself.
     pub(super) founding: Vec<NodeId>,
     pub(super) ephemeral: bool,
+    /// Whether it takes no seat.
+    pub(super) edge: bool,
     /// Whether its log never had anything in it.
     pub(super) blank: bool,
     /// The founding list of the cluster that it knows, if it knows one.
@@ -34,7 +36,7 @@ pub(super) enum Decision {
 
 /// How many of a founding list vote: an even number of voters survives no more losses than the odd
 /// number below it, and more than five only cost writes.
-pub(super) fn voter_count(listed: usize) -> usize {
+pub(crate) fn voter_count(listed: usize) -> usize {
     match listed {
         0..=3 => listed,
         4 => 3,
@@ -79,7 +81,11 @@ pub(super) fn decide(me: &Heard, heard: &[Heard]) -> Decision {
 /// What the operator has to mend before a founding can be right.
 fn disagreement(me: &Heard, heard: &[Heard]) -> Option<String> {
     for peer in heard {
-        if let Some(difference) = list_difference(&me.founding, &peer.founding) {
+        // An edge founds nothing: its list says only whom it speaks to.
+        if let Some(difference) = list_difference(&me.founding, &peer.founding)
+            && !peer.edge
+            && !me.edge
+        {
             return Some(format!(
                 "{} has another list of nodes, so no cluster is founded: {difference}",
                 peer.node
@@ -96,6 +102,13 @@ fn disagreement(me: &Heard, heard: &[Heard]) -> Option<String> {
         .chain(heard)
         .filter(|node| votes(node))
         .collect();
+    if let Some(edge) = voting.iter().find(|node| node.edge) {
+        return Some(format!(
+            "{} is an edge (seat = \"edge\") and would have to vote, as one of the first of the list of \
+             nodes: take it off the lists of the others, or set seat = \"auto\"",
+            edge.node
+        ));
+    }
     let ephemeral = voting.iter().find(|node| node.ephemeral)?;
     let durable = voting.iter().find(|node| !node.ephemeral)?;
     Some(format!(
@@ -153,6 +166,7 @@ mod tests {
             raft_id,
             founding: names(list),
             ephemeral: false,
+            edge: false,
             blank: true,
             cluster: None,
         }

@@ -24,6 +24,7 @@ use futures_util::future::join_all;
 use raftwire_protocol::NodeId;
 use tokio::time::sleep;
 
+pub(crate) use self::decision::voter_count;
 use self::decision::{Decision, Heard, decide, list_difference};
 use crate::engine::{self, Metrics};
 use crate::shared::Shared;
@@ -75,6 +76,7 @@ pub(crate) fn answer(shared: &Shared) -> ResponseKind {
         raft_id: me.raft_id,
         founding: texts(&me.founding),
         ephemeral: me.ephemeral,
+        edge: me.edge,
         blank: me.blank,
         cluster_id: state.cluster_id.map(|id| id.to_be_bytes().to_vec().into()),
         leader: shared.leader().map(|leader| leader.as_str().to_owned()),
@@ -93,6 +95,7 @@ fn own_greeting(shared: &Shared) -> Heard {
         raft_id: shared.raft_id.get(),
         founding: shared.founding.clone(),
         ephemeral: shared.options.is_ephemeral(),
+        edge: shared.options.is_edge(),
         blank: is_blank(&engine::metrics(&shared.engine)),
         cluster: None,
     }
@@ -137,6 +140,7 @@ fn parse(greeting: Greeting) -> Option<Heard> {
         raft_id: greeting.raft_id,
         founding: names(&greeting.founding)?,
         ephemeral: greeting.ephemeral,
+        edge: greeting.edge,
         blank: greeting.blank,
         cluster,
     })

@@ -27,10 +27,6 @@ const ROUND: Duration = Duration::from_millis(100);
 /// How long a leader waits for one of its own changes to be committed before it looks again.
 const CHANGE: Duration = Duration::from_secs(1);
 
-/// How long a learner's seat is kept after its death: entries are sent there in vain until then,
-/// and after it the node has to catch up from further behind.
-const DEAD_LEARNER_KEPT: Duration = Duration::from_secs(60);
-
 /// Runs until the node ends.
 pub(crate) async fn run(shared: &Shared) {
     let mut metrics = shared.engine.metrics();
@@ -101,8 +97,12 @@ async fn lead(shared: &Shared, report: &Metrics, dead_since: &mut DeadSince) {
         membership: report.membership_config.membership(),
         replication: report.replication.as_ref(),
         last_log_index: report.last_log_index.unwrap_or(0),
-        forgotten: dead_since.longer_than(DEAD_LEARNER_KEPT, now),
+        lapsed: dead_since.longer_than(shared.options.timings.seat_kept, now),
+        leader: shared.raft_id.get(),
     };
+    if let Some(version) = state.next_wire_version() {
+        raise_wire_version(shared, version).await;
+    }
     if let Some(change) = next_change(&standing) {
         apply(shared, change).await;
     }
@@ -135,6 +135,14 @@ async fn declare_dead(shared: &Shared, expired: Vec<Expired>) {
     let _ = timeout(CHANGE, join_all(proposals)).await;
 }
 
+/// Everybody speaks a later version: from here on the cluster does.
+async fn raise_wire_version(shared: &Shared, version: u32) {
+    tracing::info!(node = %shared.options.node, version, "every member speaks the wire version");
+    let command = Command::RaiseWireVersion { version };
+    // What did not get through is proposed again in the next round.
+    let _ = timeout(CHANGE, shared.engine.client_write(command)).await;
+}
+
 async fn apply(shared: &Shared, change: SeatChange) {
     tracing::info!(node = %shared.options.node, ?change, "changing the membership");
     let engine = &shared.engine;
@@ -151,7 +159,8 @@ async fn apply(shared: &Shared, change: SeatChange) {
     }
 }
 
-/// Since when this leader has known members to be dead.
+/// Since when this leader has known members to be dead. A new leader counts anew, so that a seat is
+/// never lost too early.
 #[derive(Debug, Default)]
 struct DeadSince {
     since: BTreeMap<NodeId, BootTime>,

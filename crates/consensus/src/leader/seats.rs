@@ -1,16 +1,25 @@
-//! Who replicates and who votes: what the leader changes next in the engine's membership. Pure.
+//! Who has a seat and who votes: what the leader changes next in the engine's membership. Pure.
+//!
+//! Voters are as many as the founding list gave: one, two, three or five; never four. Beside them at
+//! most [`SPARES_MAX`] members have the log without a vote, to take over one. All other members are
+//! edges.
+//!
+//! A voter's seat outlives its holder's restarts. It goes to another in four cases: the holder lost its
+//! disk and came back; it has been dead for long; it was removed; it was told to be an edge. Whoever
+//! takes over has caught up, is alive, and keeps its log on disk (or nobody does).
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use openraft::ChangeMembers;
 use raftwire_protocol::NodeId;
 
+use crate::founding::voter_count;
 use crate::state::{ClusterState, Member};
 use crate::type_config::{LogId, Membership, Seat};
 
-/// The most seats, voters and learners together: each learner costs the leader a copy of every
-/// entry, and a membership entry has to fit into one record.
-const SEATS_MAX: usize = 64;
+/// The most members with the log and without a vote: each costs the leader a copy of every entry. Two
+/// are enough to replace the two of five voters that may fail.
+const SPARES_MAX: usize = 2;
 
 /// How many entries a learner may be behind when it takes over a vote.
 const CAUGHT_UP_ENTRIES: u64 = 100;
@@ -37,16 +46,18 @@ pub(super) struct Standing<'a> {
     /// How far each node's log matches the leader's.
     pub(super) replication: Option<&'a BTreeMap<u64, Option<LogId>>>,
     pub(super) last_log_index: u64,
-    /// Members that have been dead for so long that they lose a learner's seat.
-    pub(super) forgotten: Vec<NodeId>,
+    /// Members that have been dead for so long that they lose their seat.
+    pub(super) lapsed: Vec<NodeId>,
+    /// The Raft id of the leader, which keeps its vote.
+    pub(super) leader: u64,
 }
 
 /// The next step, if there is one.
 pub(super) fn next_change(standing: &Standing<'_>) -> Option<SeatChange> {
     finish_joint(standing)
-        .or_else(|| seat_member(standing))
-        .or_else(|| replace_voter(standing))
         .or_else(|| remove_learner(standing))
+        .or_else(|| seat_member(standing))
+        .or_else(|| change_voters(standing))
 }
 
 /// A leader that fell in the middle of a change left both configurations in force.
@@ -57,53 +68,22 @@ fn finish_joint(standing: &Standing<'_>) -> Option<SeatChange> {
     })
 }
 
-fn seat_member(standing: &Standing<'_>) -> Option<SeatChange> {
-    let free = standing.membership.nodes().count() < SEATS_MAX;
-    let (node, member) = standing.state.members.iter().find(|(_, member)| {
-        member.is_alive()
-            && standing
-                .membership
-                .get_node(&member.raft_id.get())
-                .is_none()
-    })?;
-    free.then(|| SeatChange::AddLearner(member.raft_id.get(), seat(node)))
-}
-
-/// A node whose disk was lost came back as a learner: once it has the log, it takes over the vote
-/// of its former self.
-fn replace_voter(standing: &Standing<'_>) -> Option<SeatChange> {
-    let voters: BTreeSet<u64> = standing.membership.voter_ids().collect();
-    let (former, successor) = voters.iter().find_map(|voter| {
-        let member = holder(standing, *voter)?;
-        let successor = member.raft_id.get();
-        let replaces = successor != *voter
-            && member.is_alive()
-            && !voters.contains(&successor)
-            && (!member.ephemeral || standing.state.ephemeral)
-            && has_caught_up(standing, successor);
-        replaces.then_some((*voter, successor))
-    })?;
-    let mut new_voters = voters;
-    new_voters.remove(&former);
-    new_voters.insert(successor);
-    Some(SeatChange::Change {
-        members: ChangeMembers::ReplaceAllVoters(new_voters),
-        retain: false,
-    })
-}
-
-/// Learners that nobody stands behind any more, or not for long.
+/// Learners that nobody stands behind any more, or not for long, or that are too many.
 fn remove_learner(standing: &Standing<'_>) -> Option<SeatChange> {
-    let gone = standing.membership.learner_ids().find(|learner| {
-        let Some(seat) = standing.membership.get_node(learner) else {
-            return false;
-        };
-        let Ok(node) = seat.node.parse::<NodeId>() else {
-            return true;
-        };
-        let current = standing.state.members.get(&node);
-        current.is_none_or(|member| member.raft_id.get() != *learner)
-            || standing.forgotten.contains(&node)
+    let learners: Vec<u64> = standing.membership.learner_ids().collect();
+    let is_gone = |learner: &&u64| {
+        named_member(standing, **learner).is_none_or(|(node, member)| {
+            member.raft_id.get() != **learner
+                || !is_eligible(standing, member)
+                || standing.lapsed.contains(&node)
+        })
+    };
+    let gone = learners.iter().find(is_gone).copied().or_else(|| {
+        let mut spares = spares(standing);
+        // The dead are given up first, then those that come last by name.
+        spares.sort_by_key(|(node, member)| (!member.is_alive(), node.clone()));
+        let extra = spares.get(SPARES_MAX)?;
+        Some(extra.1.raft_id.get())
     })?;
     Some(SeatChange::Change {
         members: ChangeMembers::RemoveNodes(BTreeSet::from([gone])),
@@ -111,10 +91,145 @@ fn remove_learner(standing: &Standing<'_>) -> Option<SeatChange> {
     })
 }
 
-/// The member under whose name a Raft id has its seat.
-fn holder<'a>(standing: &'a Standing<'_>, raft_id: u64) -> Option<&'a Member> {
+/// A voter that came back without its disk gets the log, and so do spares while there are too few.
+fn seat_member(standing: &Standing<'_>) -> Option<SeatChange> {
+    let is_seatless = |member: &Member| {
+        let seat = standing.membership.get_node(&member.raft_id.get());
+        member.is_alive() && is_eligible(standing, member) && seat.is_none()
+    };
+    let mut members = standing.state.members.iter();
+    let returned = members.find(|(node, member)| is_seatless(member) && is_voter(standing, node));
+    let (node, member) = returned.or_else(|| {
+        let is_free = spares(standing).len() < SPARES_MAX;
+        let mut members = standing.state.members.iter();
+        members.find(|(_, member)| is_free && is_seatless(member))
+    })?;
+    Some(SeatChange::AddLearner(member.raft_id.get(), seat(node)))
+}
+
+fn change_voters(standing: &Standing<'_>) -> Option<SeatChange> {
+    let voters: BTreeSet<u64> = standing.membership.voter_ids().collect();
+    let next = returned(standing, &voters)
+        .or_else(|| replaced(standing, &voters))
+        .or_else(|| without_removed(standing, &voters))
+        .or_else(|| grown(standing, &voters))?;
+    Some(SeatChange::Change {
+        members: ChangeMembers::ReplaceAllVoters(next),
+        retain: false,
+    })
+}
+
+/// A node whose disk was lost takes over the vote of its former self.
+fn returned(standing: &Standing<'_>, voters: &BTreeSet<u64>) -> Option<BTreeSet<u64>> {
+    voters.iter().find_map(|voter| {
+        let (_, member) = named_member(standing, *voter)?;
+        let successor = member.raft_id.get();
+        let takes_over = successor != *voter && is_candidate(standing, voters, member);
+        takes_over.then(|| swapped(voters, *voter, successor))
+    })
+}
+
+/// A spare takes over the vote of one that does not come back.
+fn replaced(standing: &Standing<'_>, voters: &BTreeSet<u64>) -> Option<BTreeSet<u64>> {
+    let leaver = voters
+        .iter()
+        .filter(|voter| **voter != standing.leader)
+        .find(|voter| {
+            named_member(standing, **voter).is_none_or(|(node, member)| {
+                standing.lapsed.contains(&node) || member.edge && member.raft_id.get() == **voter
+            })
+        })?;
+    let successor = candidates(standing, voters).into_iter().next()?;
+    Some(swapped(voters, *leaver, successor))
+}
+
+/// Where no spare is there, a removed voter leaves a smaller cluster; of four, one more gives up its
+/// vote: four survive no more losses than three.
+fn without_removed(standing: &Standing<'_>, voters: &BTreeSet<u64>) -> Option<BTreeSet<u64>> {
+    let mut left: BTreeSet<u64> = voters.clone();
+    left.retain(|voter| *voter == standing.leader || named_member(standing, *voter).is_some());
+    if left.len() == 4 {
+        let weakest = left
+            .iter()
+            .filter(|voter| **voter != standing.leader)
+            .max_by_key(|voter| {
+                let holder = named_member(standing, **voter);
+                let is_dead = holder.as_ref().is_none_or(|(_, member)| !member.is_alive());
+                (is_dead, holder.map(|(node, _)| node))
+            })
+            .copied();
+        left.retain(|voter| Some(*voter) != weakest);
+    }
+    (left != *voters).then_some(left)
+}
+
+/// Voters lack: spares get votes, as many as make a number of voters that is worth it.
+fn grown(standing: &Standing<'_>, voters: &BTreeSet<u64>) -> Option<BTreeSet<u64>> {
+    let target = voter_count(standing.state.founding.len());
+    let candidates = candidates(standing, voters);
+    let wanted = voter_count(target.min(voters.len() + candidates.len()));
+    // Of two no one may fail, of one neither: two are no step on the way to three.
+    let is_worth_it = wanted > voters.len() && (wanted != 2 || target == 2);
+    is_worth_it.then(|| {
+        let missing = wanted - voters.len();
+        let added = candidates.into_iter().take(missing);
+        voters.iter().copied().chain(added).collect()
+    })
+}
+
+fn swapped(voters: &BTreeSet<u64>, leaver: u64, successor: u64) -> BTreeSet<u64> {
+    let kept = voters.iter().copied().filter(|voter| *voter != leaver);
+    kept.chain([successor]).collect()
+}
+
+/// Who could vote and does not, by name.
+fn candidates(standing: &Standing<'_>, voters: &BTreeSet<u64>) -> Vec<u64> {
+    let members = standing.state.members.values();
+    members
+        .filter(|member| is_candidate(standing, voters, member))
+        .map(|member| member.raft_id.get())
+        .collect()
+}
+
+fn is_candidate(standing: &Standing<'_>, voters: &BTreeSet<u64>, member: &Member) -> bool {
+    let raft_id = member.raft_id.get();
+    member.is_alive()
+        && is_eligible(standing, member)
+        && !voters.contains(&raft_id)
+        && standing.membership.get_node(&raft_id).is_some()
+        && has_caught_up(standing, raft_id)
+}
+
+/// Whether a member may have the log, and a vote in time. An ephemeral one would lose at each restart
+/// what the durable ones rely on.
+fn is_eligible(standing: &Standing<'_>, member: &Member) -> bool {
+    !member.edge && (!member.ephemeral || standing.state.ephemeral)
+}
+
+/// The members that have the log without a vote, but for those that wait for their former vote.
+fn spares<'a>(standing: &'a Standing<'_>) -> Vec<(NodeId, &'a Member)> {
+    let learners = standing.membership.learner_ids();
+    learners
+        .filter_map(|learner| {
+            named_member(standing, learner).filter(|(_, member)| member.raft_id.get() == learner)
+        })
+        .filter(|(node, _)| !is_voter(standing, node))
+        .collect()
+}
+
+/// Whether a seat with a vote carries this name.
+fn is_voter(standing: &Standing<'_>, node: &NodeId) -> bool {
+    standing.membership.voter_ids().any(|voter| {
+        let seat = standing.membership.get_node(&voter);
+        seat.is_some_and(|seat| seat.node == node.as_str())
+    })
+}
+
+/// The member under whose name a Raft id has its seat. Its data may be other data by now.
+fn named_member<'a>(standing: &'a Standing<'_>, raft_id: u64) -> Option<(NodeId, &'a Member)> {
     let node: NodeId = standing.membership.get_node(&raft_id)?.node.parse().ok()?;
-    standing.state.members.get(&node)
+    let member = standing.state.members.get(&node)?;
+    Some((node, member))
 }
 
 fn has_caught_up(standing: &Standing<'_>, raft_id: u64) -> bool {
@@ -134,148 +249,5 @@ fn seat(node: &NodeId) -> Seat {
 }
 
 #[cfg(test)]
-mod tests {
-    use raftwire_protocol::{RaftId, Session};
-
-    use super::*;
-    use crate::command::{Command, Found, Join};
-    use crate::type_config::CommittedLeaderId;
-
-    fn node(number: u64) -> NodeId {
-        format!("n{number}").parse().expect("valid")
-    }
-
-    /// Members n1, n2, … with the given Raft ids, all alive.
-    fn state(raft_ids: &[u64], ephemeral: &[u64]) -> ClusterState {
-        let mut state = ClusterState::default();
-        let found = Command::Found(Found {
-            cluster_id: 1,
-            lease_ms: 5_000,
-            founding: Vec::new(),
-            ephemeral: false,
-            names_max: crate::state::NAMES_MAX_DEFAULT,
-        });
-        state.apply(1, 0, Some(&found)).expect("known");
-        for (at, raft_id) in raft_ids.iter().enumerate() {
-            let index = at as u64 + 1;
-            let join = Command::Join(Join {
-                node: node(index),
-                raft_id: RaftId::new(*raft_id),
-                session: Session::new(u128::from(*raft_id)),
-                expected: None,
-                address: None,
-                ephemeral: ephemeral.contains(raft_id),
-            });
-            state.apply(1, index, Some(&join)).expect("known");
-        }
-        state
-    }
-
-    /// Seats as (Raft id, node number); the first `voters` of them vote.
-    fn membership(seats: &[(u64, u64)], voters: usize) -> Membership {
-        let voting: BTreeSet<u64> = seats
-            .iter()
-            .take(voters)
-            .map(|(raft_id, _)| *raft_id)
-            .collect();
-        let seats: BTreeMap<u64, Seat> = seats
-            .iter()
-            .map(|(raft_id, number)| (*raft_id, seat(&node(*number))))
-            .collect();
-        Membership::new(vec![voting], seats).expect("every voter has a seat")
-    }
-
-    fn step(
-        state: &ClusterState,
-        membership: &Membership,
-        matching: &[(u64, u64)],
-        forgotten: Vec<NodeId>,
-    ) -> Option<SeatChange> {
-        let log_id = |index| LogId {
-            leader_id: CommittedLeaderId::new(1),
-            index,
-        };
-        let replication: BTreeMap<u64, Option<LogId>> = matching
-            .iter()
-            .map(|(raft_id, index)| (*raft_id, Some(log_id(*index))))
-            .collect();
-        next_change(&Standing {
-            state,
-            membership,
-            replication: Some(&replication),
-            last_log_index: 1_000,
-            forgotten,
-        })
-    }
-
-    #[test]
-    fn a_membership_that_fits_stays_as_it_is() {
-        let state = state(&[11, 12, 13], &[]);
-        let membership = membership(&[(11, 1), (12, 2), (13, 3)], 3);
-
-        assert_eq!(step(&state, &membership, &[], Vec::new()), None);
-    }
-
-    #[test]
-    fn a_member_without_a_seat_becomes_a_learner() {
-        let state = state(&[11, 12], &[]);
-        let membership = membership(&[(11, 1)], 1);
-
-        let change = step(&state, &membership, &[], Vec::new());
-
-        assert_eq!(change, Some(SeatChange::AddLearner(12, seat(&node(2)))));
-    }
-
-    #[test]
-    fn a_wiped_voter_votes_again_once_it_has_caught_up() {
-        let state = state(&[11, 22, 13], &[]);
-        let membership = membership(&[(11, 1), (12, 2), (13, 3), (22, 2)], 3);
-
-        assert_eq!(step(&state, &membership, &[(22, 10)], Vec::new()), None);
-
-        let members = ChangeMembers::ReplaceAllVoters(BTreeSet::from([11, 13, 22]));
-        let replaced = SeatChange::Change {
-            members,
-            retain: false,
-        };
-        assert_eq!(
-            step(&state, &membership, &[(22, 950)], Vec::new()),
-            Some(replaced)
-        );
-    }
-
-    #[test]
-    fn an_ephemeral_node_takes_over_no_vote_of_durable_ones() {
-        let state = state(&[11, 22, 13], &[22]);
-        let membership = membership(&[(11, 1), (12, 2), (13, 3), (22, 2)], 3);
-
-        assert_eq!(step(&state, &membership, &[(22, 1_000)], Vec::new()), None);
-    }
-
-    #[test]
-    fn learners_that_nobody_stands_behind_lose_their_seat() {
-        let state = state(&[11, 22], &[]);
-        let membership = membership(&[(11, 1), (12, 2), (22, 2)], 1);
-
-        let members = ChangeMembers::RemoveNodes(BTreeSet::from([12]));
-        let removed = SeatChange::Change {
-            members,
-            retain: false,
-        };
-        assert_eq!(step(&state, &membership, &[], Vec::new()), Some(removed));
-    }
-
-    #[test]
-    fn learners_that_were_dead_for_long_lose_their_seat_and_voters_never() {
-        let state = state(&[11, 12], &[]);
-        let membership = membership(&[(11, 1), (12, 2)], 1);
-
-        let members = ChangeMembers::RemoveNodes(BTreeSet::from([12]));
-        let removed = SeatChange::Change {
-            members,
-            retain: false,
-        };
-        assert_eq!(step(&state, &membership, &[], vec![node(2)]), Some(removed));
-        assert_eq!(step(&state, &membership, &[], vec![node(1)]), None);
-    }
-}
+#[path = "seats_test.rs"]
+mod tests;

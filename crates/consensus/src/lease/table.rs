@@ -216,6 +216,9 @@ mod tests {
             expected: None,
             address: None,
             ephemeral: false,
+            edge: false,
+            versions: crate::state::WireVersions::CURRENT,
+            cluster: None,
         });
         state.apply(1, 1, Some(&found)).expect("known");
         state.apply(1, 2, Some(&join)).expect("known");

@@ -14,12 +14,15 @@ pub(crate) async fn answer(shared: &Shared, lookup: Lookup) -> ResponseKind {
         let text = format!("a lookup has at most {NAMES_MAX} names");
         return ResponseKind::Refused(Refused::new(RefusalCode::Malformed, text));
     }
-    if !shared.names.has_log() {
+    if !shared.has_names() {
         return ResponseKind::Refused(Refused::not_leader(shared.leader()));
     }
     let Ok(state) = reads::read(shared).await else {
         return ResponseKind::Refused(Refused::not_leader(shared.leader()));
     };
+    if state.is_fed() {
+        return ResponseKind::Refused(Refused::not_leader(shared.leader()));
+    }
     let rows = lookup.names.iter().map(|text| {
         let name: Option<Name> = text.parse().ok();
         // What is no name means nothing.

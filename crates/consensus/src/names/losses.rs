@@ -23,6 +23,11 @@ pub(crate) async fn run(shared: &Shared, losses: mpsc::Sender<LostName>) {
             if told.0 != incarnation {
                 told = (incarnation, 0);
             }
+            // The feed has told of some, while this node had no seat.
+            let (of, upto) = *shared.names.handed.borrow();
+            if of == incarnation {
+                told.1 = told.1.max(upto);
+            }
             while let Some((upto, lost)) = next_losses(&state, told) {
                 for loss in lost {
                     // Nobody listens: then nobody can be told, and the state need not keep it.

@@ -34,6 +34,7 @@ pub(crate) async fn receive(
         | RequestKind::Greet(_)
         | RequestKind::Renew(_)
         | RequestKind::Index(_)
+        | RequestKind::Feed(_)
         | RequestKind::Lookup(_) => return Err(request),
     };
     if to != own_id {

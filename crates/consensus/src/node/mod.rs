@@ -21,12 +21,13 @@ use crate::lease::{LeaseHolder, LeaseView};
 use crate::log::{LogEnd, LogReader};
 use crate::options::RaftOptions;
 use crate::read_index::{self, NoQuorum};
+use crate::remove::RemoveError;
 use crate::shared::{Leadership, Published, Shared};
 use crate::state::{ClusterEvent, ClusterState, LostName, Membership};
 use crate::status::RaftStatus;
 use crate::wire::request::RequestKind;
 use crate::wire::response::{RefusalCode, Refused, ResponseKind};
-use crate::{founding, leader, names as name_tasks, network, proposer};
+use crate::{feed, founding, leader, names as name_tasks, network, proposer, remove};
 
 /// One node's part in consensus: it founds or joins the cluster, votes if it is a voter, renews its
 /// lease, and tells what is agreed on.
@@ -176,6 +177,25 @@ impl RaftNode {
         seeded(self.seed, read_index::read_index(&running.shared)).await
     }
 
+    /// Whether this node applies the log itself. If not, it is an edge, or has not caught up yet, and
+    /// [`state`](Self::state) comes by the feed.
+    pub fn has_log(&self) -> bool {
+        self.running
+            .get()
+            .is_some_and(|running| running.shared.has_log())
+    }
+
+    /// Takes a dead node out of the cluster for good: its row, and its seat if it has one. If it
+    /// comes back it joins as a new one.
+    ///
+    /// # Errors
+    ///
+    /// See [`RemoveError`].
+    pub async fn remove(&self, node: &NodeId) -> Result<(), RemoveError> {
+        let running = self.running.get().ok_or(RemoveError::Unavailable)?;
+        seeded(self.seed, remove::remove(&running.shared, node)).await
+    }
+
     /// This node's lease. Without it the node is fenced.
     pub fn lease(&self) -> LeaseView {
         self.published.lease.view()
@@ -197,7 +217,13 @@ impl RaftNode {
 async fn answer(shared: &Shared, from: &NodeId, request: RequestKind) -> ResponseKind {
     let own_id = shared.raft_id.get();
     match network::receive(&shared.engine, own_id, &shared.assembly, request).await {
-        Ok(answer) => answer,
+        Ok(answer) => {
+            if answer.is_leaders_word() {
+                shared.hearing.leader.note(shared.now());
+            }
+            answer
+        }
+        Err(RequestKind::Feed(question)) => feed::answer(shared, question).await,
         Err(RequestKind::Propose(propose)) => proposer::answer(shared, from, propose).await,
         Err(RequestKind::Greet(_)) => founding::answer(shared),
         Err(RequestKind::Renew(renew)) => leader::answer(shared, from, &renew).await,

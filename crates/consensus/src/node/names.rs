@@ -21,7 +21,7 @@ impl RaftNode {
         let without_log = self
             .running
             .get()
-            .filter(|running| !running.shared.names.has_log());
+            .filter(|running| !running.shared.has_names());
         match without_log {
             None => self.published.state.borrow().name(name),
             Some(running) => cached(&running.shared, name),
@@ -37,8 +37,12 @@ impl RaftNode {
     pub async fn lookup(&self, name: &Name) -> Result<Option<NameRow>, NoQuorum> {
         let running = self.running.get().ok_or(NoQuorum)?;
         let shared = &running.shared;
-        if shared.names.has_log() {
-            return Ok(reads::read(shared).await?.name(name));
+        if shared.has_names() {
+            let state = reads::read(shared).await?;
+            // The seat may have been lost while the question was under way.
+            if !state.is_fed() {
+                return Ok(state.name(name));
+            }
         }
         asks::ask(shared, name).await
     }

@@ -49,6 +49,8 @@ async fn voter(disk: &SimulatedDisk, seed: u64) -> RaftNode {
         storage: Storage::Durable(PathBuf::from("/data")),
         timings: Timings::direct(),
         address: None,
+        seat: crate::SeatPolicy::Auto,
+        versions: crate::WireVersions::CURRENT,
         names_max: crate::state::NAMES_MAX_DEFAULT,
         #[cfg(feature = "wrong-variants")]
         ignore_fence: false,

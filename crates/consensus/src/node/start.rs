@@ -4,11 +4,13 @@ use std::future::Future;
 use std::sync::{Arc, Mutex};
 
 use openraft::storage::RaftLogStorage as _;
+use openraft::{EntryPayload, RaftLogReader as _};
 use raftwire_environment::{Environment, Executor};
 use raftwire_protocol::RaftId;
 use tokio::sync::mpsc;
 
 use super::Running;
+use crate::command::Command;
 use crate::control_network::ControlNetwork;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::engine::{self, EngineError, seeded};
@@ -19,12 +21,17 @@ use crate::names::{self, NamesQueues, NamesShared};
 use crate::network::Peers;
 use crate::options::{RaftOptions, Storage};
 use crate::shared::{Published, Shared};
-use crate::state::{ClusterEvent, LostName, NAMES_MAX_CEILING};
-use crate::{compaction, event_feed, follow, founding, leader, member};
+use crate::snapshot::SnapshotKeeper as _;
+use crate::state::{ClusterEvent, LostName, NAMES_MAX_CEILING, decode_state};
+use crate::{compaction, event_feed, feed, follow, founding, leader, member};
 
 /// The most names of a founding list. Five of them vote at most, and the list is an entry of the
 /// log; other nodes join later and need not be named.
 const FOUNDING_MAX: usize = 64;
+
+/// Among how many entries the founding is looked for: it is among the first, behind a membership and
+/// the blank entries of elections.
+const FOUNDING_ENTRIES_MAX: u64 = 256;
 
 /// Why a node cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -138,6 +145,7 @@ pub(super) async fn start(
         log_end,
         snapshots,
     } = opened;
+    let data_of = cluster_of(&snapshots, &mut log).await;
     let executor = environment.executor("consensus");
     let log_reader = log.get_log_reader().await;
     let peers = Peers::new(raft_id.get(), Arc::clone(&network));
@@ -168,6 +176,7 @@ pub(super) async fn start(
     let shared = Arc::new(Shared::new(
         options,
         raft_id,
+        data_of,
         environment.clone(),
         published,
         network,
@@ -216,7 +225,7 @@ pub(super) async fn start(
     Ok((running, receiver, lost_names))
 }
 
-/// Starts the tasks around names.
+/// Starts the tasks around names, and the feed, which tells of lost ones too.
 fn run_names(
     tasks: &mut Tasks<'_>,
     shared: &Arc<Shared>,
@@ -237,6 +246,10 @@ fn run_names(
     tasks.run("consensus-name-asks", shared, |it| async move {
         names::asks::run(&it, asks).await;
     });
+    let fed_losses = losses_in.clone();
+    tasks.run("consensus-feed", shared, |it| async move {
+        feed::run(&it, fed_losses).await;
+    });
     tasks.run("consensus-name-losses", shared, |it| async move {
         names::losses::run(&it, losses_in).await;
     });
@@ -244,6 +257,23 @@ fn run_names(
         names::sweep::run(&it).await;
     });
     losses_out
+}
+
+/// The cluster whose log this is, if the log tells. It is asked before anything can be applied: what
+/// is in the log need not be known to be committed.
+async fn cluster_of(snapshots: &SnapshotStore, log: &mut LogStore) -> Option<u128> {
+    if let Some((_, snapshot)) = snapshots.load().await.ok().flatten() {
+        return decode_state(snapshot).ok()?.cluster_id;
+    }
+    let mut reader = log.get_log_reader().await;
+    let first = reader
+        .try_get_log_entries(..FOUNDING_ENTRIES_MAX)
+        .await
+        .ok()?;
+    first.iter().find_map(|entry| match &entry.payload {
+        EntryPayload::Normal(Command::Found(found)) => Some(found.cluster_id),
+        _ => None,
+    })
 }
 
 struct Tasks<'a> {

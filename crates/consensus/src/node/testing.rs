@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use raftwire_protocol::Incarnation;
+
 use super::RaftNode;
 use crate::command::{Command, Outcome};
 use crate::engine::{metrics, seeded};
@@ -43,6 +45,12 @@ pub fn unacknowledged_losses(node: &RaftNode) -> usize {
         let state = node.published.state.borrow();
         state.lost_names(own.incarnation, 0).count()
     })
+}
+
+/// How many losses of an incarnation's names this node's state keeps.
+pub fn losses_of(node: &RaftNode, incarnation: Incarnation) -> usize {
+    let state = node.published.state.borrow();
+    state.lost_names(incarnation, 0).count()
 }
 
 /// Writes a snapshot of everything applied, and removes the entries before it from the log.

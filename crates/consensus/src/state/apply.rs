@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Slot};
 
-use super::{ClusterState, DownReason, Liveness, Member, NAMES_MAX_CEILING, WIRE_VERSION};
+use super::{ClusterState, DownReason, Liveness, Member, NAMES_MAX_CEILING, WireVersions};
 use crate::command::{Command, Found, Join, Outcome};
 
 /// How many slots there are: they have 16 bits in a connection id.
@@ -52,6 +52,23 @@ pub enum JoinRefusal {
     /// The address is longer than the limit.
     #[error("the address has more than {ADDRESS_BYTES_MAX} bytes")]
     AddressTooLong,
+    /// The node does not speak the version that the cluster speaks.
+    #[error(
+        "the cluster speaks wire version {cluster} and this node speaks {spoken}: run the version \
+         of the software that the cluster runs"
+    )]
+    WireVersion {
+        /// The cluster's version.
+        cluster: u32,
+        /// What the node speaks.
+        spoken: WireVersions,
+    },
+    /// The node's data is of another cluster.
+    #[error(
+        "the data folder holds the log of another cluster, or of this one before it was recovered \
+         as a new one: move the folder away, and start the node with an empty one"
+    )]
+    OtherCluster,
 }
 
 impl ClusterState {
@@ -87,6 +104,8 @@ impl ClusterState {
             Some(Command::Leave { node, incarnation }) => {
                 self.end(index, node, *incarnation, DownReason::Left)
             }
+            Some(Command::Remove { node, incarnation }) => self.remove(index, node, *incarnation),
+            Some(Command::RaiseWireVersion { version }) => self.raise(index, *version),
             Some(Command::Names(batch)) => {
                 match self.names.apply_batch(index, batch, self.names_max) {
                     Ok(answer) => Outcome::Names(answer),
@@ -117,7 +136,8 @@ impl ClusterState {
         self.founding.clone_from(&found.founding);
         self.ephemeral = found.ephemeral;
         self.lease = Duration::from_millis(found.lease_ms);
-        self.wire_version = WIRE_VERSION;
+        // The first version that there was: it is raised once everybody speaks a later one.
+        self.wire_version = 1;
         self.names_max = found.names_max.min(NAMES_MAX_CEILING);
         Outcome::Changed
     }
@@ -132,6 +152,15 @@ impl ClusterState {
             .is_some_and(|address| address.len() > ADDRESS_BYTES_MAX)
         {
             return Err(JoinRefusal::AddressTooLong);
+        }
+        if join.cluster.is_some() && join.cluster != self.cluster_id {
+            return Err(JoinRefusal::OtherCluster);
+        }
+        if !join.versions.contains(self.wire_version) {
+            return Err(JoinRefusal::WireVersion {
+                cluster: self.wire_version,
+                spoken: join.versions,
+            });
         }
         let Some(present) = self.members.get(&join.node) else {
             return self.join_new(index, join);
@@ -166,24 +195,31 @@ impl ClusterState {
         let (slot, predecessor) = (present.slot, present.ended_by_join(index));
         let mut member = self.new_member(index, join, slot, boot);
         member.predecessor = Some(predecessor);
-        Ok(self.insert(join.node.clone(), member))
+        Ok(self.insert(index, join.node.clone(), member))
     }
 
     fn join_new(&mut self, index: u64, join: &Join) -> Result<super::Membership, JoinRefusal> {
         if join.expected.is_some() {
             return Err(JoinRefusal::Stale { current: None });
         }
-        let (slot, boot) = self.take_slot()?;
+        let (slot, boot) = self.take_slot(index)?;
         let member = self.new_member(index, join, slot, boot);
-        Ok(self.insert(join.node.clone(), member))
+        Ok(self.insert(index, join.node.clone(), member))
     }
 
-    /// A slot that nobody had, or else that of the node which has been dead for longest.
-    fn take_slot(&mut self) -> Result<(Slot, Boot), JoinRefusal> {
+    /// A slot that nobody had, or else that of a removed node, or else that of the node which has
+    /// been dead for longest.
+    fn take_slot(&mut self, index: u64) -> Result<(Slot, Boot), JoinRefusal> {
         if self.slots_issued < SLOTS_MAX {
             let slot = u16::try_from(self.slots_issued).map_err(|_| JoinRefusal::NoSlot)?;
             self.slots_issued += 1;
             return Ok((Slot::new(slot), Boot::new(1).ok_or(JoinRefusal::NoSlot)?));
+        }
+        while let Some((slot, boot)) = self.freed_slots.pop_first() {
+            // A slot whose boots are used up is of no use to anybody.
+            if let Some(boot) = boot.next() {
+                return Ok((slot, boot));
+            }
         }
         let longest_dead = self
             .members
@@ -198,6 +234,7 @@ impl ClusterState {
         };
         let node = node.clone();
         self.members.remove(&node);
+        self.removals.add(index, node);
         Ok((slot, boot))
     }
 
@@ -214,15 +251,18 @@ impl ClusterState {
             predecessor: None,
             address: join.address.clone(),
             ephemeral: join.ephemeral,
+            edge: join.edge,
+            versions: join.versions,
         }
     }
 
-    fn insert(&mut self, node: NodeId, member: Member) -> super::Membership {
+    fn insert(&mut self, index: u64, node: NodeId, member: Member) -> super::Membership {
         let membership = member.membership();
         self.names.begin(membership.incarnation, &node);
         if let Some(former) = self.members.insert(node, member) {
             self.names.end(former.incarnation);
         }
+        self.changed_at = index;
         membership
     }
 
@@ -238,10 +278,45 @@ impl ClusterState {
                 if row.get().is_alive() && row.get().incarnation == incarnation =>
             {
                 row.get_mut().liveness = Liveness::Dead { at: index, reason };
+                self.changed_at = index;
                 self.names.end(incarnation);
                 Outcome::Changed
             }
             Entry::Occupied(_) | Entry::Vacant(_) => Outcome::Unchanged,
         }
+    }
+
+    fn remove(&mut self, index: u64, node: &NodeId, incarnation: Incarnation) -> Outcome {
+        let Entry::Occupied(row) = self.members.entry(node.clone()) else {
+            return Outcome::Unchanged;
+        };
+        if row.get().is_alive() || row.get().incarnation != incarnation {
+            return Outcome::NotRemoved;
+        }
+        let member = row.remove();
+        self.freed_slots.insert(member.slot, member.boot);
+        self.removals.add(index, node.clone());
+        self.changed_at = index;
+        Outcome::Changed
+    }
+
+    fn raise(&mut self, index: u64, version: u32) -> Outcome {
+        if self.cluster_id.is_none() || self.next_wire_version() != Some(version) {
+            return Outcome::Unchanged;
+        }
+        self.wire_version = version;
+        self.settings_changed_at = index;
+        self.changed_at = index;
+        Outcome::Changed
+    }
+
+    /// The highest version that every living member speaks, if it is above the present one.
+    pub(crate) fn next_wire_version(&self) -> Option<u32> {
+        let alive = self.members.values().filter(|member| member.is_alive());
+        let version = alive.clone().map(|member| member.versions.max).min()?;
+        let everybody = alive
+            .clone()
+            .all(|member| member.versions.contains(version));
+        (everybody && version > self.wire_version).then_some(version)
     }
 }

@@ -7,12 +7,19 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
+use prost::Message as _;
 use raftwire_protocol::{Boot, Incarnation, NodeId, RaftId, Session, Slot};
 use sha2::{Digest as _, Sha256};
 
 use super::names::{HolderRecord, NameRecord, encode_rows, from_records, holder_records};
-use super::{ClusterState, DownReason, Liveness, Member, NAMES_MAX_DEFAULT, Predecessor};
+use super::{
+    ClusterState, DownReason, Liveness, Member, NAMES_MAX_DEFAULT, Predecessor, Removals,
+    WireVersions,
+};
 use crate::wire::{WireError, decode_bytes, encode, parse_node, parse_u128};
+
+/// A row inside its record: a tag, and a length of up to three bytes.
+const ROW_ENVELOPE_BYTES_MAX: usize = 4;
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 struct StateRecord {
@@ -34,6 +41,14 @@ struct StateRecord {
     slots_issued: u32,
     #[prost(bool, tag = "9")]
     ephemeral: bool,
+    #[prost(message, repeated, tag = "15")]
+    removals: Vec<RemovalRecord>,
+    #[prost(uint64, tag = "16")]
+    removals_forgotten_at: u64,
+    #[prost(uint64, tag = "17")]
+    settings_changed_at: u64,
+    #[prost(message, repeated, tag = "18")]
+    freed_slots: Vec<FreedSlotRecord>,
     /// The default is left out.
     #[prost(uint64, optional, tag = "10")]
     names_max: Option<u64>,
@@ -42,6 +57,22 @@ struct StateRecord {
     names: Vec<NameRecord>,
     #[prost(message, repeated, tag = "12")]
     holders: Vec<HolderRecord>,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct RemovalRecord {
+    #[prost(uint64, tag = "1")]
+    at: u64,
+    #[prost(string, tag = "2")]
+    node: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct FreedSlotRecord {
+    #[prost(uint32, tag = "1")]
+    slot: u32,
+    #[prost(uint32, tag = "2")]
+    boot: u32,
 }
 
 /// The tag of the names in [`StateRecord`].
@@ -73,6 +104,12 @@ struct MemberRecord {
     address: Option<String>,
     #[prost(bool, tag = "12")]
     ephemeral: bool,
+    #[prost(bool, tag = "13")]
+    edge: bool,
+    #[prost(uint32, tag = "14")]
+    version_min: u32,
+    #[prost(uint32, tag = "15")]
+    version_max: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -107,25 +144,73 @@ pub(super) fn hash(state: &ClusterState) -> [u8; 32] {
 impl From<&ClusterState> for StateRecord {
     fn from(state: &ClusterState) -> Self {
         StateRecord {
-            cluster_id: state.cluster_id.map(|id| id.to_be_bytes().to_vec()),
-            founding: state
-                .founding
-                .iter()
-                .map(|node| node.as_str().to_owned())
-                .collect(),
             members: state.members.iter().map(MemberRecord::from).collect(),
-            applied_index: state.applied_index,
-            wire_version: state.wire_version,
-            lease_ms: u64::try_from(state.lease.as_millis()).unwrap_or(u64::MAX),
-            last_incarnation: state.last_incarnation,
-            slots_issued: state.slots_issued,
-            ephemeral: state.ephemeral,
-            names_max: (state.names_max != default_names_max(state.cluster_id))
-                .then_some(state.names_max),
-            names: Vec::new(),
+            freed_slots: state
+                .freed_slots
+                .iter()
+                .map(|(slot, boot)| FreedSlotRecord {
+                    slot: u32::from(slot.get()),
+                    boot: boot.get(),
+                })
+                .collect(),
             holders: holder_records(&state.names),
+            ..header(state)
         }
     }
+}
+
+/// What is not a table: the settings and the counters.
+fn header(state: &ClusterState) -> StateRecord {
+    StateRecord {
+        cluster_id: state.cluster_id.map(|id| id.to_be_bytes().to_vec()),
+        founding: state
+            .founding
+            .iter()
+            .map(|node| node.as_str().to_owned())
+            .collect(),
+        applied_index: state.applied_index,
+        wire_version: state.wire_version,
+        lease_ms: u64::try_from(state.lease.as_millis()).unwrap_or(u64::MAX),
+        last_incarnation: state.last_incarnation,
+        slots_issued: state.slots_issued,
+        ephemeral: state.ephemeral,
+        removals: state
+            .removals
+            .recent
+            .iter()
+            .map(|(at, node)| RemovalRecord {
+                at: *at,
+                node: node.as_str().to_owned(),
+            })
+            .collect(),
+        removals_forgotten_at: state.removals.forgotten_at,
+        settings_changed_at: state.settings_changed_at,
+        names_max: (state.names_max != default_names_max(state.cluster_id))
+            .then_some(state.names_max),
+        ..StateRecord::default()
+    }
+}
+
+/// The bytes of a state without its tables, but for the members of `rows`.
+pub(super) fn encode_page<'a>(
+    state: &ClusterState,
+    rows: impl Iterator<Item = (&'a NodeId, &'a Member)>,
+    bytes_max: usize,
+) -> (Vec<u8>, Option<NodeId>) {
+    let mut record = header(state);
+    let mut bytes = 1 + record.encoded_len();
+    let mut last = None;
+    for (node, member) in rows {
+        let row = MemberRecord::from((node, member));
+        let length = row.encoded_len() + ROW_ENVELOPE_BYTES_MAX;
+        if bytes + length > bytes_max && !record.members.is_empty() {
+            return (encode(&record), last);
+        }
+        bytes += length;
+        record.members.push(row);
+        last = Some(node.clone());
+    }
+    (encode(&record), None)
 }
 
 /// What a state has that says nothing of it: nothing before the founding.
@@ -151,7 +236,7 @@ impl TryFrom<StateRecord> for ClusterState {
             .filter(|(_, member)| member.is_alive())
             .map(|(node, member)| (member.incarnation, node.clone()));
         let names = from_records(living, record.names, record.holders)?;
-        Ok(ClusterState {
+        let state = ClusterState {
             cluster_id,
             founding: record
                 .founding
@@ -169,7 +254,35 @@ impl TryFrom<StateRecord> for ClusterState {
                 .names_max
                 .unwrap_or_else(|| default_names_max(cluster_id)),
             names,
+            freed_slots: record
+                .freed_slots
+                .iter()
+                .map(FreedSlotRecord::parse)
+                .collect::<Result<_, _>>()?,
+            settings_changed_at: record.settings_changed_at,
+            changed_at: 0,
+            removals: Removals {
+                recent: record
+                    .removals
+                    .into_iter()
+                    .map(|removal| Ok::<_, WireError>((removal.at, parse_node(&removal.node)?)))
+                    .collect::<Result<_, _>>()?,
+                forgotten_at: record.removals_forgotten_at,
+            },
+            fed: false,
+        };
+        Ok(ClusterState {
+            changed_at: state.last_change(),
+            ..state
         })
+    }
+}
+
+impl FreedSlotRecord {
+    fn parse(&self) -> Result<(Slot, Boot), WireError> {
+        let slot = u16::try_from(self.slot).map_err(|_| WireError::Field("slot"))?;
+        let boot = Boot::new(self.boot).ok_or(WireError::Field("boot"))?;
+        Ok((Slot::new(slot), boot))
     }
 }
 
@@ -197,6 +310,9 @@ impl From<(&NodeId, &Member)> for MemberRecord {
             }),
             address: member.address.clone(),
             ephemeral: member.ephemeral,
+            edge: member.edge,
+            version_min: member.versions.to_wire().0,
+            version_max: member.versions.to_wire().1,
         }
     }
 }
@@ -232,6 +348,8 @@ impl TryFrom<MemberRecord> for (NodeId, Member) {
                 .transpose()?,
             address: record.address,
             ephemeral: record.ephemeral,
+            edge: record.edge,
+            versions: WireVersions::from_wire(record.version_min, record.version_max),
         };
         Ok((parse_node(&record.node)?, member))
     }

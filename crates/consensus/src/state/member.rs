@@ -1,6 +1,6 @@
 use raftwire_protocol::{Boot, Incarnation, RaftId, Session, Slot};
 
-use super::DownReason;
+use super::{DownReason, WireVersions};
 
 /// A node of the cluster, as the log knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +26,10 @@ pub struct Member {
     pub address: Option<String>,
     /// Whether the node keeps its log in memory only.
     pub ephemeral: bool,
+    /// Whether the node takes no seat: it never votes, and has no copy of the log.
+    pub edge: bool,
+    /// The wire and state versions that the node speaks.
+    pub versions: WireVersions,
 }
 
 /// Whether an incarnation lives.
@@ -68,6 +72,14 @@ impl Member {
     /// Whether the incarnation lives.
     pub fn is_alive(&self) -> bool {
         self.liveness == Liveness::Alive
+    }
+
+    /// The index of the last entry that changed this row.
+    pub(crate) fn changed_at(&self) -> u64 {
+        match self.liveness {
+            Liveness::Alive => self.joined_at,
+            Liveness::Dead { at, .. } => self.joined_at.max(at),
+        }
     }
 
     /// What the log issued to the member's session.

@@ -7,27 +7,30 @@
 mod apply;
 mod codec;
 mod events;
+mod feed;
 mod member;
 mod names;
 mod ordered_map;
+mod removals;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use raftwire_protocol::{Incarnation, Name, NodeId};
+use raftwire_protocol::{Boot, Incarnation, Name, NodeId, Slot};
 
 pub use self::apply::{JoinRefusal, UnknownCommand};
 pub use self::codec::{decode_state, encode_state};
 pub(crate) use self::events::changes;
 pub use self::events::{ClusterEvent, DownReason};
+pub(crate) use self::feed::{Collected, FeedCollector, FeedPage};
 pub use self::member::{Liveness, Member, Membership, Predecessor};
 pub(crate) use self::names::Names;
 pub use self::names::{LostName, NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NameRow};
-
-/// The wire and state version that this build speaks.
-pub const WIRE_VERSION: u32 = 1;
+pub(crate) use self::removals::Removals;
+pub use self::versions::{WIRE_VERSION, WireVersions};
 
 /// What the whole cluster agrees on, as of one index of the log.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,6 +54,16 @@ pub struct ClusterState {
     pub last_incarnation: u64,
     /// How many slots were ever issued; the next new node gets this one.
     pub slots_issued: u32,
+    /// The slots of removed members, with their last boots.
+    pub(crate) freed_slots: BTreeMap<Slot, Boot>,
+    /// The index of the last entry that changed a setting after the founding.
+    pub(crate) settings_changed_at: u64,
+    /// The index of the last entry that changed a member or a setting: see [`Self::last_change`].
+    pub(crate) changed_at: u64,
+    /// Which rows went, and when.
+    pub(crate) removals: Removals,
+    /// Whether this came by the feed. It is about this copy, not about the cluster.
+    pub(crate) fed: bool,
     /// How many names the living may have together; 0 before the founding.
     pub names_max: u64,
     pub(crate) names: Names,
@@ -66,6 +79,20 @@ impl ClusterState {
     pub fn is_alive(&self, node: &NodeId, incarnation: Incarnation) -> bool {
         self.alive(node)
             .is_some_and(|member| member.incarnation == incarnation)
+    }
+
+    /// What [`Self::changed_at`] is, found from what changed.
+    fn last_change(&self) -> u64 {
+        let rows = self.members.values().map(Member::changed_at);
+        let removals = self.removals.recent.back().map(|(at, _)| *at);
+        let last = rows.chain(removals).max().unwrap_or(0);
+        last.max(self.settings_changed_at)
+    }
+
+    /// Whether this state came by the feed, as an edge gets it: members and settings are those of
+    /// [`Self::applied_index`], and what only nodes with the log hold is absent.
+    pub fn is_fed(&self) -> bool {
+        self.fed
     }
 
     /// What a name means: which connection, of a living incarnation.
@@ -93,7 +120,8 @@ impl ClusterState {
         self.names.losses_after(incarnation, index)
     }
 
-    /// SHA-256 of the canonical encoding: equal on all nodes at equal [`Self::applied_index`].
+    /// SHA-256 of the canonical encoding: equal at equal [`Self::applied_index`] on all
+    /// nodes that have the log.
     pub fn hash(&self) -> [u8; 32] {
         codec::hash(self)
     }

@@ -32,6 +32,9 @@ fn join_of(number: u64, raft_id: u64, session: u128, expected: Option<Incarnatio
         expected,
         address: Some("host:1".to_owned()),
         ephemeral: false,
+        edge: false,
+        versions: WireVersions::CURRENT,
+        cluster: None,
     }
 }
 
@@ -330,4 +333,134 @@ fn skipped_states_tell_of_the_end_that_is_known() {
         ),
         "{events:?}"
     );
+}
+
+fn remove(state: &mut ClusterState, number: u64, incarnation: Incarnation) -> Outcome {
+    let node = node(number);
+    end(state, Command::Remove { node, incarnation })
+}
+
+#[test]
+fn only_the_dead_are_removed_and_only_the_incarnation_that_was_meant() {
+    let mut state = founded();
+    let first = join(&mut state, join_of(1, 1, 1, None)).expect("joins");
+    assert_eq!(
+        remove(&mut state, 1, first.incarnation),
+        Outcome::NotRemoved
+    );
+
+    end(&mut state, death(1, first.incarnation, 3));
+    let second = join(&mut state, join_of(1, 1, 2, Some(first.incarnation))).expect("joins");
+    end(&mut state, death(1, second.incarnation, 3));
+    assert_eq!(
+        remove(&mut state, 1, first.incarnation),
+        Outcome::NotRemoved
+    );
+
+    assert_eq!(remove(&mut state, 1, second.incarnation), Outcome::Changed);
+    assert!(!state.members.contains_key(&node(1)));
+    assert_eq!(
+        remove(&mut state, 1, second.incarnation),
+        Outcome::Unchanged
+    );
+}
+
+#[test]
+fn a_removed_node_comes_back_as_a_new_one() {
+    let mut state = founded();
+    let before = join(&mut state, join_of(1, 1, 1, None)).expect("joins");
+    end(&mut state, death(1, before.incarnation, 3));
+    remove(&mut state, 1, before.incarnation);
+
+    let current = None;
+    assert_eq!(
+        join(&mut state, join_of(1, 1, 2, Some(before.incarnation))),
+        Err(JoinRefusal::Stale { current })
+    );
+    let after = join(&mut state, join_of(1, 1, 2, None)).expect("joins");
+
+    assert!(after.incarnation > before.incarnation);
+    assert_ne!(after.slot, before.slot);
+    assert_eq!(state.members[&node(1)].predecessor, None);
+}
+
+#[test]
+fn the_slot_of_a_removed_node_is_given_away_last_and_under_a_higher_boot() {
+    let mut state = founded();
+    let before = join(&mut state, join_of(1, 1, 1, None)).expect("joins");
+    end(&mut state, death(1, before.incarnation, 3));
+    remove(&mut state, 1, before.incarnation);
+    state.slots_issued = SLOTS_MAX;
+    let state_bytes = encode_state(&state);
+    let mut state = decode_state(state_bytes.into()).expect("its own bytes");
+
+    let other = join(&mut state, join_of(2, 2, 2, None)).expect("joins");
+
+    assert_eq!(other.slot, before.slot);
+    assert!(other.boot > before.boot);
+}
+
+/// A join of a node that speaks these versions.
+fn speaking(number: u64, min: u32, max: u32) -> Join {
+    Join {
+        versions: WireVersions { min, max },
+        ..join_of(number, number, number.into(), None)
+    }
+}
+
+fn raise(state: &mut ClusterState, version: u32) -> Outcome {
+    end(state, Command::RaiseWireVersion { version })
+}
+
+#[test]
+fn the_wire_version_is_raised_once_every_living_member_speaks_it() {
+    let mut state = founded();
+    join(&mut state, speaking(1, 1, 2)).expect("joins");
+    let old = join(&mut state, speaking(2, 1, 1)).expect("joins");
+    assert_eq!(state.next_wire_version(), None);
+    assert_eq!(raise(&mut state, 2), Outcome::Unchanged);
+
+    end(&mut state, death(2, old.incarnation, 3));
+    assert_eq!(state.next_wire_version(), Some(2));
+    assert_eq!(raise(&mut state, 3), Outcome::Unchanged);
+    assert_eq!(raise(&mut state, 2), Outcome::Changed);
+
+    assert_eq!(state.wire_version, 2);
+    assert_eq!(state.next_wire_version(), None);
+}
+
+#[test]
+fn a_node_that_does_not_speak_the_clusters_version_is_refused_with_the_reason() {
+    let mut state = founded();
+    join(&mut state, speaking(1, 1, 3)).expect("joins");
+    assert_eq!(raise(&mut state, 3), Outcome::Changed);
+
+    let refused = join(&mut state, speaking(2, 1, 2)).expect_err("too old");
+    assert_eq!(
+        refused,
+        JoinRefusal::WireVersion {
+            cluster: 3,
+            spoken: WireVersions { min: 1, max: 2 }
+        }
+    );
+    assert!(refused.to_string().contains("version 3"), "{refused}");
+    let too_new = join(&mut state, speaking(3, 4, 5)).expect_err("too new");
+    assert!(too_new.to_string().contains("4 to 5"), "{too_new}");
+    join(&mut state, speaking(4, 2, 4)).expect("speaks it");
+}
+
+#[test]
+fn data_of_another_cluster_is_refused() {
+    let mut state = founded();
+    let foreign = Join {
+        cluster: Some(78),
+        ..join_of(1, 1, 1, None)
+    };
+    assert_eq!(join(&mut state, foreign), Err(JoinRefusal::OtherCluster));
+
+    let own = Join {
+        cluster: Some(77),
+        ..join_of(1, 1, 1, None)
+    };
+    join(&mut state, own).expect("joins");
 }

@@ -7,11 +7,11 @@ use raftwire_protocol::{Incarnation, NodeId, RaftId, Session};
 use super::WireError;
 use super::names::{NamesBatchRecord, batch_from_record, batch_to_record};
 use crate::command::{Command, Found, Join};
-use crate::state::NAMES_MAX_DEFAULT;
+use crate::state::{NAMES_MAX_DEFAULT, WireVersions};
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 struct CommandRecord {
-    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "CommandKind", tags = "1, 2, 3, 4, 5, 6, 7, 8")]
     kind: Option<CommandKind>,
 }
 
@@ -25,6 +25,10 @@ enum CommandKind {
     DeclareDead(DeclareDeadRecord),
     #[prost(message, tag = "4")]
     Leave(LeaveRecord),
+    #[prost(message, tag = "7")]
+    Remove(RemoveRecord),
+    #[prost(message, tag = "8")]
+    RaiseWireVersion(RaiseWireVersionRecord),
     #[prost(message, tag = "5")]
     Names(NamesBatchRecord),
     #[prost(message, tag = "6")]
@@ -60,6 +64,14 @@ struct JoinRecord {
     address: Option<String>,
     #[prost(bool, tag = "6")]
     ephemeral: bool,
+    #[prost(bool, tag = "7")]
+    edge: bool,
+    #[prost(uint32, tag = "8")]
+    version_min: u32,
+    #[prost(uint32, tag = "9")]
+    version_max: u32,
+    #[prost(bytes = "vec", optional, tag = "10")]
+    cluster: Option<Vec<u8>>,
 }
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
@@ -78,6 +90,20 @@ struct LeaveRecord {
     node: String,
     #[prost(uint64, tag = "2")]
     incarnation: u64,
+}
+
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+struct RemoveRecord {
+    #[prost(string, tag = "1")]
+    node: String,
+    #[prost(uint64, tag = "2")]
+    incarnation: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
+struct RaiseWireVersionRecord {
+    #[prost(uint32, tag = "1")]
+    version: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
@@ -109,6 +135,10 @@ pub fn encode_command(command: &Command) -> Bytes {
             expected: join.expected.map(Incarnation::get),
             address: join.address.clone(),
             ephemeral: join.ephemeral,
+            edge: join.edge,
+            version_min: join.versions.to_wire().0,
+            version_max: join.versions.to_wire().1,
+            cluster: join.cluster.map(|id| id.to_be_bytes().to_vec()),
         }),
         Command::DeclareDead {
             node,
@@ -123,6 +153,13 @@ pub fn encode_command(command: &Command) -> Bytes {
             node: node.as_str().to_owned(),
             incarnation: incarnation.get(),
         }),
+        Command::Remove { node, incarnation } => CommandKind::Remove(RemoveRecord {
+            node: node.as_str().to_owned(),
+            incarnation: incarnation.get(),
+        }),
+        Command::RaiseWireVersion { version } => {
+            CommandKind::RaiseWireVersion(RaiseWireVersionRecord { version: *version })
+        }
         Command::Names(batch) => CommandKind::Names(batch_to_record(batch)),
         Command::SweepNames {
             incarnation,
@@ -164,6 +201,12 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
             expected: join.expected.map(Incarnation::new),
             address: join.address,
             ephemeral: join.ephemeral,
+            edge: join.edge,
+            versions: WireVersions::from_wire(join.version_min, join.version_max),
+            cluster: join
+                .cluster
+                .map(|id| parse_u128(&id, "cluster"))
+                .transpose()?,
         }),
         CommandKind::DeclareDead(dead) => Command::DeclareDead {
             node: parse_node(&dead.node)?,
@@ -173,6 +216,13 @@ pub fn decode_command(bytes: Bytes) -> Result<Command, WireError> {
         CommandKind::Leave(leave) => Command::Leave {
             node: parse_node(&leave.node)?,
             incarnation: Incarnation::new(leave.incarnation),
+        },
+        CommandKind::Remove(remove) => Command::Remove {
+            node: parse_node(&remove.node)?,
+            incarnation: Incarnation::new(remove.incarnation),
+        },
+        CommandKind::RaiseWireVersion(raise) => Command::RaiseWireVersion {
+            version: raise.version,
         },
         CommandKind::Names(batch) => match batch_from_record(batch)? {
             Some(batch) => Command::Names(batch),

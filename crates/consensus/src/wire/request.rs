@@ -8,7 +8,7 @@ use super::log::{LogIdRecord, VoteRecord};
 /// A request to a consensus node, the body of one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Request {
-    #[prost(oneof = "RequestKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10")]
+    #[prost(oneof = "RequestKind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12")]
     pub(crate) kind: Option<RequestKind>,
 }
 
@@ -34,6 +34,8 @@ pub(crate) enum RequestKind {
     Renew(Renew),
     #[prost(message, tag = "9")]
     Index(AskIndex),
+    #[prost(message, tag = "12")]
+    Feed(AskFeed),
     #[prost(message, tag = "10")]
     Lookup(Lookup),
 }
@@ -131,6 +133,9 @@ pub(crate) struct Greeting {
     /// The list that the cluster was founded with, if the speaker knows a cluster.
     #[prost(string, repeated, tag = "8")]
     pub(crate) founded_with: Vec<String>,
+    /// Whether the speaker takes no seat.
+    #[prost(bool, tag = "9")]
+    pub(crate) edge: bool,
 }
 
 /// A session asks for its lease.
@@ -148,6 +153,29 @@ pub(crate) struct Renew {
 /// What has the leader committed by now?
 #[derive(Clone, Copy, PartialEq, Eq, prost::Message)]
 pub(crate) struct AskIndex {}
+
+/// What has changed since?
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct AskFeed {
+    /// The asker knows everything up to this index.
+    #[prost(uint64, tag = "1")]
+    pub(crate) known: u64,
+    /// The answer goes on after this name, where it is a page of several.
+    #[prost(string, optional, tag = "2")]
+    pub(crate) after: Option<String>,
+    /// An answer that is at this index or later is of use, even with nothing new in it.
+    #[prost(uint64, tag = "3")]
+    pub(crate) at_least: u64,
+    /// How long the answer may wait for something new.
+    #[prost(uint32, tag = "4")]
+    pub(crate) hold_ms: u32,
+    /// The asker's incarnation; none if it is no member yet.
+    #[prost(uint64, tag = "5")]
+    pub(crate) incarnation: u64,
+    /// It has been told of the names that it lost by entries up to this index.
+    #[prost(uint64, tag = "6")]
+    pub(crate) lost_after: u64,
+}
 
 /// What do these names mean, with everything that is committed by now?
 #[derive(Clone, PartialEq, Eq, prost::Message)]

@@ -8,12 +8,12 @@ use super::log::{LogIdRecord, VoteRecord};
 use super::names::{AnswerRecord, answer_from_record, answer_to_record, connection_of, halves};
 use super::request::{Greeting, Nonce};
 use crate::command::{BatchRefusal, Outcome};
-use crate::state::{JoinRefusal, Membership, NameRow};
+use crate::state::{JoinRefusal, LostName, Membership, NameRow, WireVersions};
 
 /// The answer to one control call.
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Response {
-    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 10, 15")]
+    #[prost(oneof = "ResponseKind", tags = "1, 2, 4, 5, 6, 7, 8, 9, 10, 12, 15")]
     pub(crate) kind: Option<ResponseKind>,
 }
 
@@ -36,10 +36,75 @@ pub(crate) enum ResponseKind {
     Renew(Renewed),
     #[prost(message, tag = "9")]
     Index(ToldIndex),
+    #[prost(message, tag = "12")]
+    Feed(Fed),
     #[prost(message, tag = "10")]
     Lookup(LookedUp),
     #[prost(message, tag = "15")]
     Refused(Refused),
+}
+
+/// A page of the feed: what is newer than what was known. See [`FeedPage`](crate::state::FeedPage).
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct Fed {
+    /// Settings and rows, as a state without its tables.
+    #[prost(bytes = "bytes", tag = "1")]
+    pub(crate) page: Bytes,
+    /// It is of the whole set, from its beginning, whatever was asked for.
+    #[prost(bool, tag = "2")]
+    pub(crate) full: bool,
+    /// The last name of a page that others follow.
+    #[prost(string, optional, tag = "3")]
+    pub(crate) more_after: Option<String>,
+    #[prost(uint64, tag = "4")]
+    pub(crate) term: u64,
+    #[prost(string, optional, tag = "5")]
+    pub(crate) leader: Option<String>,
+    /// The nodes that have the log, and so the feed.
+    #[prost(string, repeated, tag = "6")]
+    pub(crate) sources: Vec<String>,
+    #[prost(uint32, tag = "7")]
+    pub(crate) voters: u32,
+    /// Names that the asker lost, in order, of whole entries.
+    #[prost(message, repeated, tag = "8")]
+    pub(crate) lost: Vec<LostRecord>,
+}
+
+/// A name that a node lost.
+#[derive(Clone, PartialEq, Eq, prost::Message)]
+pub(crate) struct LostRecord {
+    /// The entry that took it.
+    #[prost(uint64, tag = "1")]
+    pub(crate) index: u64,
+    #[prost(string, tag = "2")]
+    name: String,
+    #[prost(fixed64, tag = "3")]
+    connection_high: u64,
+    #[prost(fixed64, tag = "4")]
+    connection_low: u64,
+    #[prost(uint64, tag = "5")]
+    epoch: u64,
+}
+
+impl LostRecord {
+    pub(crate) fn new(index: u64, lost: &LostName) -> LostRecord {
+        let (connection_high, connection_low) = halves(lost.connection);
+        LostRecord {
+            index,
+            name: lost.name.as_str().to_owned(),
+            connection_high,
+            connection_low,
+            epoch: lost.epoch,
+        }
+    }
+
+    pub(crate) fn parse(&self) -> Result<LostName, WireError> {
+        Ok(LostName {
+            name: self.name.parse().map_err(|_| WireError::Field("name"))?,
+            connection: connection_of(self.connection_high, self.connection_low),
+            epoch: self.epoch,
+        })
+    }
 }
 
 /// A state of this index has everything that was committed when the leader was asked.
@@ -104,7 +169,7 @@ pub(crate) struct Transferred {
 
 #[derive(Clone, PartialEq, Eq, prost::Message)]
 pub(crate) struct Proposed {
-    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4, 5, 6")]
+    #[prost(oneof = "OutcomeRecord", tags = "1, 2, 3, 4, 5, 6, 7")]
     pub(crate) outcome: Option<OutcomeRecord>,
 }
 
@@ -118,6 +183,8 @@ pub(crate) enum OutcomeRecord {
     Joined(JoinedRecord),
     #[prost(message, tag = "4")]
     JoinRefused(JoinRefusedRecord),
+    #[prost(bool, tag = "7")]
+    NotRemoved(bool),
     #[prost(message, tag = "5")]
     Names(AnswerRecord),
     #[prost(message, tag = "6")]
@@ -192,6 +259,10 @@ pub(crate) struct JoinRefusedRecord {
     code: u32,
     #[prost(uint64, optional, tag = "2")]
     detail: Option<u64>,
+    #[prost(uint32, tag = "3")]
+    version_min: u32,
+    #[prost(uint32, tag = "4")]
+    version_max: u32,
 }
 
 /// The answer to a renewal.
@@ -231,6 +302,8 @@ pub(crate) enum RefusalCode {
     NotLeader,
     /// The engine does not run (yet, or any more).
     Stopped,
+    /// The node has no log, or has not heard from a leader lately.
+    NoLog,
 }
 
 impl Refused {
@@ -240,6 +313,7 @@ impl Refused {
             RefusalCode::OtherRaftId => 2,
             RefusalCode::NotLeader => 3,
             RefusalCode::Stopped => 4,
+            RefusalCode::NoLog => 5,
         };
         Refused {
             code,
@@ -256,6 +330,17 @@ impl Refused {
 }
 
 impl ResponseKind {
+    /// Whether it answers a leader that this node follows.
+    pub(crate) fn is_leaders_word(&self) -> bool {
+        match self {
+            ResponseKind::Append(appended) => {
+                !matches!(appended.result, Some(AppendResult::HigherVote(_)) | None)
+            }
+            ResponseKind::Snapshot(_) => true,
+            _ => false,
+        }
+    }
+
     pub(crate) fn into_bytes(self) -> Bytes {
         super::encode(&Response { kind: Some(self) }).into()
     }
@@ -286,6 +371,7 @@ impl From<&Outcome> for OutcomeRecord {
                 boot: membership.boot.get(),
             }),
             Outcome::JoinRefused(refusal) => OutcomeRecord::JoinRefused((*refusal).into()),
+            Outcome::NotRemoved => OutcomeRecord::NotRemoved(true),
             Outcome::Names(answer) => OutcomeRecord::Names(answer_to_record(answer)),
             Outcome::NamesRefused(refusal) => OutcomeRecord::NamesRefused(NamesRefusedRecord {
                 last: match refusal {
@@ -310,6 +396,7 @@ impl TryFrom<OutcomeRecord> for Outcome {
                 boot: Boot::new(joined.boot).ok_or(WireError::Field("boot"))?,
             }),
             OutcomeRecord::JoinRefused(refused) => Outcome::JoinRefused(refused.try_into()?),
+            OutcomeRecord::NotRemoved(_) => Outcome::NotRemoved,
             OutcomeRecord::Names(answer) => Outcome::Names(answer_from_record(answer)?.into()),
             OutcomeRecord::NamesRefused(refused) => Outcome::NamesRefused(match refused.last {
                 None => BatchRefusal::NotMember,
@@ -328,8 +415,21 @@ impl From<JoinRefusal> for JoinRefusedRecord {
             JoinRefusal::Left => (4, None),
             JoinRefusal::NoSlot => (5, None),
             JoinRefusal::AddressTooLong => (6, None),
+            JoinRefusal::WireVersion { cluster, spoken } => {
+                return JoinRefusedRecord {
+                    code: 7,
+                    detail: Some(cluster.into()),
+                    version_min: spoken.min,
+                    version_max: spoken.max,
+                };
+            }
+            JoinRefusal::OtherCluster => (8, None),
         };
-        JoinRefusedRecord { code, detail }
+        JoinRefusedRecord {
+            code,
+            detail,
+            ..JoinRefusedRecord::default()
+        }
     }
 }
 
@@ -348,6 +448,11 @@ impl TryFrom<JoinRefusedRecord> for JoinRefusal {
             (4, _) => JoinRefusal::Left,
             (5, _) => JoinRefusal::NoSlot,
             (6, _) => JoinRefusal::AddressTooLong,
+            (7, Some(cluster)) => JoinRefusal::WireVersion {
+                cluster: u32::try_from(cluster).map_err(|_| WireError::Field("join refusal"))?,
+                spoken: WireVersions::from_wire(record.version_min, record.version_max),
+            },
+            (8, _) => JoinRefusal::OtherCluster,
             _ => return Err(WireError::Field("join refusal")),
         })
     }

@@ -13,7 +13,7 @@ use crate::command::{
     BatchRefusal, Command, Found, Join, NameOperation, NamePolicy, NameResult, NamesAnswer,
     NamesBatch, Outcome,
 };
-use crate::state::NameRow;
+use crate::state::{NameRow, WireVersions};
 use crate::type_config::{
     CommittedLeaderId, Entry, LogId, Membership, Seat, SnapshotMeta, StoredMembership, Vote,
 };
@@ -39,24 +39,31 @@ fn command() -> impl Strategy<Value = Command> {
                 names_max,
             })
         });
+    let versions = (1..9_u32, 1..9_u32).prop_map(|(min, max)| WireVersions { min, max });
     let join = (
         node_id(),
         any::<u64>(),
         any::<u128>(),
         any::<Option<u64>>(),
         any::<Option<String>>(),
-        any::<bool>(),
+        any::<(bool, bool)>(),
+        (versions, any::<Option<u128>>()),
     )
-        .prop_map(|(node, raft_id, session, expected, address, ephemeral)| {
-            Command::Join(Join {
-                node,
-                raft_id: RaftId::new(raft_id),
-                session: Session::new(session),
-                expected: expected.map(Incarnation::new),
-                address,
-                ephemeral,
-            })
-        });
+        .prop_map(
+            |(node, raft_id, session, expected, address, kinds, (versions, cluster))| {
+                Command::Join(Join {
+                    node,
+                    raft_id: RaftId::new(raft_id),
+                    session: Session::new(session),
+                    expected: expected.map(Incarnation::new),
+                    address,
+                    ephemeral: kinds.0,
+                    edge: kinds.1,
+                    versions,
+                    cluster,
+                })
+            },
+        );
     let dead = (node_id(), any::<u64>(), any::<u64>()).prop_map(|(node, incarnation, term)| {
         Command::DeclareDead {
             node,
@@ -68,12 +75,26 @@ fn command() -> impl Strategy<Value = Command> {
         node,
         incarnation: Incarnation::new(incarnation),
     });
+    let remove = (node_id(), any::<u64>()).prop_map(|(node, incarnation)| Command::Remove {
+        node,
+        incarnation: Incarnation::new(incarnation),
+    });
+    let raise = any::<u32>().prop_map(|version| Command::RaiseWireVersion { version });
     let sweep =
         (any::<u64>(), any::<u32>()).prop_map(|(incarnation, rows_max)| Command::SweepNames {
             incarnation: Incarnation::new(incarnation),
             rows_max,
         });
-    prop_oneof![found, join, dead, leave, names_batch(), sweep]
+    prop_oneof![
+        found,
+        join,
+        dead,
+        leave,
+        names_batch(),
+        sweep,
+        remove,
+        raise
+    ]
 }
 
 fn name() -> impl Strategy<Value = Name> {
@@ -351,6 +372,9 @@ fn the_bytes_of_an_entry_are_those_of_the_first_version() {
         expected: Some(Incarnation::new(5)),
         address: Some("h:1".to_owned()),
         ephemeral: true,
+        edge: false,
+        versions: WireVersions::CURRENT,
+        cluster: None,
     });
 
     let bytes = encode_entry(&Entry::new(log_id, EntryPayload::Normal(join)));

@@ -27,6 +27,7 @@ pub struct TestCluster {
     pub machines: BTreeMap<NodeId, Machine>,
     /// By how many millionths a node's boot clock runs too fast.
     pub drift: BTreeMap<NodeId, i32>,
+    pub timings: Timings,
     seed: u64,
 }
 
@@ -35,7 +36,8 @@ pub struct Machine {
     pub disk: SimulatedDisk,
     pub environment: Environment,
     pub node: Option<Arc<RaftNode>>,
-    starts: u64,
+    /// How often its process was started.
+    pub starts: u64,
     seed: u64,
 }
 
@@ -72,6 +74,7 @@ impl TestCluster {
             network: TestNetwork::new(),
             machines: BTreeMap::new(),
             drift: BTreeMap::new(),
+            timings: Timings::direct(),
             seed,
         }
     }
@@ -113,8 +116,10 @@ impl TestCluster {
             session: Session::new(session),
             founding: names(list),
             storage: Storage::Durable(PathBuf::from("/data")),
-            timings: Timings::direct(),
+            timings: self.timings,
             address: None,
+            seat: raftwire_consensus::SeatPolicy::Auto,
+            versions: raftwire_consensus::WireVersions::CURRENT,
             names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
             #[cfg(feature = "wrong-variants")]
             ignore_fence: false,
@@ -127,6 +132,13 @@ impl TestCluster {
 
     pub async fn start(&mut self, node: &str, list: &[&str]) -> Arc<RaftNode> {
         let options = self.options(node, list);
+        self.start_with(options).await.expect("the node starts")
+    }
+
+    /// Starts a node that takes no seat.
+    pub async fn start_edge(&mut self, node: &str, list: &[&str]) -> Arc<RaftNode> {
+        let mut options = self.options(node, list);
+        options.seat = raftwire_consensus::SeatPolicy::Edge;
         self.start_with(options).await.expect("the node starts")
     }
 
@@ -160,6 +172,12 @@ impl TestCluster {
         let machine = self.machines.get_mut(&name(node)).expect("known");
         machine.seed = machine.seed.wrapping_add(500);
         machine.disk = SimulatedDisk::new(machine.seed);
+    }
+
+    /// What another process on the machine of a node sees.
+    pub fn fresh_environment(&self, node: &str) -> Environment {
+        let machine = &self.machines[&name(node)];
+        Environment::simulated(machine.seed.wrapping_add(77), machine.disk.clone())
     }
 
     pub fn node(&self, node: &str) -> Arc<RaftNode> {

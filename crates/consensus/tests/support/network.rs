@@ -25,7 +25,35 @@ struct Inner {
     cut: BTreeSet<(NodeId, NodeId)>,
     delay: Duration,
     calls: u64,
+    /// Nodes whose questions for the feed nobody answers.
+    unfed: BTreeSet<NodeId>,
+    traffic: Traffic,
 }
+
+/// What was said to and by the nodes, by node: one message is a request or an answer.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    pub messages: BTreeMap<NodeId, u64>,
+    pub bytes: BTreeMap<NodeId, u64>,
+}
+
+impl Traffic {
+    fn count(&mut self, from: &NodeId, to: &NodeId, bytes: usize) {
+        for node in [from, to] {
+            *self.messages.entry(node.clone()).or_default() += 1;
+            *self.bytes.entry(node.clone()).or_default() += bytes as u64;
+        }
+    }
+
+    pub fn of(&self, node: &NodeId) -> (u64, u64) {
+        let count = |of: &BTreeMap<NodeId, u64>| of.get(node).copied().unwrap_or(0);
+        (count(&self.messages), count(&self.bytes))
+    }
+}
+
+/// Where the kind of a request stands, and what stands there for the feed: the key of the protobuf
+/// field of its tag, behind the format byte.
+const FEED_KIND: (usize, u8) = (1, 12 << 3 | 2);
 
 #[derive(Debug)]
 struct Endpoint {
@@ -67,6 +95,21 @@ impl TestNetwork {
         self.lock().delay = delay;
     }
 
+    /// From now on nobody answers this node's questions for the feed, or everybody does again.
+    pub fn set_unfed(&self, node: &NodeId, unfed: bool) {
+        let mut inner = self.lock();
+        if unfed {
+            inner.unfed.insert(node.clone());
+        } else {
+            inner.unfed.remove(node);
+        }
+    }
+
+    /// What has been said since this was last asked.
+    pub fn take_traffic(&self) -> Traffic {
+        std::mem::take(&mut self.lock().traffic)
+    }
+
     pub fn calls(&self) -> u64 {
         self.lock().calls
     }
@@ -96,12 +139,20 @@ impl TestNetwork {
     async fn round_trip(&self, from: &NodeId, to: &NodeId, request: &Bytes) -> Option<Bytes> {
         let delay = self.lock().delay;
         sleep(delay).await;
-        if !self.passes(from, to) {
+        let is_feed = request.get(FEED_KIND.0) == Some(&FEED_KIND.1);
+        if !self.passes(from, to) || is_feed && self.lock().unfed.contains(from) {
             return None;
         }
+        self.lock().traffic.count(from, to, request.len());
         let node = self.lock().nodes.get(to)?.upgrade()?;
         let answer = node.handle(from, request.clone()).await;
         drop(node);
+        assert!(
+            answer.len() <= CALL_BYTES_MAX,
+            "an answer of {} bytes",
+            answer.len()
+        );
+        self.lock().traffic.count(to, from, answer.len());
         sleep(delay).await;
         self.passes(to, from).then_some(answer)
     }

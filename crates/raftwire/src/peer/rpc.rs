@@ -25,6 +25,8 @@ use super::registry::{Peer, PeerRegistry};
 const ROUND_TRIP_FIRST: Duration = Duration::from_millis(25);
 /// A question is never repeated faster than this: a busy peer is not made busier.
 const RESEND_MIN: Duration = Duration::from_millis(20);
+/// How often a question is repeated within the time for which the peer may hold it.
+const RESENDS_HELD: u32 = 4;
 /// Questions of one peer that are worked on at a time. More are dropped, and asked again.
 const INFLIGHT_MAX: usize = 256;
 /// The longest that an answer is worked on: more than any question of this version waits.
@@ -100,6 +102,20 @@ impl Rpc {
         question: &[u8],
         deadline: Duration,
     ) -> Result<Bytes, CallError> {
+        self.call_held(service, to, question, deadline, Duration::ZERO)
+            .await
+    }
+
+    /// Asks a peer that may hold the question for up to `hold` before it answers: it is repeated a
+    /// few times within that, in case it was lost, and not all the time.
+    pub(crate) async fn call_held(
+        &self,
+        service: Service,
+        to: &NodeId,
+        question: &[u8],
+        deadline: Duration,
+        hold: Duration,
+    ) -> Result<Bytes, CallError> {
         let peer = self.registry.get(to).ok_or(CallError::Unreachable)?;
         let session = peer.control().ok_or(CallError::Unreachable)?.session;
         let mut asked = self.ask(session);
@@ -114,7 +130,7 @@ impl Rpc {
         };
         let packet = self.packet(PacketKind::Request, session, &request.encode_to_vec());
 
-        let attempts = self.attempt(&peer, session, packet, &mut asked.reply);
+        let attempts = self.attempt(&peer, session, packet, hold, &mut asked.reply);
         tokio::time::timeout(deadline, attempts)
             .await
             .unwrap_or(Err(CallError::Deadline))
@@ -125,6 +141,7 @@ impl Rpc {
         peer: &Peer,
         session: Session,
         packet: Bytes,
+        hold: Duration,
         reply: &mut oneshot::Receiver<Bytes>,
     ) -> Result<Bytes, CallError> {
         let started = self.environment.now();
@@ -135,11 +152,12 @@ impl Rpc {
             // A full queue is a lost packet: the next attempt repairs it.
             let _ = control.send(&*self.transport, packet.clone());
             let round_trip = peer.round_trip().unwrap_or(ROUND_TRIP_FIRST);
-            let wait = (round_trip * 2).max(RESEND_MIN);
+            let wait = (round_trip * 2).max(RESEND_MIN).max(hold / RESENDS_HELD);
             match tokio::time::timeout(wait, &mut *reply).await {
                 Ok(answer) => {
-                    // Karn's rule: only the answer to a single attempt tells the round trip.
-                    if is_first {
+                    // Karn's rule: only the answer to a single attempt tells the round trip, and only
+                    // if it was not held.
+                    if is_first && hold.is_zero() {
                         peer.measured(self.environment.now() - started);
                     }
                     return answer.map_err(|_| CallError::Unreachable);
@@ -313,6 +331,18 @@ impl ControlNetwork for ConsensusNetwork {
     ) -> Result<Bytes, CallError> {
         self.0
             .call(Service::Consensus, to, &request, deadline)
+            .await
+    }
+
+    async fn call_held(
+        &self,
+        to: &NodeId,
+        request: Bytes,
+        deadline: Duration,
+        hold: Duration,
+    ) -> Result<Bytes, CallError> {
+        self.0
+            .call_held(Service::Consensus, to, &request, deadline, hold)
             .await
     }
 }

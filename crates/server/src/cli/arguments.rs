@@ -37,6 +37,14 @@ pub(super) enum Command {
     ///
     /// Exits with 0 when it was delivered, with 1 when it was not, and with 3 when nobody knows.
     Send(SendArguments),
+    /// Take a dead node out of the cluster for good.
+    ///
+    /// A seat that it had goes to another node. If it comes back it joins as a new one.
+    Remove(RemoveArguments),
+    /// Make a new cluster of one node's data, when the majority of the voters is gone for good.
+    ///
+    /// The node must not run. Without --yes nothing is changed: what may be lost is shown.
+    Recover(RecoverArguments),
 }
 
 #[derive(Args, Debug)]
@@ -133,6 +141,27 @@ pub(super) struct SendArguments {
     pub(super) text: String,
     #[command(flatten)]
     pub(super) node: NodeArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RemoveArguments {
+    /// The dead node's name.
+    pub(super) name: String,
+    #[command(flatten)]
+    pub(super) node: NodeArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct RecoverArguments {
+    /// Found a new cluster with this node as its only voter. There is no other way to recover.
+    #[arg(long, required = true)]
+    new_cluster: bool,
+    /// The node's data folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) data_dir: PathBuf,
+    /// Do it.
+    #[arg(long)]
+    pub(super) yes: bool,
 }
 
 #[cfg(test)]

@@ -4,6 +4,8 @@ mod arguments;
 mod config;
 mod nodes;
 mod output;
+mod recover;
+mod remove;
 mod send;
 mod serve;
 mod status;
@@ -103,6 +105,8 @@ async fn run(command: Command) -> Result<(), Failure> {
                 .map_err(Failure::new)
         }
         Command::Status(arguments) => status::run(arguments, environment).await,
+        Command::Remove(arguments) => remove::run(arguments, environment).await,
+        Command::Recover(arguments) => recover::run(arguments, environment).await,
         Command::Nodes(arguments) => nodes::run(arguments, environment).await,
         Command::Config(command) => config::run(command, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use raftwire::{MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, OutboxPolicy};
+use raftwire::{MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, OutboxPolicy, SeatPolicy};
 
 use super::LogFormat;
 use super::key::Key;
@@ -178,6 +178,22 @@ pub static KEYS: &[Key] = &[
         help: "Keep nothing on disk: the cluster forgets itself when a majority stops",
         placeholder: "BOOL",
         apply: |options, value| put(&mut options.cluster.ephemeral, value.boolean()),
+        ..PLAIN
+    },
+    Key {
+        name: "seat",
+        allowed: "\"auto\" or \"edge\"",
+        default: Some("auto"),
+        help: "auto: vote, stand by with a copy of the log, or be an edge, as the cluster needs it. \
+               edge: never vote and keep no log, so that this node may come and go as it likes",
+        apply: |options, value| {
+            let seat = match value.text()? {
+                "auto" => Ok(SeatPolicy::Auto),
+                "edge" => Ok(SeatPolicy::Edge),
+                _ => Err(Unfit::default()),
+            };
+            put(&mut options.cluster.seat, seat)
+        },
         ..PLAIN
     },
     Key {

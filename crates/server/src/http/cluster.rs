@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use http::StatusCode;
-use raftwire::NodeView;
+use raftwire::{InvalidNodeId, NodeId, NodeView, RemoveError};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, ApiError, json};
@@ -104,6 +104,33 @@ pub(super) async fn report(node: &Arc<Node>, query: &str) -> Result<Answer, ApiE
             .collect(),
     };
     Ok(json(StatusCode::OK, &report))
+}
+
+/// Takes a dead node out of the cluster.
+pub(super) async fn remove(node: &Arc<Node>, name: &str) -> Result<Answer, ApiError> {
+    let name: NodeId = name.parse().map_err(|error: InvalidNodeId| {
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_node", error.to_string())
+    })?;
+    node.manager.remove_node(&name).await.map_err(|error| {
+        let (status, code) = match error {
+            RemoveError::Alive { .. } => (StatusCode::CONFLICT, "node_alive"),
+            RemoveError::Unknown { .. } => (StatusCode::NOT_FOUND, "no_such_node"),
+            _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        };
+        ApiError::new(status, code, error.to_string())
+    })?;
+    Ok(json(
+        StatusCode::OK,
+        &Removed {
+            removed: name.as_str(),
+        },
+    ))
+}
+
+/// The answer of `DELETE /api/v1/nodes/{name}`.
+#[derive(Serialize)]
+struct Removed<'a> {
+    removed: &'a str,
 }
 
 fn of_node(view: NodeView, counts: &BTreeMap<raftwire::NodeId, Option<u64>>) -> NodeReport {

@@ -60,6 +60,10 @@ pub(crate) async fn answer(node: &Arc<Node>, request: Request<Incoming>, peer: &
             Ok(()) => messages::send(node, &connection, request).await,
             Err(refused) => Err(refused),
         },
+        Route::Remove(name) => match node.access.check(request.headers()) {
+            Ok(()) => cluster::remove(node, &name).await,
+            Err(refused) => Err(refused),
+        },
         Route::Client => clients::open(node, request, peer),
         Route::Echo => clients::open_echo(node, request, peer),
         Route::Channel => channel::open(node, request, peer),

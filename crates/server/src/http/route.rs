@@ -22,6 +22,8 @@ pub(super) enum Route {
     Metrics,
     /// `POST /api/v1/connections/{id}/messages`
     Messages(String),
+    /// `DELETE /api/v1/nodes/{name}`
+    Remove(String),
     /// The WebSocket endpoint of clients.
     Client,
     /// The WebSocket that answers each message with itself.
@@ -44,9 +46,10 @@ impl Route {
             path if path == options.client.path => (Route::Client, "GET"),
             ECHO_PATH if options.client.echo => (Route::Echo, "GET"),
             path if path == options.cluster.channel_name => (Route::Channel, "GET"),
-            path => match connection_of(path) {
-                Some(id) => (Route::Messages(id.to_owned()), "POST"),
-                None => {
+            path => match (connection_of(path), node_of(path)) {
+                (Some(id), _) => (Route::Messages(id.to_owned()), "POST"),
+                (None, Some(name)) => (Route::Remove(name.to_owned()), "DELETE"),
+                (None, None) => {
                     let message = format!("nothing is served at {path}");
                     return Err(ApiError::new(
                         StatusCode::NOT_FOUND,
@@ -76,6 +79,11 @@ fn connection_of(path: &str) -> Option<&str> {
     (!id.is_empty() && !id.contains('/')).then_some(id)
 }
 
+fn node_of(path: &str) -> Option<&str> {
+    let name = path.strip_prefix("/api/v1/nodes/")?;
+    (!name.is_empty() && !name.contains('/')).then_some(name)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +104,10 @@ mod tests {
             find(Method::POST, "/api/v1/connections/~x/messages"),
             Ok(Route::Messages("~x".to_owned()))
         );
+        assert_eq!(
+            find(Method::DELETE, "/api/v1/nodes/n1"),
+            Ok(Route::Remove("n1".to_owned()))
+        );
     }
 
     #[test]
@@ -112,6 +124,8 @@ mod tests {
         let no_such_path = Err((StatusCode::NOT_FOUND, "no_such_path"));
         for path in [
             "/",
+            "/api/v1/nodes/",
+            "/api/v1/nodes/a/b",
             "/api/v1/connections//messages",
             "/api/v1/connections/a/b/messages",
         ] {
@@ -119,6 +133,7 @@ mod tests {
         }
         let not_allowed = Err((StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"));
         assert_eq!(find(Method::POST, "/api/v1/cluster"), not_allowed);
+        assert_eq!(find(Method::GET, "/api/v1/nodes/n1"), not_allowed);
         assert_eq!(
             find(Method::GET, "/api/v1/connections/~x/messages"),
             not_allowed

@@ -86,6 +86,28 @@ impl Cluster {
 
     /// The same, each node with settings of its own.
     pub async fn prepare_each(settings: &[&Settings]) -> Cluster {
+        Cluster::prepare_listed(settings, settings.len()).await
+    }
+
+    /// Voters, and behind them nodes that take no seat, all of them ready. Only the voters are listed.
+    pub async fn start_with_edges(voters: usize, edges: usize) -> Cluster {
+        let (voter, edge) = (
+            Settings::default(),
+            Settings::default().with_flag("seat", "edge"),
+        );
+        let settings = [vec![&voter; voters], vec![&edge; edges]].concat();
+        let mut cluster = Cluster::prepare_listed(&settings, voters).await;
+        for node in &mut cluster.nodes {
+            node.start();
+        }
+        for index in 0..cluster.len() {
+            cluster.ready(index).await;
+        }
+        cluster
+    }
+
+    /// Each node with settings of its own; the first so many are on everybody's list.
+    pub async fn prepare_listed(settings: &[&Settings], listed: usize) -> Cluster {
         let count = settings.len();
         let folder = tempfile::Builder::new()
             .prefix("raftwire-test-")
@@ -110,7 +132,7 @@ impl Cluster {
                 let mut arguments = vec![
                     format!("--node-id={name}"),
                     format!("--node-port={port}"),
-                    format!("--nodes={}", addresses.join(",")),
+                    format!("--nodes={}", addresses[..listed].join(",")),
                     format!("--data-dir={}", folder.path().join(name).display()),
                 ];
                 arguments.extend(settings.arguments.iter().cloned());
@@ -118,6 +140,11 @@ impl Cluster {
             });
         let nodes = nodes.collect();
         Cluster { nodes, folder }
+    }
+
+    /// Where a node keeps its data.
+    pub fn data_dir(&self, index: usize) -> std::path::PathBuf {
+        self.folder.path().join(&self.nodes[index].name)
     }
 
     pub fn node(&self, index: usize) -> &NodeProcess {

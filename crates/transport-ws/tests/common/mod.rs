@@ -195,6 +195,10 @@ impl ConformanceHarness for WsHarness {
     async fn transport(&self, node: &NodeId, peers: &[NodeId]) -> Arc<dyn ClusterTransport> {
         Arc::new(self.make(node, peers))
     }
+
+    fn address(&self, node: &NodeId) -> NodeAddress {
+        self.peer(node)
+    }
 }
 
 #[async_trait]

@@ -3,7 +3,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use raftwire_protocol::{Lane, NodeId};
+use raftwire_protocol::{Lane, NodeAddress, NodeId};
 
 use crate::ClusterTransport;
 
@@ -15,6 +15,15 @@ pub trait ConformanceHarness: Send + Sync {
     /// All that one harness has made can reach each other. Asked again for the same node, after
     /// the one before was stopped, it makes the same node again, at the same address.
     async fn transport(&self, node: &NodeId, peers: &[NodeId]) -> Arc<dyn ClusterTransport>;
+
+    /// Where the transport of `node` is reached, as the cluster would tell the others. By default an
+    /// address without a place, which is right where nobody is dialled.
+    fn address(&self, node: &NodeId) -> NodeAddress {
+        NodeAddress {
+            node: node.clone(),
+            endpoint: None,
+        }
+    }
 
     /// How long anything may take before a check fails. Only failures take this long.
     fn patience(&self) -> Duration {

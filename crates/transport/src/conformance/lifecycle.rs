@@ -49,6 +49,34 @@ pub async fn stop_ends_the_events(harness: &dyn ConformanceHarness) {
     never_started.stop().await;
 }
 
+/// A peer that a transport was not configured with is reached once it is learnt of, and again after
+/// its restart; being told twice makes no difference.
+///
+/// # Panics
+///
+/// When the transport fails the check.
+pub async fn peer_that_is_learnt_of_is_reached(harness: &dyn ConformanceHarness) {
+    let mut nodes = Nodes::unacquainted(harness, 2);
+    nodes.start_next().await;
+    nodes.start_next().await;
+    let address = harness.address(&nodes.id(B));
+
+    nodes[A].transport.learn(address.clone());
+    nodes[A].transport.learn(address);
+    nodes.adopt_each_other(A, B).await;
+    nodes.greet(A, B).await;
+
+    nodes.stop(B).await;
+    nodes.restart(B).await;
+    nodes.adopt_each_other(A, B).await;
+    nodes.greet(A, B).await;
+
+    // The channels stay, though no other would be opened.
+    nodes[A].transport.forget(&nodes.id(B));
+    nodes.greet(A, B).await;
+    nodes.stop_all().await;
+}
+
 /// Starting does not wait for peers, and one that comes later is reached.
 ///
 /// # Panics

@@ -57,8 +57,8 @@ pub use delivery::{
 pub use harness::{ConformanceHarness, StrangerHarness};
 pub use lifecycle::{
     both_dialling_leaves_one_channel_a_lane, disconnect_ends_the_channel_and_the_peer_returns,
-    peer_that_comes_later_is_reached, restarted_peer_gets_new_channels, second_start_is_refused,
-    stop_ends_the_events,
+    peer_that_comes_later_is_reached, peer_that_is_learnt_of_is_reached,
+    restarted_peer_gets_new_channels, second_start_is_refused, stop_ends_the_events,
 };
 pub use queues::{
     control_passes_a_saturated_data_lane, full_queue_is_an_error,
@@ -82,6 +82,7 @@ pub async fn run_all(harness: &dyn ConformanceHarness) {
     second_start_is_refused(harness).await;
     stop_ends_the_events(harness).await;
     peer_that_comes_later_is_reached(harness).await;
+    peer_that_is_learnt_of_is_reached(harness).await;
     restarted_peer_gets_new_channels(harness).await;
     disconnect_ends_the_channel_and_the_peer_returns(harness).await;
     both_dialling_leaves_one_channel_a_lane(harness).await;
@@ -125,6 +126,7 @@ macro_rules! conformance_tests {
             second_start_is_refused,
             stop_ends_the_events,
             peer_that_comes_later_is_reached,
+            peer_that_is_learnt_of_is_reached,
             restarted_peer_gets_new_channels,
             disconnect_ends_the_channel_and_the_peer_returns,
             both_dialling_leaves_one_channel_a_lane,

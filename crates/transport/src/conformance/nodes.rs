@@ -18,6 +18,8 @@ pub(super) struct Nodes<'a> {
     ids: Vec<NodeId>,
     nodes: Vec<TestNode>,
     hellos: u64,
+    /// Whether each is configured with the others.
+    are_acquainted: bool,
 }
 
 /// Positions in [`Nodes`].
@@ -35,6 +37,15 @@ impl<'a> Nodes<'a> {
             ids,
             nodes: Vec::new(),
             hellos: 0,
+            are_acquainted: true,
+        }
+    }
+
+    /// Nodes that are not started yet and know nobody.
+    pub(super) fn unacquainted(harness: &'a dyn ConformanceHarness, count: usize) -> Self {
+        Self {
+            are_acquainted: false,
+            ..Self::new(harness, count)
         }
     }
 
@@ -59,6 +70,9 @@ impl<'a> Nodes<'a> {
     pub(super) async fn make(&self, node: usize) -> std::sync::Arc<dyn crate::ClusterTransport> {
         let mut peers = self.ids.clone();
         let id = peers.remove(node);
+        if !self.are_acquainted {
+            peers.clear();
+        }
         self.harness.transport(&id, &peers).await
     }
 

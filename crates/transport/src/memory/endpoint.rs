@@ -17,6 +17,8 @@ pub(super) struct Endpoint {
     pub(super) node: NodeId,
     /// Whom it dials.
     pub(super) peers: BTreeSet<NodeId>,
+    /// Whom it dials because it was told to, beside those.
+    pub(super) learnt: BTreeSet<NodeId>,
     pub(super) inboxes: Inboxes,
     /// The channels that it may send on.
     pub(super) channels: BTreeMap<ChannelId, Side>,
@@ -25,7 +27,8 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     pub(super) fn dials(&self, peer: &NodeId, lane: Lane) -> bool {
-        self.peers.contains(peer) && !self.adopted.contains_key(&(peer.clone(), lane))
+        let is_known = self.peers.contains(peer) || self.learnt.contains(peer);
+        is_known && !self.adopted.contains_key(&(peer.clone(), lane))
     }
 
     pub(super) fn forget(&mut self, channel: ChannelId) {

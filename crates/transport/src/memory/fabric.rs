@@ -12,6 +12,9 @@ use crate::{Channel, ChannelId};
 /// How long a dialler waits after a connection ended before it tries again.
 const REDIAL_DELAY: Duration = Duration::from_millis(200);
 
+/// How many peers a transport can learn of: more than a cluster has nodes.
+const LEARNT_MAX: usize = 1024;
+
 /// Who is there, and who is connected with whom. Decides, and puts what is to come of it into the
 /// inboxes; has no clock.
 #[derive(Debug)]
@@ -53,6 +56,7 @@ impl Fabric {
         let endpoint = Endpoint {
             node,
             peers,
+            learnt: BTreeSet::new(),
             inboxes,
             channels: BTreeMap::new(),
             adopted: BTreeMap::new(),
@@ -186,6 +190,26 @@ impl Fabric {
         at.channels.insert(channel.id, side);
         let delay = self.weather.delay(&channel.peer, &at.node, channel.lane);
         self.put(side, delay, What::Up(channel));
+    }
+
+    /// A transport dials one more peer from now on.
+    pub(super) fn learn(&mut self, endpoint: EndpointId, peer: NodeId) {
+        let Some(at) = self.endpoints.get_mut(&endpoint) else {
+            return;
+        };
+        if at.node == peer || at.learnt.len() >= LEARNT_MAX || !at.learnt.insert(peer.clone()) {
+            return;
+        }
+        for lane in Lane::ALL {
+            self.redial(endpoint, &peer, lane);
+        }
+    }
+
+    /// A transport dials a peer no more that it had learnt of.
+    pub(super) fn forget(&mut self, endpoint: EndpointId, peer: &NodeId) {
+        if let Some(at) = self.endpoints.get_mut(&endpoint) {
+            at.learnt.remove(peer);
+        }
     }
 
     /// Dials every transport that runs under a peer's id.

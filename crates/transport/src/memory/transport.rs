@@ -2,7 +2,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use raftwire_protocol::Lane;
+use raftwire_protocol::{Lane, NodeAddress, NodeId};
 use tokio::task::JoinHandle;
 
 use super::endpoint::EndpointId;
@@ -123,6 +123,19 @@ impl ClusterTransport for MemoryTransport {
     fn disconnect(&self, channel: &Channel, reason: &str) {
         if let Some(endpoint) = self.endpoint() {
             self.fabric.lock().disconnect(endpoint, channel, reason);
+        }
+    }
+
+    // Peers are reached by their names here; addresses make no difference.
+    fn learn(&self, peer: NodeAddress) {
+        if let Some(endpoint) = self.endpoint() {
+            self.fabric.lock().learn(endpoint, peer.node);
+        }
+    }
+
+    fn forget(&self, peer: &NodeId) {
+        if let Some(endpoint) = self.endpoint() {
+            self.fabric.lock().forget(endpoint, peer);
         }
     }
 }

@@ -74,7 +74,7 @@ impl Names {
     }
 
     /// An incarnation has ended: its rows mean nothing, and nobody waits to hear of its losses.
-    pub(super) fn end(&mut self, incarnation: Incarnation) {
+    pub(crate) fn end(&mut self, incarnation: Incarnation) {
         let Some(holder) = self.holders.get_mut(&incarnation) else {
             return;
         };

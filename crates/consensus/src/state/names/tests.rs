@@ -85,6 +85,9 @@ impl Cluster {
             expected: present.map(|row| row.incarnation),
             address: None,
             ephemeral: false,
+            edge: false,
+            versions: crate::state::WireVersions::CURRENT,
+            cluster: None,
         };
         assert!(matches!(
             self.apply(Command::Join(join)),
