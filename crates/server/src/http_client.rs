@@ -199,6 +199,20 @@ impl HttpClient {
         }
     }
 
+    /// Sends JSON to a server that need not be a node, and returns what it answers, whatever that is.
+    ///
+    /// # Errors
+    /// There was no answer, or none of HTTP.
+    pub(crate) async fn exchange_json(
+        &self,
+        path: &str,
+        body: Bytes,
+    ) -> Result<(StatusCode, Bytes), RequestError> {
+        let body = Some(("application/json", body));
+        let answer = self.ask(Method::POST, path, body).await?;
+        Ok((answer.status(), answer.into_body()))
+    }
+
     /// Has `path` deleted.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! - One port serves everything: `listener` accepts, `http` answers requests, [`client`] speaks
 //!   `raftwire.v1` with WebSocket clients, and the channels of other nodes are handed to the
 //!   transport. [`websocket_engine`] is the only module that knows the WebSocket library.
+//! - [`authentication`] says who a client is: by the configuration, or by the application's own code.
 //! - [`metrics`] says the library's figures in Prometheus' text format.
 //! - [`http_client`] is what `raftwire status` and `raftwire send` ask a node with; [`demo`] is a
 //!   cluster of real processes that shows what it does.
@@ -12,6 +13,7 @@
 //! **What is absent.** Nothing here decides where a message goes or what became of it: that is
 //! the library's, and this crate only says it on.
 
+pub mod authentication;
 pub mod cli;
 pub mod client;
 pub mod config;

@@ -7,6 +7,7 @@ use raftwire_environment::Environment;
 use raftwire_transport_ws::WsAcceptor;
 use tokio_util::sync::CancellationToken;
 
+use crate::authentication::Authenticator;
 use crate::client::SessionContext;
 use crate::config::ServerOptions;
 use crate::http::Access;
@@ -19,6 +20,7 @@ pub(crate) struct Node {
     pub(crate) environment: Environment,
     pub(crate) options: ServerOptions,
     pub(crate) access: Access,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) manager: ClusterManager,
     pub(crate) acceptor: WsAcceptor,
     /// `None`: the port is in the clear.
@@ -35,17 +37,18 @@ impl Node {
         options: ServerOptions,
         manager: ClusterManager,
         acceptor: WsAcceptor,
+        authenticator: Arc<dyn Authenticator>,
         tls: Option<PortTls>,
     ) -> Node {
         let sessions = Arc::new(SessionContext {
             environment: environment.clone(),
-            router: manager.router().clone(),
-            node: manager.node_id().clone(),
+            manager: manager.clone(),
             options: options.client.clone(),
         });
         Node {
             environment,
             access: Access::of(&options),
+            authenticator,
             places: Places::new(options.client.connections_max),
             options,
             manager,

@@ -45,7 +45,7 @@ async fn a_client_is_welcomed_with_its_own_id() {
 
     let expected = json!({
         "type": "welcome", "connection": first.id, "node": "node1", "resume": null,
-        "may_send": true, "message_bytes_max": 1_048_576, "ping_interval_ms": 25_000,
+        "may_send": true, "may_join": false, "message_bytes_max": 1_048_576, "ping_interval_ms": 25_000,
     });
     assert_eq!(first.welcome, expected);
     assert!(first.id.len() == 23 && first.id.starts_with('~'));

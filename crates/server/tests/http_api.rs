@@ -116,7 +116,7 @@ async fn whatever_is_wrong_with_a_message_has_its_status() {
             messages("~bob", "", plain),
             &b"x"[..],
             400,
-            "invalid_connection",
+            "invalid_target",
         ),
         (
             messages(nobody, "?deadline=1", plain),

@@ -74,7 +74,7 @@ impl Losses {
         let (of, upto) = *shared.names.handed.borrow();
         let known = if of == incarnation { upto } else { 0 };
         let news = told.iter().filter(|record| record.index > known);
-        let Some(last) = news.clone().last().map(|record| record.index) else {
+        let Some(last) = news.clone().next_back().map(|record| record.index) else {
             return;
         };
         for record in news {

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use raftwire::{ClusterRouter, Outbox, OutboxClosed, RouteOptions};
+use raftwire::{ClusterManager, Outbox, OutboxClosed};
 use raftwire_environment::Environment;
-use raftwire_protocol::{CloseCode, ConnectionId, Frame, NodeId};
+use raftwire_protocol::{CloseCode, ConnectionId, Frame};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{debug, trace};
 
-use super::protocol::{ErrorCode, FromClient, Malformed, Outcome, SendRequest, ToClient};
-use super::sends::Answered;
-use super::{Dialect, Outgoing, Sends, Writer};
+use super::protocol::{FromClient, Malformed, ToClient};
+use super::requests::Answered;
+use super::{Dialect, Outgoing, Requests, Writer, ask};
+use crate::authentication::Identity;
 use crate::config::ClientOptions;
 use crate::websocket_engine::{EngineError, Received, Traffic, WebSocket};
 
@@ -30,9 +31,18 @@ const RECEIVED_BETWEEN_FLUSHES_MAX: u32 = 64;
 #[derive(Debug)]
 pub(crate) struct SessionContext {
     pub(crate) environment: Environment,
-    pub(crate) router: ClusterRouter,
-    pub(crate) node: NodeId,
+    pub(crate) manager: ClusterManager,
     pub(crate) options: ClientOptions,
+}
+
+/// A client that was let in.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) connection: ConnectionId,
+    pub(crate) outbox: Outbox,
+    pub(crate) identity: Identity,
+    /// Its place among the clients that may be connected.
+    pub(crate) place: OwnedSemaphorePermit,
 }
 
 /// One client: reads what it asks, writes what it is sent.
@@ -46,7 +56,7 @@ pub(crate) struct Session<IO> {
     /// Its place among the clients that may be connected.
     place: OwnedSemaphorePermit,
     writer: Writer,
-    sends: Sends,
+    requests: Requests,
     /// Frames of the outbox on their way into the writer; kept for its capacity.
     batch: Vec<Frame>,
     received_since_flush: u32,
@@ -82,30 +92,31 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(crate) fn new(
         context: Arc<SessionContext>,
         dialect: Dialect,
-        (connection, outbox, place): (ConnectionId, Outbox, OwnedSemaphorePermit),
+        client: Admitted,
         socket: WebSocket<IO>,
     ) -> Session<IO> {
-        let sends = Sends::new(context.router.clone(), context.options.sends_in_flight_max);
-        Session {
+        let requests = Requests::new(context.options.sends_in_flight_max);
+        let mut session = Session {
             context,
             dialect,
-            connection,
+            connection: client.connection,
             socket,
-            outbox,
-            place,
+            outbox: client.outbox,
+            place: client.place,
             writer: Writer::default(),
-            sends,
+            requests,
             batch: Vec::new(),
             received_since_flush: 0,
             vitals: Vitals::default(),
+        };
+        if dialect == Dialect::Raftwire {
+            session.welcome(&client.identity);
         }
+        session
     }
 
     /// Serves the client until one side ends it.
     pub(crate) async fn run(mut self) {
-        if self.dialect == Dialect::Raftwire {
-            self.welcome();
-        }
         let end = self.serve().await;
         match end {
             End::Gone => trace!(connection = %self.connection, "client is gone"),
@@ -119,13 +130,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    fn welcome(&mut self) {
+    fn welcome(&mut self, identity: &Identity) {
         let options = &self.context.options;
         self.writer.say(&ToClient::Welcome {
             connection: self.connection.to_string(),
-            node: self.context.node.to_string(),
+            node: self.context.manager.node_id().to_string(),
+            user: identity.user.as_ref().map(ToString::to_string),
+            name: identity.name.as_ref().map(ToString::to_string),
             resume: None,
             may_send: options.allow_send,
+            may_join: options.allow_join,
             message_bytes_max: options.message_bytes_max,
             ping_interval_ms: options
                 .ping_interval
@@ -159,7 +173,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                     self.dialect,
                     &mut self.socket,
                     &mut self.writer,
-                    &mut self.sends,
+                    &mut self.requests,
                     &mut self.received_since_flush,
                     context,
                 )) => self.handle(step),
@@ -176,18 +190,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         dialect: Dialect,
         socket: &mut WebSocket<IO>,
         writer: &mut Writer,
-        sends: &mut Sends,
+        requests: &mut Requests,
         received_since_flush: &mut u32,
         context: &mut Context<'_>,
     ) -> Poll<Step> {
-        if let Poll::Ready(answered) = sends.poll_answered(context) {
+        if let Poll::Ready(answered) = requests.poll_answered(context) {
             return Poll::Ready(Step::Answered(answered));
         }
         if let Poll::Ready(Err(error)) = writer.poll_fill(socket, context) {
             return Poll::Ready(Step::Flushed(Err(error)));
         }
         let may_read = match dialect {
-            Dialect::Raftwire => !sends.is_full() && writer.takes_replies(),
+            Dialect::Raftwire => !requests.is_full() && writer.takes_replies(),
             // An echo is as large as what it answers: one waits, not many.
             Dialect::Echo => writer.is_drained(),
         };
@@ -209,11 +223,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     fn handle(&mut self, step: Step) -> Result<(), End> {
         match step {
-            Step::Answered((id, outcome)) => {
-                self.writer.say(&ToClient::Result {
-                    id,
-                    outcome: Outcome::from(&outcome),
-                });
+            Step::Answered(answer) => {
+                self.writer.say(&answer);
                 Ok(())
             }
             Step::Flushed(Ok(())) | Step::Received(Some(Ok(Received::Heartbeat))) => Ok(()),
@@ -233,47 +244,31 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     fn obey(&mut self, frame: &Frame) {
-        match FromClient::decode(frame) {
-            Ok(FromClient::Ping { id }) => self.writer.say(&ToClient::Pong { id }),
-            Ok(FromClient::Send(request)) => self.send(request),
-            Err(Malformed { code, message, id }) => {
-                self.writer.say(&ToClient::Error { code, message, id });
+        let (manager, options) = (&self.context.manager, &self.context.options);
+        let answer = match FromClient::decode(frame) {
+            Ok(FromClient::Ping { id }) => Some(ToClient::Pong { id }),
+            Ok(FromClient::Send(request)) if options.allow_send => {
+                let request = ask::send(manager.router().clone(), request);
+                self.requests.start(request)
             }
-        }
-    }
-
-    fn send(&mut self, request: SendRequest) {
-        let SendRequest {
-            id,
-            to,
-            frame,
-            deadline,
-        } = request;
-        if !self.context.options.allow_send {
-            let outcome = Outcome::refused("clients may not send here: client.allow_send is false");
-            return self.writer.say(&ToClient::Result { id, outcome });
-        }
-        let to: ConnectionId = match to.parse() {
-            Ok(to) => to,
-            Err(error) => {
-                let code = ErrorCode::InvalidTarget;
-                let message = format!("{to:?} is no connection: {error}");
-                return self.writer.say(&ToClient::Error {
-                    code,
-                    message,
-                    id: Some(id),
-                });
+            Ok(FromClient::Send(request)) => Some(ask::may_not_send(&request)),
+            Ok(FromClient::Join { id, .. } | FromClient::Leave { id, .. })
+                if !options.allow_join =>
+            {
+                Some(ask::may_not_join(id))
             }
+            Ok(FromClient::Join { id, group, settled }) => {
+                let (manager, connection) = (manager.clone(), self.connection.clone());
+                let request = ask::join(manager, connection, id, group, settled);
+                self.requests.start(request)
+            }
+            Ok(FromClient::Leave { id, group }) => {
+                Some(ask::leave(manager, &self.connection, id, &group))
+            }
+            Err(Malformed { code, message, id }) => Some(ToClient::Error { code, message, id }),
         };
-        let options = match deadline {
-            None => RouteOptions::default(),
-            Some(deadline) => RouteOptions::default().deadline(deadline),
-        };
-        if let Some((id, outcome)) = self.sends.start(id, to, frame, options) {
-            self.writer.say(&ToClient::Result {
-                id,
-                outcome: Outcome::from(&outcome),
-            });
+        if let Some(answer) = answer {
+            self.writer.say(&answer);
         }
     }
 
@@ -290,9 +285,9 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     fn check_vitals(&mut self) -> Result<(), End> {
         let (before, now) = (self.vitals.traffic, self.socket.traffic());
         let is_stuck = !self.writer.is_idle() && before.written == now.written;
-        // While its sends fill the window nothing is read, so silence means nothing.
+        // While its requests fill the window nothing is read, so silence means nothing.
         let is_silent =
-            self.writer.is_idle() && !self.sends.is_full() && before.received == now.received;
+            self.writer.is_idle() && !self.requests.is_full() && before.received == now.received;
         let vitals = &mut self.vitals;
         vitals.traffic = now;
         vitals.stuck_intervals = if is_stuck {
@@ -325,12 +320,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             mut socket,
             mut writer,
             outbox,
-            sends,
+            requests,
             place,
             ..
         } = self;
         // Not registered any more: nothing is said to be delivered that nobody will write.
-        drop((outbox, sends));
+        drop((outbox, requests));
         let closing = async {
             if poll_fn(|context| writer.poll_flush(&mut socket, context))
                 .await

@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use raftwire::{MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, OutboxPolicy, SeatPolicy};
+use raftwire::{
+    MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, NamePolicy, OutboxPolicy, SeatPolicy,
+};
 
 use super::LogFormat;
 use super::key::Key;
@@ -19,6 +21,9 @@ const CLIENT_MESSAGE_BYTES_MIN: usize = 1024;
 const OUTBOX_BYTES_CEILING: usize = 1 << 30;
 /// More than one process can hold.
 const CONNECTIONS_CEILING: usize = 10_000_000;
+/// How long a question to the application may be allowed to take: a client and its socket wait meanwhile.
+const AUTHENTICATION_TIMEOUT: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(10)..=Duration::from_secs(10);
 /// Each costs the memory of a waiting message.
 const SENDS_IN_FLIGHT_CEILING: usize = 65_536;
 
@@ -115,6 +120,7 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "secret_previous",
         allowed: "text like `secret`: the one before or after it",
+        example: "\"what every node of the cluster knew before\"",
         help: "A second secret that is accepted while the secret is exchanged. Default: none",
         confidential: true,
         apply: |options, value| {
@@ -129,6 +135,7 @@ pub static KEYS: &[Key] = &[
         name: "encrypt",
         allowed: "true or false",
         default: Some("false"),
+        reason: "Codes keep strangers out; hiding what is said costs more, and TLS does it as well",
         help: "Encrypt what nodes say to each other where TLS between them does not; needs a secret",
         placeholder: "BOOL",
         apply: |options, value| put(&mut options.cluster.encrypt, value.boolean()),
@@ -184,6 +191,7 @@ pub static KEYS: &[Key] = &[
         name: "seat",
         allowed: "\"auto\" or \"edge\"",
         default: Some("auto"),
+        reason: "Where voters are missing, a node that can vote should",
         help: "auto: vote, stand by with a copy of the log, or be an edge, as the cluster needs it. \
                edge: never vote and keep no log, so that this node may come and go as it likes",
         apply: |options, value| {
@@ -239,6 +247,7 @@ pub static KEYS: &[Key] = &[
         name: "names_max",
         allowed: "a number from 1 to 1000000",
         default: Some("1000000"),
+        reason: "Each costs every voter some hundred bytes of memory, and of its snapshot",
         help: "How many names the cluster's connections may have; what the founding node was told \
                holds for all",
         placeholder: "COUNT",
@@ -435,9 +444,91 @@ pub static KEYS: &[Key] = &[
         allowed: "true or false",
         default: Some("false"),
         reason: "What strangers may do is opened by hand",
-        help: "Whether a client may send to connections",
+        help: "Whether a client may send to connections, users and groups",
         placeholder: "BOOL",
         apply: |options, value| put(&mut options.client.allow_send, value.boolean()),
+        ..PLAIN
+    },
+    Key {
+        name: "client.allow_join",
+        allowed: "true or false",
+        default: Some("false"),
+        reason: "What strangers may do is opened by hand",
+        help: "Whether a client may join and leave groups",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.client.allow_join, value.boolean()),
+        ..PLAIN
+    },
+    Key {
+        name: "client.identity_in_query",
+        allowed: "true or false",
+        default: Some("false"),
+        reason: "Anybody could say to be anybody",
+        help: "Whether a client is believed the user and name of its URL, as in \
+               /ws?user=alice&name=alice@phone. Not read where there is an authentication_url",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.client.identity_in_query, value.boolean()),
+        ..PLAIN
+    },
+    Key {
+        name: "client.authentication_url",
+        allowed: "a URL, http://host:port/path",
+        example: "\"http://127.0.0.1:8000/who\"",
+        help: "Where the application is asked who a client is, before it is let in. Default: nobody is \
+               asked",
+        placeholder: "URL",
+        apply: |options, value| {
+            put(
+                &mut options.client.authentication_url,
+                owned(value).map(Some),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "client.authentication_token",
+        allowed: "at least 16 printable characters without blanks",
+        example: "\"what-the-application-knows-nodes-by\"",
+        help: "The bearer token that the application is asked with. Default: none",
+        confidential: true,
+        apply: |options, value| {
+            put(
+                &mut options.client.authentication_token,
+                token(value).map(Some),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "client.authentication_timeout",
+        allowed: "a duration from 10ms to 10s",
+        default: Some("2s"),
+        reason: "A client waits for it before it is let in, and its socket is held meanwhile",
+        help: "How long the application may take to answer; the client is told to try again then",
+        placeholder: "DURATION",
+        apply: |options, value| {
+            put(
+                &mut options.client.authentication_timeout,
+                value.duration(AUTHENTICATION_TIMEOUT),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "client.name_policy",
+        allowed: "\"take_over\" or \"refuse\"",
+        default: Some("take_over"),
+        reason: "A client that comes back before its old connection was missed gets its name again",
+        help: "What happens when a client comes with a name that another connection has: the older one \
+               is closed, or the newer one refused",
+        apply: |options, value| {
+            let policy = match value.text()? {
+                "take_over" => Ok(NamePolicy::TakeOver),
+                "refuse" => Ok(NamePolicy::IfFree),
+                _ => Err(Unfit::default()),
+            };
+            put(&mut options.client.name_policy, policy)
+        },
         ..PLAIN
     },
     Key {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use raftwire::ClusterOptions;
+use raftwire::{ClusterOptions, NamePolicy};
 
 use super::{TlsOptions, WebOrigin};
 
@@ -66,8 +66,21 @@ pub struct ClientOptions {
     pub origins: Vec<WebOrigin>,
     /// How many clients are held at once.
     pub connections_max: usize,
-    /// Whether a client may send to connections.
+    /// Whether a client may send to connections, users and groups.
     pub allow_send: bool,
+    /// Whether a client may join and leave groups.
+    pub allow_join: bool,
+    /// Whether a client is believed what the query of its URL says of its user and name. Not read where
+    /// there is a hook.
+    pub identity_in_query: bool,
+    /// The application's answer to who a client is, asked by HTTP.
+    pub authentication_url: Option<String>,
+    /// The bearer token that the hook is asked with.
+    pub authentication_token: Option<String>,
+    /// How long the hook may take.
+    pub authentication_timeout: Duration,
+    /// Whether a connection takes its name over from an older one, or is refused.
+    pub name_policy: NamePolicy,
     /// The largest WebSocket message that a client may send.
     pub message_bytes_max: usize,
     /// How many of one client's sends may wait for their outcome at once.
@@ -117,6 +130,12 @@ impl Default for ClientOptions {
             origins: Vec::new(),
             connections_max: 100_000,
             allow_send: false,
+            allow_join: false,
+            identity_in_query: false,
+            authentication_url: None,
+            authentication_token: None,
+            authentication_timeout: Duration::from_secs(2),
+            name_policy: NamePolicy::TakeOver,
             message_bytes_max: 1024 * 1024,
             sends_in_flight_max: 64,
             ping_interval: Duration::from_secs(25),

@@ -110,6 +110,7 @@ impl Nodes {
         }
         command
             .args(["serve", "--exit-with-stdin", "--client-allow-send"])
+            .args(["--client-allow-join", "--client-identity-in-query"])
             .args(["--node-id", NAMES[index], "--cluster-name", "demo"])
             .args(["--node-port", &self.ports[index].to_string()])
             .args(["--nodes", &peers.join(",")])

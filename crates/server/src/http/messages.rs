@@ -1,5 +1,6 @@
-//! `POST /api/v1/connections/{id}/messages`: send to a connection from outside.
+//! `POST /api/v1/connections/{id}/messages` and its kin: send from outside.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +9,12 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, Request, StatusCode};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use raftwire::{ConnectionId, Frame, RouteOptions, RouteOutcome};
+use raftwire::{Audience, FanOptions, Frame, RouteOptions, RouteOutcome};
 use serde::de::IgnoredAny;
 
 use super::answer::{Answer, ApiError, json};
-use crate::client::protocol::Outcome;
+use super::route::Recipients;
+use crate::client::protocol::{Counts, Outcome, Target};
 use crate::node::Node;
 
 /// How long a body may take to arrive. Long enough for 64 MiB at 20 Mbit/s.
@@ -22,17 +24,11 @@ const DEADLINE_MS_MAX: u64 = 600_000;
 
 pub(super) async fn send(
     node: &Arc<Node>,
-    connection: &str,
+    recipients: &Recipients,
     request: Request<Incoming>,
 ) -> Result<Answer, ApiError> {
-    let connection: ConnectionId = connection.parse().map_err(|error| {
-        let message = format!("{connection:?} is no connection: {error}");
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid_connection", message)
-    })?;
-    let options = match deadline_of(request.uri().query().unwrap_or_default())? {
-        None => RouteOptions::default(),
-        Some(deadline) => RouteOptions::default().deadline(deadline),
-    };
+    let target = target(recipients)?;
+    let deadline = deadline_of(request.uri().query().unwrap_or_default())?;
     let kind = PayloadKind::of(request.headers())?;
     let limit = node.options.cluster.message_bytes_max;
     let frame = match body(request.into_body(), limit).await? {
@@ -43,13 +39,49 @@ pub(super) async fn send(
             }));
         }
     };
-    Ok(answer(
-        &node
-            .manager
-            .router()
-            .route_with(&connection, frame, options)
-            .await,
-    ))
+    let router = node.manager.router();
+    match target {
+        Target::Connection(to) => {
+            let mut options = RouteOptions::default();
+            if let Some(deadline) = deadline {
+                options = options.deadline(deadline);
+            }
+            Ok(answer(&router.route_with(&to, frame, options).await))
+        }
+        Target::Many(audience) => {
+            let mut options = FanOptions::default();
+            if let Some(deadline) = deadline {
+                options = options.deadline(deadline);
+            }
+            let outcome = router.fan_out(&audience, frame, options).await;
+            Ok(json(StatusCode::OK, &Counts::from(&outcome)))
+        }
+    }
+}
+
+fn target(recipients: &Recipients) -> Result<Target, ApiError> {
+    let invalid = |what: &str, text: &str, error: &dyn Display| {
+        let message = format!("{text:?} is no {what}: {error}");
+        ApiError::new(StatusCode::BAD_REQUEST, "invalid_target", message)
+    };
+    let audience = match recipients {
+        Recipients::Connection(text) => {
+            let connection = text.parse();
+            return connection
+                .map(Target::Connection)
+                .map_err(|error| invalid("connection", text, &error));
+        }
+        Recipients::User(text) => text
+            .parse()
+            .map(Audience::User)
+            .map_err(|error| invalid("user", text, &error))?,
+        Recipients::Group(text) => text
+            .parse()
+            .map(Audience::Group)
+            .map_err(|error| invalid("group", text, &error))?,
+        Recipients::Everybody => Audience::Everyone,
+    };
+    Ok(Target::Many(audience))
 }
 
 /// How the payload is sent on.

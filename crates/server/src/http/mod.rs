@@ -56,16 +56,18 @@ pub(crate) async fn answer(node: &Arc<Node>, request: Request<Incoming>, peer: &
             Ok(()) => Ok(metrics::exposition(node)),
             Err(refused) => Err(refused),
         },
-        Route::Messages(connection) => match node.access.check(request.headers()) {
-            Ok(()) => messages::send(node, &connection, request).await,
+        Route::Messages(recipients) => match node.access.check(request.headers()) {
+            Ok(()) => messages::send(node, &recipients, request).await,
             Err(refused) => Err(refused),
         },
         Route::Remove(name) => match node.access.check(request.headers()) {
             Ok(()) => cluster::remove(node, &name).await,
             Err(refused) => Err(refused),
         },
-        Route::Client => clients::open(node, request, peer),
-        Route::Echo => clients::open_echo(node, request, peer),
+        // In a box: who a client is may be asked of the application, and other requests need no room
+        // for that.
+        Route::Client => Box::pin(clients::open(node, request, peer)).await,
+        Route::Echo => Box::pin(clients::open_echo(node, request, peer)).await,
         Route::Channel => channel::open(node, request, peer),
     };
     answered.unwrap_or_else(ApiError::into_answer)

@@ -2,6 +2,7 @@
 
 use http::header::ALLOW;
 use http::{Method, StatusCode};
+use percent_encoding::percent_decode_str;
 
 use super::ApiError;
 use crate::config::ServerOptions;
@@ -20,8 +21,9 @@ pub(super) enum Route {
     Cluster,
     /// `GET /metrics`
     Metrics,
-    /// `POST /api/v1/connections/{id}/messages`
-    Messages(String),
+    /// `POST /api/v1/connections/{id}/messages`, and the same of users and groups, and
+    /// `POST /api/v1/messages` to everybody.
+    Messages(Recipients),
     /// `DELETE /api/v1/nodes/{name}`
     Remove(String),
     /// The WebSocket endpoint of clients.
@@ -30,6 +32,15 @@ pub(super) enum Route {
     Echo,
     /// The WebSocket endpoint of other nodes.
     Channel,
+}
+
+/// Whom a message that came by HTTP is for, as its path says it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Recipients {
+    Connection(String),
+    User(String),
+    Group(String),
+    Everybody,
 }
 
 impl Route {
@@ -46,8 +57,8 @@ impl Route {
             path if path == options.client.path => (Route::Client, "GET"),
             ECHO_PATH if options.client.echo => (Route::Echo, "GET"),
             path if path == options.cluster.channel_name => (Route::Channel, "GET"),
-            path => match (connection_of(path), node_of(path)) {
-                (Some(id), _) => (Route::Messages(id.to_owned()), "POST"),
+            path => match (recipients_of(path), node_of(path)) {
+                (Some(recipients), _) => (Route::Messages(recipients), "POST"),
                 (None, Some(name)) => (Route::Remove(name.to_owned()), "DELETE"),
                 (None, None) => {
                     let message = format!("nothing is served at {path}");
@@ -72,11 +83,23 @@ impl Route {
     }
 }
 
-fn connection_of(path: &str) -> Option<&str> {
-    let id = path
-        .strip_prefix("/api/v1/connections/")?
-        .strip_suffix("/messages")?;
-    (!id.is_empty() && !id.contains('/')).then_some(id)
+fn recipients_of(path: &str) -> Option<Recipients> {
+    let path = path.strip_prefix("/api/v1/")?;
+    if path == "messages" {
+        return Some(Recipients::Everybody);
+    }
+    let (kind, name) = path.strip_suffix("/messages")?.split_once('/')?;
+    if name.is_empty() || name.contains('/') {
+        return None;
+    }
+    // A name may hold what a path may not (RFC 3986 §2.1).
+    let name = percent_decode_str(name).decode_utf8().ok()?.into_owned();
+    match kind {
+        "connections" => Some(Recipients::Connection(name)),
+        "users" => Some(Recipients::User(name)),
+        "groups" => Some(Recipients::Group(name)),
+        _ => None,
+    }
 }
 
 fn node_of(path: &str) -> Option<&str> {
@@ -102,7 +125,19 @@ mod tests {
         assert_eq!(find(Method::GET, "/cluster"), Ok(Route::Channel));
         assert_eq!(
             find(Method::POST, "/api/v1/connections/~x/messages"),
-            Ok(Route::Messages("~x".to_owned()))
+            Ok(Route::Messages(Recipients::Connection("~x".to_owned())))
+        );
+        assert_eq!(
+            find(Method::POST, "/api/v1/users/a%2Fb%20c/messages"),
+            Ok(Route::Messages(Recipients::User("a/b c".to_owned())))
+        );
+        assert_eq!(
+            find(Method::POST, "/api/v1/groups/news/messages"),
+            Ok(Route::Messages(Recipients::Group("news".to_owned())))
+        );
+        assert_eq!(
+            find(Method::POST, "/api/v1/messages"),
+            Ok(Route::Messages(Recipients::Everybody))
         );
         assert_eq!(
             find(Method::DELETE, "/api/v1/nodes/n1"),
@@ -128,6 +163,8 @@ mod tests {
             "/api/v1/nodes/a/b",
             "/api/v1/connections//messages",
             "/api/v1/connections/a/b/messages",
+            "/api/v1/users/%ff/messages",
+            "/api/v1/planets/mars/messages",
         ] {
             assert_eq!(find(Method::POST, path), no_such_path, "{path}");
         }

@@ -109,9 +109,7 @@ async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving>
     let ClientUpgrade {
         on_upgrade,
         dialect,
-        connection,
-        outbox,
-        place,
+        client,
     } = client;
     let upgraded = upgraded(on_upgrade).await?;
     let limits = EngineLimits {
@@ -120,12 +118,12 @@ async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving>
     };
     // The socket itself, without the layers that HTTP needed.
     let Ok(parts) = upgraded.downcast::<TokioIo<PortStream>>() else {
-        debug!(%connection, "an upgraded stream is not the accepted one");
+        debug!(connection = %client.connection, "an upgraded stream is not the accepted one");
         return None;
     };
     let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, limits).await;
     let context = Arc::clone(&node.sessions);
-    let session = Session::new(context, dialect, (connection, outbox, place), socket);
+    let session = Session::new(context, dialect, client, socket);
     Some(Box::pin(session.run()))
 }
 

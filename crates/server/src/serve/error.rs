@@ -4,6 +4,7 @@ use std::io;
 
 use raftwire_transport_ws::tls::PemError;
 
+use crate::authentication::InvalidWebhook;
 use crate::config::{NotClosed, TlsConflict};
 
 /// Why a node did not start. Nothing runs after it.
@@ -30,6 +31,9 @@ pub enum ServeError {
         /// What the system said.
         source: io::Error,
     },
+    /// The application cannot be asked who clients are.
+    #[error(transparent)]
+    Webhook(#[from] InvalidWebhook),
     /// The node itself.
     #[error(transparent)]
     Node(#[from] raftwire::StartError),

@@ -18,6 +18,7 @@ pub use logging::start_logging;
 pub use open_files::room_for_clients;
 pub use stop::told_to_stop;
 
+use crate::authentication::{self, Authenticator};
 use crate::config::ServerOptions;
 use crate::http::Access;
 use crate::listener;
@@ -32,6 +33,20 @@ use crate::tls::{PortTls, keep_current};
 pub async fn serve(
     options: ServerOptions,
     environment: Environment,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    let authenticator = authentication::configured(&options.client, &environment)?;
+    serve_with(options, environment, authenticator, stop).await
+}
+
+/// The same with the application's own word of who a client is, in place of the configuration's.
+///
+/// # Errors
+/// See [`ServeError`].
+pub async fn serve_with(
+    options: ServerOptions,
+    environment: Environment,
+    authenticator: Arc<dyn Authenticator>,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     options.require_secret_or_loopback()?;
@@ -53,6 +68,7 @@ pub async fn serve(
         options,
         manager,
         transports.acceptor(),
+        authenticator,
         tls,
     ));
     announce(&node, &listener);
@@ -140,6 +156,9 @@ fn announce(node: &Node, listener: &TcpListener) {
     }
     if !options.client.allow_send {
         info!("clients may not send: client.allow_send is false");
+    }
+    if options.client.identity_in_query && options.client.authentication_url.is_none() {
+        warn!("every client is believed who it says it is: client.identity_in_query is true");
     }
 }
 

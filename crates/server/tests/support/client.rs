@@ -52,8 +52,18 @@ impl Client {
 
     /// The same; `None`: the node has not welcomed it.
     pub async fn try_connect(port: u16) -> Option<Client> {
+        Client::try_connect_as(port, "").await
+    }
+
+    /// Connects with this query, as in `user=alice`.
+    pub async fn connect_as(port: u16, query: &str) -> Client {
+        Client::try_connect_as(port, query).await.expect("welcomed")
+    }
+
+    /// The same; `None`: the node has not welcomed it.
+    pub async fn try_connect_as(port: u16, query: &str) -> Option<Client> {
         let socket = TcpStream::connect(("127.0.0.1", port)).await.ok()?;
-        Client::welcomed(port, Box::new(socket)).await
+        Client::welcomed(port, query, Box::new(socket)).await
     }
 
     /// The same over TLS.
@@ -62,12 +72,12 @@ impl Client {
         let host = "localhost".try_into().unwrap();
         let connecting = TlsConnector::from(config).connect(host, socket);
         let socket = connecting.await.expect("a TLS connection");
-        let welcomed = Client::welcomed(port, Box::new(socket)).await;
+        let welcomed = Client::welcomed(port, "", Box::new(socket)).await;
         welcomed.expect("welcomed")
     }
 
-    async fn welcomed(port: u16, socket: Box<dyn Io>) -> Option<Client> {
-        let uri: Uri = format!("ws://127.0.0.1:{port}/ws").parse().unwrap();
+    async fn welcomed(port: u16, query: &str, socket: Box<dyn Io>) -> Option<Client> {
+        let uri: Uri = format!("ws://127.0.0.1:{port}/ws?{query}").parse().unwrap();
         let protocol = (
             HeaderName::from_static("sec-websocket-protocol"),
             HeaderValue::from_static("raftwire.v1"),
@@ -173,6 +183,18 @@ impl Client {
         self.say(json!({"type": "send", "id": id, "to": to, "text": text}).to_string())
             .await;
         id
+    }
+
+    /// Asks for something, with an id of its own, and waits for the answer, which must be the next
+    /// thing that is heard.
+    pub async fn ask(&mut self, mut request: Value) -> Value {
+        let id = self.next_id;
+        self.next_id += 1;
+        request["id"] = json!(id);
+        self.say(request.to_string()).await;
+        let answer = self.json().await;
+        assert_eq!(answer["id"], json!(id), "{answer}");
+        answer
     }
 
     /// The same; `None`: the connection has ended.

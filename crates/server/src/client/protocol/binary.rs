@@ -2,11 +2,11 @@
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
-//! | 0 | 1 | kind: 1 = send (from the client), 2 = message (to the client) |
+//! | 0 | 1 | kind: from the client, 1 = send to a connection, 3 = to a user, 4 = to a group; to the client, 2 = message |
 //! | 1 | 1 | flags: 0 |
 //! | 2 | 2 | length of the target, in bytes; 0 in a message |
 //! | 4 | 8 | send: the request id; message: the sequence number |
-//! | 12 | length | the target's id, as text |
+//! | 12 | length | the target: a connection's id or name, a user, or a group, as text |
 //! | 12 + length | the rest | the payload |
 //!
 //! Numbers are big-endian.
@@ -14,14 +14,18 @@
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use raftwire_protocol::Frame;
 
-use super::{ErrorCode, Malformed, REQUEST_ID_MAX, SendRequest};
+use super::{ErrorCode, Malformed, REQUEST_ID_MAX, SendRequest, Target, TargetKind};
 
 /// Bytes before the target.
 pub const HEADER_BYTES: usize = 12;
-/// The kind of a client's send.
+/// The kind of a client's send to a connection.
 pub const KIND_SEND: u8 = 1;
 /// The kind of a message to a client.
 pub const KIND_MESSAGE: u8 = 2;
+/// The kind of a client's send to a user.
+pub const KIND_SEND_TO_USER: u8 = 3;
+/// The kind of a client's send to a group.
+pub const KIND_SEND_TO_GROUP: u8 = 4;
 
 /// Writes a message to a client.
 pub fn encode_message(sequence: u64, payload: &[u8]) -> Bytes {
@@ -41,11 +45,12 @@ pub fn decode_message(mut bytes: Bytes) -> Option<(u64, Bytes)> {
     Some((sequence, bytes))
 }
 
-/// Writes a client's send. A target longer than any id is cut off, and refused by the node.
-pub fn encode_send(id: u64, to: &str, payload: &[u8]) -> Bytes {
+/// Writes a client's send of this kind. A target longer than any id is cut off, and refused by the
+/// node.
+pub fn encode_send(kind: u8, id: u64, to: &str, payload: &[u8]) -> Bytes {
     let target = &to.as_bytes()[..to.len().min(usize::from(u16::MAX))];
     let mut bytes = BytesMut::with_capacity(HEADER_BYTES + target.len() + payload.len());
-    put_header(&mut bytes, KIND_SEND, id, target.len() as u16);
+    put_header(&mut bytes, kind, id, target.len() as u16);
     bytes.put_slice(target);
     bytes.put_slice(payload);
     bytes.freeze()
@@ -61,14 +66,22 @@ pub(super) fn decode_send(mut bytes: Bytes) -> Result<SendRequest, Malformed> {
     let (kind, flags) = (bytes.get_u8(), bytes.get_u8());
     let target_bytes = usize::from(bytes.get_u16());
     let id = bytes.get_u64();
-    if kind != KIND_SEND {
-        let message = format!("binary kind {kind} is unknown; a send has kind {KIND_SEND}");
-        return Err(Malformed {
-            code: ErrorCode::UnknownType,
-            message,
-            id: None,
-        });
-    }
+    let target_kind = match kind {
+        KIND_SEND => TargetKind::Connection,
+        KIND_SEND_TO_USER => TargetKind::User,
+        KIND_SEND_TO_GROUP => TargetKind::Group,
+        _ => {
+            let message = format!(
+                "binary kind {kind} is unknown; a send has kind {KIND_SEND}, {KIND_SEND_TO_USER} or \
+                 {KIND_SEND_TO_GROUP}"
+            );
+            return Err(Malformed {
+                code: ErrorCode::UnknownType,
+                message,
+                id: None,
+            });
+        }
+    };
     if id > REQUEST_ID_MAX {
         return Err(Malformed::new("the request id is over 9007199254740991"));
     }
@@ -80,8 +93,8 @@ pub(super) fn decode_send(mut bytes: Bytes) -> Result<SendRequest, Malformed> {
     }
     let target = bytes.split_to(target_bytes);
     let to = std::str::from_utf8(&target)
-        .map_err(|_| Malformed::new("the target is not text").with_id(id))?
-        .to_owned();
+        .map_err(|_| Malformed::new("the target is not text").with_id(id))?;
+    let to = Target::parse(target_kind, to).map_err(|wrong| wrong.with_id(id))?;
     Ok(SendRequest {
         id,
         to,
@@ -99,17 +112,25 @@ fn put_header(bytes: &mut BytesMut, kind: u8, number: u64, target_bytes: u16) {
 
 #[cfg(test)]
 mod tests {
+    use raftwire::Audience;
+
     use super::*;
 
     #[test]
     fn a_send_comes_back_as_it_was() {
-        let request = decode_send(encode_send(7, "~AQIDBAUGBwgJCgsMDQ4PEA", b"\x00\xff")).unwrap();
+        let decode = |kind, to| decode_send(encode_send(kind, 7, to, b"\x00\xff")).unwrap();
+        let id = "~AQIDBAUGBwgJCgsMDQ4PEA";
 
-        assert_eq!(
-            (request.id, request.to.as_str()),
-            (7, "~AQIDBAUGBwgJCgsMDQ4PEA")
-        );
+        let request = decode(KIND_SEND, id);
+
+        assert_eq!(request.id, 7);
+        assert_eq!(request.to, Target::Connection(id.parse().unwrap()));
         assert_eq!(request.frame, Frame::binary(&b"\x00\xff"[..]));
+        let user = decode(KIND_SEND_TO_USER, "alice").to;
+        assert_eq!(user, Target::Many(Audience::User("alice".parse().unwrap())));
+        let group = decode(KIND_SEND_TO_GROUP, "news").to;
+        let news = Audience::Group("news".parse().unwrap());
+        assert_eq!(group, Target::Many(news));
     }
 
     #[test]
@@ -124,7 +145,7 @@ mod tests {
 
     #[test]
     fn every_truncation_of_a_send_is_refused_or_has_a_shorter_payload() {
-        let whole = encode_send(7, "~AQIDBAUGBwgJCgsMDQ4PEA", b"payload");
+        let whole = encode_send(KIND_SEND, 7, "~AQIDBAUGBwgJCgsMDQ4PEA", b"payload");
         for length in 0..whole.len() {
             let decoded = decode_send(whole.slice(..length));
             assert_eq!(
@@ -137,7 +158,7 @@ mod tests {
 
     #[test]
     fn wrong_headers_are_refused_with_the_id_where_it_is_known() {
-        let mut bytes = encode_send(7, "", b"").to_vec();
+        let mut bytes = encode_send(KIND_SEND, 7, "", b"").to_vec();
         bytes[1] = 1;
         assert_eq!(decode_send(bytes.clone().into()).unwrap_err().id, Some(7));
         bytes[0] = 9;
@@ -145,7 +166,7 @@ mod tests {
             decode_send(bytes.clone().into()).unwrap_err().code,
             ErrorCode::UnknownType
         );
-        let too_large = encode_send(REQUEST_ID_MAX + 1, "", b"");
+        let too_large = encode_send(KIND_SEND, REQUEST_ID_MAX + 1, "", b"");
         assert_eq!(
             decode_send(too_large).unwrap_err().code,
             ErrorCode::Malformed

@@ -5,7 +5,7 @@ use raftwire::{FullQueue, RouteOutcome};
 use raftwire_protocol::{CloseCode, Frame};
 use serde_json::Value;
 
-use super::{FromClient, Outcome, ToClient, binary};
+use super::{Counts, FromClient, Outcome, Target, ToClient, binary};
 use crate::ClusterReport;
 
 const PAGE: &str = include_str!("../../../../../docs/protocol.md");
@@ -85,7 +85,8 @@ fn what_the_page_lets_a_client_say_is_understood() {
         else {
             panic!("no send: {block:?}");
         };
-        assert_eq!((send.id, send.to.as_str()), (7, "~AAEAAAEAAAAAAGvnUSJ4Tg"));
+        let to = Target::Connection("~AAEAAAEAAAAAAGvnUSJ4Tg".parse().unwrap());
+        assert_eq!((send.id, send.to), (7, to));
         assert_eq!(send.frame, Frame::binary(&b"\x00\xff"[..]));
     }
 }
@@ -95,6 +96,7 @@ fn what_the_page_lets_a_node_say_is_what_it_says() {
     examples("json to-client").for_each(check::<ToClient<'_>>);
     examples("json cluster").for_each(check::<ClusterReport>);
     examples("json outcome").for_each(check::<Outcome>);
+    examples("json counts").for_each(check::<Counts>);
     for example in examples("json http-error") {
         let error: Value = serde_json::from_str(example).expect(example);
         assert!(error["error"]["code"].is_string() && error["error"]["message"].is_string());

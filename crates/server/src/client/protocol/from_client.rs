@@ -1,13 +1,14 @@
 //! What a client says.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 use std::time::Duration;
 
-use raftwire_protocol::{Frame, FrameKind};
+use raftwire_protocol::{Frame, FrameKind, Group};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::{ErrorCode, REQUEST_ID_MAX, binary};
+use super::{ErrorCode, REQUEST_ID_MAX, Target, TargetKind, binary};
 
 /// The longest deadline that a client may ask for: ten minutes, as for the node's own.
 const DEADLINE_MS_MAX: u64 = 600_000;
@@ -16,8 +17,25 @@ const DEADLINE_MS_MAX: u64 = 600_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FromClient {
-    /// Send to a connection, and say what became of it.
+    /// Send, and say what became of it.
     Send(SendRequest),
+    /// Put this connection into a group.
+    Join {
+        /// The client's number for it; comes back in the answer.
+        id: u64,
+        /// The group.
+        group: Group,
+        /// Answer once every living node knows, so that nothing that is sent to the group from then on
+        /// is missed.
+        settled: bool,
+    },
+    /// Take this connection out of a group.
+    Leave {
+        /// The client's number for it; comes back in the answer.
+        id: u64,
+        /// The group.
+        group: Group,
+    },
     /// Answer at once.
     Ping {
         /// Comes back in the pong.
@@ -25,13 +43,13 @@ pub enum FromClient {
     },
 }
 
-/// A message for a connection.
+/// A message for a connection, or for many.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SendRequest {
     /// The client's number for it; comes back in the result.
     pub id: u64,
-    /// The connection, as the client wrote it.
-    pub to: String,
+    /// Whom it is for.
+    pub to: Target,
     /// The payload.
     pub frame: Frame,
     /// How long it may take; the node's own deadline where absent.
@@ -58,6 +76,15 @@ impl Malformed {
         }
     }
 
+    /// A target that cannot be.
+    pub(super) fn target(kind: TargetKind, text: &str, error: impl Display) -> Malformed {
+        Malformed {
+            code: ErrorCode::InvalidTarget,
+            message: format!("{text:?} is no {kind}: {error}"),
+            id: None,
+        }
+    }
+
     pub(super) fn with_id(self, id: u64) -> Malformed {
         Malformed {
             id: Some(id),
@@ -75,6 +102,11 @@ struct Fields<'a> {
     id: Option<u64>,
     #[serde(borrow)]
     to: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    user: Option<Cow<'a, str>>,
+    #[serde(borrow)]
+    group: Option<Cow<'a, str>>,
+    settled: Option<bool>,
     text: Option<String>,
     #[serde(borrow)]
     json: Option<&'a RawValue>,
@@ -97,10 +129,14 @@ impl FromClient {
         }
         match fields.kind.as_ref() {
             "send" => fields.into_send().map(FromClient::Send),
+            "join" => fields.into_join(),
+            "leave" => fields.into_leave(),
             "ping" => Ok(FromClient::Ping { id: fields.id }),
             other => Err(Malformed {
                 code: ErrorCode::UnknownType,
-                message: format!("type {other:?} is unknown; known are \"send\" and \"ping\""),
+                message: format!(
+                    "type {other:?} is unknown; known are \"send\", \"join\", \"leave\" and \"ping\""
+                ),
                 id: fields.id,
             }),
         }
@@ -108,13 +144,15 @@ impl FromClient {
 }
 
 impl Fields<'_> {
+    /// The number that the answer will have.
+    fn number(&self) -> Result<u64, Malformed> {
+        let missing = || Malformed::new(format!("a {} needs an id, for its answer", self.kind));
+        self.id.ok_or_else(missing)
+    }
+
     fn into_send(self) -> Result<SendRequest, Malformed> {
-        let Some(id) = self.id else {
-            return Err(Malformed::new("a send needs an id, for its result"));
-        };
-        let Some(to) = self.to else {
-            return Err(Malformed::new("a send needs a connection in \"to\"").with_id(id));
-        };
+        let id = self.number()?;
+        let to = self.target().map_err(|wrong| wrong.with_id(id))?;
         let frame = match (self.text, self.json) {
             (Some(text), None) => Frame::text(text),
             (None, Some(json)) => Frame::text(json.get()),
@@ -132,15 +170,52 @@ impl Fields<'_> {
         };
         Ok(SendRequest {
             id,
-            to: to.into_owned(),
+            to,
             frame,
             deadline,
         })
+    }
+
+    fn target(&self) -> Result<Target, Malformed> {
+        let (kind, text) = match (&self.to, &self.user, &self.group) {
+            (Some(to), None, None) => (TargetKind::Connection, to),
+            (None, Some(user), None) => (TargetKind::User, user),
+            (None, None, Some(group)) => (TargetKind::Group, group),
+            _ => {
+                let message =
+                    "a send has one target: a connection in \"to\", a \"user\" or a \"group\"";
+                return Err(Malformed::new(message));
+            }
+        };
+        Target::parse(kind, text)
+    }
+
+    fn into_join(self) -> Result<FromClient, Malformed> {
+        let id = self.number()?;
+        let (group, settled) = (self.one_group(id)?, self.settled.unwrap_or(false));
+        Ok(FromClient::Join { id, group, settled })
+    }
+
+    fn into_leave(self) -> Result<FromClient, Malformed> {
+        let id = self.number()?;
+        let group = self.one_group(id)?;
+        Ok(FromClient::Leave { id, group })
+    }
+
+    fn one_group(&self, id: u64) -> Result<Group, Malformed> {
+        let Some(text) = &self.group else {
+            let message = format!("a {} needs a \"group\"", self.kind);
+            return Err(Malformed::new(message).with_id(id));
+        };
+        text.parse()
+            .map_err(|error| Malformed::target(TargetKind::Group, text, error).with_id(id))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use raftwire::Audience;
+
     use super::*;
 
     fn decode(text: &str) -> Result<FromClient, Malformed> {
@@ -156,7 +231,7 @@ mod tests {
 
     #[test]
     fn text_is_sent_as_it_is() {
-        let request = send(r#"{"type":"send","id":1,"to":"~x","text":"a\nb"}"#);
+        let request = send(r#"{"type":"send","id":1,"to":"alice","text":"a\nb"}"#);
         assert_eq!(
             (request.frame.as_text(), request.deadline),
             (Some("a\nb"), None)
@@ -165,13 +240,49 @@ mod tests {
 
     #[test]
     fn json_is_sent_as_the_client_wrote_it() {
-        let request = send(r#"{"type":"send","id":1,"to":"~x","json":{"b": 1.50, "a":null}}"#);
+        let request = send(r#"{"type":"send","id":1,"to":"alice","json":{"b": 1.50, "a":null}}"#);
         assert_eq!(request.frame.as_text(), Some(r#"{"b": 1.50, "a":null}"#));
     }
 
     #[test]
     fn null_is_a_json_payload_that_is_missing() {
-        assert!(decode(r#"{"type":"send","id":1,"to":"~x","json":null}"#).is_err());
+        assert!(decode(r#"{"type":"send","id":1,"to":"alice","json":null}"#).is_err());
+    }
+
+    #[test]
+    fn each_kind_of_target_is_told_apart() {
+        let target = |text: &str| send(&format!(r#"{{"type":"send","id":1,"text":"",{text}}}"#)).to;
+        let connection = "alice".parse().map(Target::Connection);
+        assert_eq!(Ok(target(r#""to":"alice""#)), connection);
+        let user = "alice".parse().map(Audience::User).map(Target::Many);
+        assert_eq!(Ok(target(r#""user":"alice""#)), user);
+        let group = "news".parse().map(Audience::Group).map(Target::Many);
+        assert_eq!(Ok(target(r#""group":"news""#)), group);
+    }
+
+    #[test]
+    fn a_join_is_settled_only_where_the_client_says_so() {
+        let group: Group = "news".parse().unwrap();
+        assert_eq!(
+            decode(r#"{"type":"join","id":1,"group":"news"}"#),
+            Ok(FromClient::Join {
+                id: 1,
+                group: group.clone(),
+                settled: false
+            })
+        );
+        assert_eq!(
+            decode(r#"{"type":"join","id":2,"group":"news","settled":true}"#),
+            Ok(FromClient::Join {
+                id: 2,
+                group: group.clone(),
+                settled: true
+            })
+        );
+        assert_eq!(
+            decode(r#"{"type":"leave","id":3,"group":"news"}"#),
+            Ok(FromClient::Leave { id: 3, group })
+        );
     }
 
     #[test]
@@ -182,7 +293,7 @@ mod tests {
             (r#"{"id":1}"#, None, ErrorCode::Malformed),
             (r#"{"type":"fly","id":1}"#, Some(1), ErrorCode::UnknownType),
             (
-                r#"{"type":"send","to":"~x","text":""}"#,
+                r#"{"type":"send","to":"alice","text":""}"#,
                 None,
                 ErrorCode::Malformed,
             ),
@@ -192,32 +303,53 @@ mod tests {
                 ErrorCode::Malformed,
             ),
             (
-                r#"{"type":"send","id":1,"to":"~x"}"#,
+                r#"{"type":"send","id":1,"to":"alice"}"#,
                 Some(1),
                 ErrorCode::Malformed,
             ),
             (
-                r#"{"type":"send","id":1,"to":"~x","text":"","json":1}"#,
+                r#"{"type":"send","id":1,"to":"alice","text":"","json":1}"#,
                 Some(1),
                 ErrorCode::Malformed,
             ),
             (
-                r#"{"type":"send","id":1,"to":"~x","text":"","deadline_ms":0}"#,
+                r#"{"type":"send","id":1,"to":"alice","text":"","deadline_ms":0}"#,
                 Some(1),
                 ErrorCode::Malformed,
             ),
             (
-                r#"{"type":"send","id":-1,"to":"~x","text":""}"#,
+                r#"{"type":"send","id":1,"to":"~x","text":""}"#,
+                Some(1),
+                ErrorCode::InvalidTarget,
+            ),
+            (
+                r#"{"type":"send","id":1,"to":"alice","group":"news","text":""}"#,
+                Some(1),
+                ErrorCode::Malformed,
+            ),
+            (r#"{"type":"join","id":1}"#, Some(1), ErrorCode::Malformed),
+            (
+                r#"{"type":"join","group":"news"}"#,
                 None,
                 ErrorCode::Malformed,
             ),
             (
-                r#"{"type":"send","id":9007199254740992,"to":"~x","text":""}"#,
+                r#"{"type":"leave","id":1,"group":""}"#,
+                Some(1),
+                ErrorCode::InvalidTarget,
+            ),
+            (
+                r#"{"type":"send","id":-1,"to":"alice","text":""}"#,
                 None,
                 ErrorCode::Malformed,
             ),
             (
-                r#"{"type":"send","id":1,"to":"~x","text":"","dedline_ms":9}"#,
+                r#"{"type":"send","id":9007199254740992,"to":"alice","text":""}"#,
+                None,
+                ErrorCode::Malformed,
+            ),
+            (
+                r#"{"type":"send","id":1,"to":"alice","text":"","dedline_ms":9}"#,
                 None,
                 ErrorCode::Malformed,
             ),

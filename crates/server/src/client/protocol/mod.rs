@@ -4,13 +4,21 @@
 //! behind the header of [`binary`].
 
 pub mod binary;
+mod counts;
 #[cfg(test)]
 mod documented;
 mod from_client;
+mod outcome;
+mod target;
 mod to_client;
 
+pub use counts::Counts;
 pub use from_client::{FromClient, Malformed, SendRequest};
-pub use to_client::{ErrorCode, Outcome, ToClient};
+pub use outcome::Outcome;
+pub use target::Target;
+pub use to_client::{ErrorCode, ToClient};
+
+use target::TargetKind;
 
 /// The name in `Sec-WebSocket-Protocol`.
 pub const SUBPROTOCOL: &str = "raftwire.v1";

@@ -1,12 +1,9 @@
 //! What a node says to a client.
 
-use std::fmt::Display;
-
-use raftwire::RouteOutcome;
 use raftwire_protocol::{Frame, FrameKind};
 use serde::{Deserialize, Serialize};
 
-use super::binary;
+use super::{Counts, Outcome, binary};
 
 /// What a node says to a client, in text. A message of bytes travels as
 /// [`binary::encode_message`] instead.
@@ -22,8 +19,16 @@ pub enum ToClient<'a> {
         node: String,
         /// Room for the token with which a later version resumes a broken connection.
         resume: Option<String>,
-        /// Whether this client may send to connections.
+        /// The user whose connection it is, as its authentication said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        user: Option<String>,
+        /// The name by which others reach the connection, as its authentication said.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// Whether this client may send.
         may_send: bool,
+        /// Whether this client may join and leave groups.
+        may_join: bool,
         /// The largest WebSocket message that this client may send.
         message_bytes_max: usize,
         /// How often the node pings; it closes after two intervals of silence.
@@ -45,13 +50,35 @@ pub enum ToClient<'a> {
         #[serde(flatten)]
         outcome: Outcome,
     },
+    /// What became of a send to a user or a group.
+    Counts {
+        /// The client's number for it.
+        id: u64,
+        /// What became of it.
+        #[serde(flatten)]
+        counts: Counts,
+    },
+    /// The connection is in the group.
+    Joined {
+        /// The join's number.
+        id: u64,
+        /// The group.
+        group: String,
+    },
+    /// The connection is not in the group.
+    Left {
+        /// The leave's number.
+        id: u64,
+        /// The group.
+        group: String,
+    },
     /// The answer to a ping.
     Pong {
         /// The ping's number.
         #[serde(skip_serializing_if = "Option::is_none")]
         id: Option<u64>,
     },
-    /// The client said something that cannot be understood. The connection stays.
+    /// The client said something that cannot be understood, or done. The connection stays.
     Error {
         /// What kind of mistake it is.
         code: ErrorCode,
@@ -74,61 +101,12 @@ pub enum ErrorCode {
     UnknownType,
     /// A target that is neither a connection id nor a name.
     InvalidTarget,
-}
-
-/// What became of a routed message, as clients and callers of the HTTP API read it.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
-pub struct Outcome {
-    /// The outcome's name.
-    pub outcome: String,
-    /// `yes`, `no` or `unknown`.
-    pub happened: String,
-    /// The node that the outcome is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub node: Option<String>,
-    /// The log index of that node's death.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub index: Option<u64>,
-    /// The queue that is full.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub queue: Option<String>,
-    /// The limit that the message exceeds.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub limit_bytes: Option<usize>,
-    /// Why it was refused.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<String>,
-}
-
-impl Outcome {
-    /// A message that this node refused before routing it.
-    pub fn refused(reason: impl Display) -> Outcome {
-        Outcome {
-            reason: Some(reason.to_string()),
-            ..Outcome::from(&RouteOutcome::Refused)
-        }
-    }
-}
-
-impl From<&RouteOutcome> for Outcome {
-    fn from(outcome: &RouteOutcome) -> Outcome {
-        let mut told = Outcome {
-            outcome: outcome.name().to_owned(),
-            happened: outcome.happened().as_str().to_owned(),
-            ..Outcome::default()
-        };
-        match outcome {
-            RouteOutcome::NodeDown { node } => told.node = Some(node.to_string()),
-            RouteOutcome::NodeLost { node, index } => {
-                told.node = Some(node.to_string());
-                told.index = Some(*index);
-            }
-            RouteOutcome::Busy { queue } => told.queue = Some(queue.as_str().to_owned()),
-            RouteOutcome::TooLarge { limit_bytes } => told.limit_bytes = *limit_bytes,
-            _ => {}
-        }
-        told
-    }
+    /// The operator does not allow it.
+    NotAllowed,
+    /// The connection is in as many groups as one may be.
+    TooManyGroups,
+    /// It cannot be done now; trying again later may help.
+    Unavailable,
 }
 
 impl ToClient<'_> {
@@ -155,6 +133,8 @@ impl ToClient<'_> {
 
 #[cfg(test)]
 mod tests {
+    use raftwire::RouteOutcome;
+
     use super::*;
 
     #[test]
