@@ -27,6 +27,9 @@ struct State {
     views: BTreeMap<NodeId, View>,
     stop_signals: BTreeMap<NodeId, Arc<Notify>>,
     roster: Vec<ConnectionId>,
+    /// Each process's open connections whose clients read at once: those that may have names.
+    nameable: BTreeMap<Process, Vec<ConnectionId>>,
+    name_questions: u64,
     probes: BTreeMap<NodeId, ConnectionId>,
     probed: BTreeMap<(NodeId, NodeId), Duration>,
     messages: u64,
@@ -112,6 +115,37 @@ impl Board {
             state.roster.remove(0);
         }
         state.roster.push(connection);
+    }
+
+    /// A client that reads at once is connected.
+    pub(crate) fn add_nameable(&self, process: &Process, connection: ConnectionId) {
+        let mut state = self.lock();
+        let of_process = state.nameable.entry(process.clone()).or_default();
+        of_process.push(connection);
+    }
+
+    /// It is gone.
+    pub(crate) fn remove_nameable(&self, process: &Process, connection: &ConnectionId) {
+        if let Some(of_process) = self.lock().nameable.get_mut(process) {
+            of_process.retain(|other| other != connection);
+        }
+    }
+
+    /// The connection of this process that `choose` wants, of those that may have a name.
+    pub(crate) fn nameable(
+        &self,
+        process: &Process,
+        choose: impl FnOnce(usize) -> usize,
+    ) -> Option<ConnectionId> {
+        let state = self.lock();
+        let of_process = state.nameable.get(process)?;
+        (!of_process.is_empty()).then(|| of_process[choose(of_process.len())].clone())
+    }
+
+    pub(crate) fn next_name_question(&self) -> u64 {
+        let mut state = self.lock();
+        state.name_questions += 1;
+        state.name_questions
     }
 
     /// The connection that `choose` wants, of the number of those that there are.

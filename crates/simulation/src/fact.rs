@@ -6,7 +6,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{CloseCode, ClusterEvent, ConnectionId, Incarnation, NodeId, RouteOutcome};
+use raftwire::{
+    CloseCode, ClusterEvent, ConnectionId, Incarnation, Name, NamePolicy, NodeId, RouteOutcome,
+};
 use raftwire_consensus::Inspection;
 
 use crate::crowd::CrowdEvent;
@@ -59,6 +61,10 @@ pub enum Event {
     Answered(MessageId, RouteOutcome),
     /// A client received a message.
     Received(Received),
+    /// Something was asked about a name; the number tells questions apart.
+    NameAsked(u64, NameQuestion),
+    /// What was answered to it.
+    NameAnswered(u64, NameAnswer),
     /// Something happened between connections of users and groups.
     Crowd(CrowdEvent),
     /// Something in the simulation itself, for the trace: a fault, a phase.
@@ -117,6 +123,43 @@ pub struct Sent {
     pub incarnation: Option<Incarnation>,
     /// Whether the sending node knew then who owns the connection.
     pub owner_known: bool,
+}
+
+/// Something that is asked about a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NameQuestion {
+    /// Where it is asked.
+    pub process: Process,
+    /// The name.
+    pub name: Name,
+    /// What is asked.
+    pub request: NameRequest,
+}
+
+/// What can be asked about a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameRequest {
+    /// That a connection gets it.
+    Register(ConnectionId, NamePolicy),
+    /// That whichever connection of the process has it gives it up.
+    Unregister,
+    /// Who has it.
+    Lookup,
+}
+
+/// What is answered about a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameAnswer {
+    /// The connection has it.
+    Registered,
+    /// Another connection has it.
+    Taken,
+    /// This connection has it, or none.
+    Found(Option<ConnectionId>),
+    /// It did not happen, for a reason that has nothing to do with who has the name.
+    NotTried,
+    /// It may have happened or not.
+    Unknown,
 }
 
 /// A message that a client received.

@@ -22,6 +22,7 @@ mod crowd;
 mod dice;
 mod fact;
 pub mod invariants;
+pub mod linearizability;
 mod load;
 mod recovery;
 mod run;

@@ -6,7 +6,7 @@ use raftwire_consensus::Inspection;
 use raftwire_protocol::RaftId;
 use sha2::{Digest as _, Sha256};
 
-use crate::fact::{Event, Fact, Received, Sent};
+use crate::fact::{Event, Fact, NameQuestion, Received, Sent};
 
 /// Who wants to see the lines of a trace.
 pub type Lines<'a> = Option<&'a mut dyn FnMut(&str)>;
@@ -107,6 +107,15 @@ impl fmt::Display for Told<'_> {
             }) => {
                 write!(f, "received {wrong} by {connection}")
             }
+            Event::NameAsked(number, question) => {
+                let NameQuestion {
+                    process,
+                    name,
+                    request,
+                } = question;
+                write!(f, "{process} asks {number} about {name}: {request:?}")
+            }
+            Event::NameAnswered(number, answer) => write!(f, "answered {number}: {answer:?}"),
             Event::Crowd(event) => write!(f, "{event}"),
             Event::Note(text) => write!(f, "--- {text}"),
         }

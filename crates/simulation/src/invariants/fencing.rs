@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{Incarnation, NodeId};
+use raftwire::{ConnectionId, Incarnation, NodeId};
 
 use super::Violations;
 use crate::fact::{MessageId, Process, Received, Sent};
@@ -88,7 +88,9 @@ impl Fencing {
         violations: &mut Violations,
     ) {
         let here = &received.process;
-        if !received.at_once || sent.process.node == here.node {
+        let is_named = matches!(sent.id.to, ConnectionId::Named(_));
+        // To connections with a name a fenced node delivers nothing, its own messages neither.
+        if !received.at_once || (sent.process.node == here.node && !is_named) {
             return;
         }
         let fenced = self.fenced_since.get(here).copied();

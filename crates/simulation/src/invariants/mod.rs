@@ -10,6 +10,7 @@ mod in_order_once;
 mod incarnations;
 mod leases;
 mod log_matching;
+mod names;
 mod route_deadlines;
 mod single_vote;
 mod state_agreement;
@@ -21,7 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{ClusterEvent, NodeId, RouteOutcome};
+use raftwire::{ClusterEvent, ConnectionId, NodeId, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
 
 use crate::fact::{Event, Fact, MessageId, Process, Received};
@@ -36,6 +37,7 @@ pub struct Invariants {
     election_safety: election_safety::ElectionSafety,
     single_vote: single_vote::SingleVote,
     log_matching: log_matching::LogMatching,
+    names: names::Names,
     committed_entries: committed_entries::CommittedEntries,
     state_agreement: state_agreement::StateAgreement,
     incarnations: incarnations::Incarnations,
@@ -85,6 +87,7 @@ impl Invariants {
     fn view(&mut self, at: Duration, view: &View) {
         self.fencing.view(at, view);
         self.down_nodes.view(at, view);
+        self.names.view(at, view);
         self.fact_copies.view(at, view, &mut self.violations);
         let node = &view.process.node;
         if self
@@ -117,12 +120,14 @@ impl Invariants {
             }
             Event::Closed(connection, closing) => {
                 self.true_outcomes.closed(at, connection, *closing);
+                self.names.closed(at, connection);
             }
             Event::Ended(process, _) => {
                 self.true_outcomes.ended(at, process);
                 self.route_deadlines.ended(process);
                 self.fencing.ended(process);
                 self.down_nodes.ended(at, process);
+                self.names.ended(at, process);
                 self.crowd.ended(process);
                 // The next process reads its state from the disk.
                 self.states.remove(&process.node);
@@ -139,8 +144,17 @@ impl Invariants {
                     let sent = self.true_outcomes.message(id);
                     self.down_nodes.answered(at, sent, node);
                 }
-                self.true_outcomes.answered(at, id, outcome, violations);
+                if let (RouteOutcome::NotFound, ConnectionId::Named(name)) = (outcome, &id.to)
+                    && let Some(sent) = self.true_outcomes.message(id)
+                {
+                    self.names.not_found(name, sent.at, at);
+                }
+                let may_lose = may_lose(&self.names, &self.true_outcomes, &id.to);
+                self.true_outcomes
+                    .answered(at, id, outcome, may_lose, violations);
             }
+            Event::NameAsked(number, question) => self.names.asked(at, *number, question),
+            Event::NameAnswered(number, answer) => self.names.answered(at, *number, answer),
             Event::Received(received) => self.received(at, received),
             Event::Crowd(event) => self.crowd.happened(at, event, violations),
             Event::Started(_) | Event::Failed(..) | Event::Note(_) => {}
@@ -160,12 +174,19 @@ impl Invariants {
 
     fn received(&mut self, at: Duration, received: &Received) {
         let violations = &mut self.violations;
-        let id = received.frame.as_ref().ok();
-        let id = id.map(|number| MessageId {
-            number: *number,
-            to: received.connection.clone(),
+        let number = received.frame.as_ref().ok();
+        let sent = number.and_then(|number| {
+            let to = received.connection.clone();
+            let by_id = MessageId {
+                number: *number,
+                to,
+            };
+            let outcomes = &self.true_outcomes;
+            outcomes
+                .message(&by_id)
+                .or_else(|| outcomes.named(*number))
+                .cloned()
         });
-        let sent = id.and_then(|id| self.true_outcomes.message(&id)).cloned();
         self.in_order_once
             .received(at, received, sent.as_ref(), violations);
         if let Some(sent) = sent {
@@ -173,7 +194,9 @@ impl Invariants {
             if received.at_once && self.is_queueless {
                 route_deadlines::RouteDeadlines::received(at, &sent, violations);
             }
-            self.true_outcomes.received(at, &sent.id, violations);
+            let may_lose = may_lose(&self.names, &self.true_outcomes, &sent.id.to);
+            self.true_outcomes
+                .received(at, &sent.id, may_lose, violations);
         }
     }
 
@@ -187,8 +210,11 @@ impl Invariants {
     /// The run is over, and all clients have read what there was for them.
     pub fn at_end(&mut self, at: Duration) {
         self.crowd.at_end(at, &mut self.violations);
+        let names = &self.names;
+        let holders = |name: &_| names.holders_of(name).cloned().collect();
         self.true_outcomes
-            .at_end(at, &self.incarnations, &mut self.violations);
+            .at_end(at, &self.incarnations, holders, &mut self.violations);
+        self.names.at_end(at, &mut self.violations);
     }
 
     /// Notes something that another part of the simulation has found.
@@ -220,4 +246,17 @@ impl Invariants {
     pub fn into_violations(self) -> Vec<Violation> {
         self.violations.into_vec()
     }
+}
+
+/// Whether the target is a name that a connection had which has ended, with what was delivered to it.
+fn may_lose(
+    names: &names::Names,
+    outcomes: &true_outcomes::TrueOutcomes,
+    to: &ConnectionId,
+) -> bool {
+    let ConnectionId::Named(name) = to else {
+        return false;
+    };
+    let mut holders = names.holders_of(name);
+    holders.any(|holder| outcomes.may_lose(holder))
 }

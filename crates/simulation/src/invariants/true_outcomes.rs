@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{CloseCode, ConnectionId, Happened, NodeId, OutboxPolicy, RouteOutcome};
+use raftwire::{CloseCode, ConnectionId, Happened, Name, NodeId, OutboxPolicy, RouteOutcome};
 
 use super::Violations;
 use super::in_order_once::{Stream, stream};
@@ -44,6 +44,8 @@ struct Life {
 #[derive(Debug, Default)]
 pub(super) struct TrueOutcomes {
     fates: BTreeMap<MessageId, Fate>,
+    /// The messages for names, by the numbers of their frames: each goes to one name.
+    named: BTreeMap<u64, MessageId>,
     owed: BTreeMap<Stream, Owed>,
     clients: BTreeMap<ConnectionId, Life>,
     ended: BTreeMap<Process, Duration>,
@@ -98,7 +100,15 @@ impl TrueOutcomes {
             answer: None,
             is_received: false,
         };
+        if let ConnectionId::Named(_) = sent.id.to {
+            self.named.insert(sent.id.number, sent.id.clone());
+        }
         self.fates.insert(sent.id.clone(), fate);
+    }
+
+    /// The message for a name whose frame has this number.
+    pub(super) fn named(&self, number: u64) -> Option<&Arc<Sent>> {
+        self.message(self.named.get(&number)?)
     }
 
     /// The message of this id.
@@ -106,12 +116,13 @@ impl TrueOutcomes {
         self.fates.get(id).map(|fate| &fate.sent)
     }
 
-    /// A sender was told what became of its message.
+    /// A sender was told what became of its message. `may_lose`: as in [`received`](Self::received).
     pub(super) fn answered(
         &mut self,
         at: Duration,
         id: &MessageId,
         outcome: &RouteOutcome,
+        may_lose: bool,
         violations: &mut Violations,
     ) {
         let Some(fate) = self.fates.get_mut(id) else {
@@ -133,7 +144,7 @@ impl TrueOutcomes {
                     lie("but the client has not received it");
                 }
                 let owed = self.owed.entry(stream(&sent)).or_default();
-                if owed.last_received > Some(sent.sequence) {
+                if owed.last_received > Some(sent.sequence) && !may_lose {
                     lie("but only a later one was received");
                 } else {
                     owed.delivered.insert(sent.sequence);
@@ -143,28 +154,44 @@ impl TrueOutcomes {
         }
         let owner = self.clients.get(&sent.id.to).map(|life| &life.owner.node);
         match outcome {
+            // That names were not found is judged with their histories.
             RouteOutcome::NotFound => self.not_found.push((at, sent.id.to.clone())),
-            RouteOutcome::SlowConsumer if self.full_closes => {
+            RouteOutcome::SlowConsumer
+                if self.full_closes && matches!(sent.id.to, ConnectionId::Minted(_)) =>
+            {
                 self.full.entry(sent.id.to.clone()).or_insert(at);
             }
             RouteOutcome::NodeLost { node, index } => self.lost.push((at, node.clone(), *index)),
             RouteOutcome::NodeDown { node } if owner.is_some_and(|owner| owner != node) => {
                 lie("but another node owns the connection");
             }
-            RouteOutcome::Delivered | RouteOutcome::Written if owner.is_none() => {
+            RouteOutcome::Delivered | RouteOutcome::Written
+                if owner.is_none() && matches!(sent.id.to, ConnectionId::Minted(_)) =>
+            {
                 lie("but there never was such a connection");
             }
             _ => {}
         }
     }
 
-    /// A client received a message that was for it.
-    pub(super) fn received(&mut self, at: Duration, id: &MessageId, violations: &mut Violations) {
+    /// A client received a message that was for it. `may_lose`: it is for a name that a connection had
+    /// which has ended, with what was delivered to it.
+    pub(super) fn received(
+        &mut self,
+        at: Duration,
+        id: &MessageId,
+        may_lose: bool,
+        violations: &mut Violations,
+    ) {
         let Some(fate) = self.fates.get_mut(id) else {
             return;
         };
-        fate.is_received = true;
         let sent = &fate.sent;
+        if fate.is_received {
+            let what = format!("{id} of {} was received twice", sent.process);
+            violations.add(at, NAME, what);
+        }
+        fate.is_received = true;
         if let Some(outcome) = &fate.answer
             && outcome.happened() == Happened::No
         {
@@ -177,7 +204,7 @@ impl TrueOutcomes {
         if let Some(missing) = owed
             .delivered
             .first()
-            .filter(|missing| **missing < sent.sequence)
+            .filter(|missing| **missing < sent.sequence && !may_lose)
         {
             let what = format!(
                 "{} received number {} of {} without number {missing}, which was delivered",
@@ -192,11 +219,19 @@ impl TrueOutcomes {
         &self,
         at: Duration,
         incarnations: &Incarnations,
+        holders: impl Fn(&Name) -> Vec<ConnectionId>,
         violations: &mut Violations,
     ) {
         for ((sender, _, connection), owed) in &self.owed {
             let missing = owed.delivered.len();
-            if missing > 0 && !self.may_lose(connection) {
+            let may_lose = match connection {
+                ConnectionId::Named(name) => {
+                    let mut holders = holders(name).into_iter();
+                    holders.any(|holder| self.may_lose(&holder))
+                }
+                ConnectionId::Minted(_) => self.may_lose(connection),
+            };
+            if missing > 0 && !may_lose {
                 let what = format!(
                     "{connection} never received {missing} messages of {sender} that were \
                      delivered, and nothing of it had ended: {:?}",
@@ -231,7 +266,7 @@ impl TrueOutcomes {
     }
 
     /// Whether the client's socket or its node ended, so that delivered messages may be lost.
-    fn may_lose(&self, connection: &ConnectionId) -> bool {
+    pub(super) fn may_lose(&self, connection: &ConnectionId) -> bool {
         let Some(life) = self.clients.get(connection) else {
             return false;
         };
@@ -271,7 +306,8 @@ mod tests {
         invariant.sent(&sent(0));
         invariant.sent(&sent(1));
         then(&mut invariant, &mut violations);
-        invariant.at_end(at(9), &Incarnations::default(), &mut violations);
+        let nobody = |_: &Name| Vec::new();
+        invariant.at_end(at(9), &Incarnations::default(), nobody, &mut violations);
         violations
             .into_vec()
             .into_iter()
@@ -282,8 +318,14 @@ mod tests {
     #[test]
     fn delivered_and_received_is_true() {
         let found = judge(|it, violations| {
-            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
-            it.received(at(2), &sent(0).id, violations);
+            it.answered(
+                at(1),
+                &sent(0).id,
+                &RouteOutcome::Delivered,
+                false,
+                violations,
+            );
+            it.received(at(2), &sent(0).id, false, violations);
         });
 
         assert!(found.is_empty(), "{found:?}");
@@ -292,7 +334,13 @@ mod tests {
     #[test]
     fn delivered_and_never_received_is_found() {
         let found = judge(|it, violations| {
-            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
+            it.answered(
+                at(1),
+                &sent(0).id,
+                &RouteOutcome::Delivered,
+                false,
+                violations,
+            );
         });
 
         assert_eq!(found.len(), 1, "{found:?}");
@@ -301,11 +349,23 @@ mod tests {
     #[test]
     fn delivered_may_be_lost_with_the_socket_or_the_node() {
         let with_socket = judge(|it, violations| {
-            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
+            it.answered(
+                at(1),
+                &sent(0).id,
+                &RouteOutcome::Delivered,
+                false,
+                violations,
+            );
             it.closed(at(2), &connection(2), Closing::HungUp);
         });
         let with_node = judge(|it, violations| {
-            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
+            it.answered(
+                at(1),
+                &sent(0).id,
+                &RouteOutcome::Delivered,
+                false,
+                violations,
+            );
             it.ended(at(2), &process(2));
         });
 
@@ -315,8 +375,14 @@ mod tests {
     #[test]
     fn a_gap_in_what_was_delivered_is_found_whatever_ended() {
         let found = judge(|it, violations| {
-            it.answered(at(1), &sent(0).id, &RouteOutcome::Delivered, violations);
-            it.received(at(2), &sent(1).id, violations);
+            it.answered(
+                at(1),
+                &sent(0).id,
+                &RouteOutcome::Delivered,
+                false,
+                violations,
+            );
+            it.received(at(2), &sent(1).id, false, violations);
             it.ended(at(3), &process(2));
         });
 
@@ -335,13 +401,31 @@ mod tests {
         let hung_up = judge(|it, violations| {
             it.closed(at(2), &connection(2), Closing::HungUp);
             it.sent(&late(2));
-            it.answered(at(6), &sent(2).id, &RouteOutcome::Delivered, violations);
+            it.answered(
+                at(6),
+                &sent(2).id,
+                &RouteOutcome::Delivered,
+                false,
+                violations,
+            );
         });
         let was_full = judge(|it, violations| {
             it.full_closes = true;
-            it.answered(at(2), &sent(0).id, &RouteOutcome::SlowConsumer, violations);
+            it.answered(
+                at(2),
+                &sent(0).id,
+                &RouteOutcome::SlowConsumer,
+                false,
+                violations,
+            );
             it.sent(&late(2));
-            it.answered(at(6), &sent(2).id, &RouteOutcome::Delivered, violations);
+            it.answered(
+                at(6),
+                &sent(2).id,
+                &RouteOutcome::Delivered,
+                false,
+                violations,
+            );
             it.closed(at(7), &connection(2), Closing::HungUp);
         });
 
@@ -356,12 +440,12 @@ mod tests {
     fn did_not_and_received_is_found_in_either_order() {
         let outcome = RouteOutcome::Deadline { transmitted: false };
         let before = judge(|it, violations| {
-            it.answered(at(1), &sent(0).id, &outcome, violations);
-            it.received(at(2), &sent(0).id, violations);
+            it.answered(at(1), &sent(0).id, &outcome, false, violations);
+            it.received(at(2), &sent(0).id, false, violations);
         });
         let after = judge(|it, violations| {
-            it.received(at(1), &sent(0).id, violations);
-            it.answered(at(2), &sent(0).id, &outcome, violations);
+            it.received(at(1), &sent(0).id, false, violations);
+            it.answered(at(2), &sent(0).id, &outcome, false, violations);
         });
 
         assert_eq!((before.len(), after.len()), (1, 1));
@@ -370,8 +454,14 @@ mod tests {
     #[test]
     fn written_before_it_was_received_is_found() {
         let found = judge(|it, violations| {
-            it.answered(at(1), &sent(0).id, &RouteOutcome::Written, violations);
-            it.received(at(2), &sent(0).id, violations);
+            it.answered(
+                at(1),
+                &sent(0).id,
+                &RouteOutcome::Written,
+                false,
+                violations,
+            );
+            it.received(at(2), &sent(0).id, false, violations);
         });
 
         assert_eq!(found.len(), 1, "{found:?}");
@@ -380,9 +470,21 @@ mod tests {
     #[test]
     fn not_found_is_a_lie_while_the_connection_is_open() {
         let found = judge(|it, violations| {
-            it.answered(at(1), &sent(0).id, &RouteOutcome::NotFound, violations);
+            it.answered(
+                at(1),
+                &sent(0).id,
+                &RouteOutcome::NotFound,
+                false,
+                violations,
+            );
             it.closed(at(2), &connection(2), Closing::HungUp);
-            it.answered(at(3), &sent(1).id, &RouteOutcome::NotFound, violations);
+            it.answered(
+                at(3),
+                &sent(1).id,
+                &RouteOutcome::NotFound,
+                false,
+                violations,
+            );
         });
 
         assert_eq!(found.len(), 1, "{found:?}");
@@ -393,7 +495,7 @@ mod tests {
         let node = process(2).node;
         let found = judge(|it, violations| {
             let outcome = RouteOutcome::NodeLost { node, index: 7 };
-            it.answered(at(1), &sent(0).id, &outcome, violations);
+            it.answered(at(1), &sent(0).id, &outcome, false, violations);
         });
 
         assert_eq!(found.len(), 1, "{found:?}");

@@ -61,6 +61,9 @@ async fn accept(place: &Place, habit: Habit) -> Option<(ConnectionId, Outbox)> {
                 let process = place.process.clone();
                 let opened = Event::Opened(process, connection.clone(), habit.reads_at_once());
                 place.board.report(opened);
+                if habit.reads_at_once() {
+                    place.board.add_nameable(&place.process, connection.clone());
+                }
                 return Some((connection, outbox));
             }
             Err(AcceptError::Stopping) => return None,
@@ -83,9 +86,9 @@ impl Client<'_> {
             Some(OutboxClosed { code }) => Closing::Told(code),
             None => Closing::HungUp,
         };
-        self.place
-            .board
-            .report(Event::Closed(self.connection, closing));
+        let Place { board, process, .. } = self.place;
+        board.remove_nameable(process, &self.connection);
+        board.report(Event::Closed(self.connection, closing));
     }
 
     /// The end that the node gave the connection; none if the client hung up.

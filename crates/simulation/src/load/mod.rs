@@ -3,6 +3,7 @@
 mod asker;
 mod client;
 mod crowd;
+mod namer;
 mod payload;
 mod probe;
 mod sender;
@@ -62,6 +63,9 @@ pub(crate) fn start(place: &Place) -> Vec<JoinHandle<()>> {
     let speaker = dice.stream("speaker");
     environment.spawn("speaker", crowd::speak(place.clone(), speaker));
     environment.spawn("asker", asker::run(place.clone(), dice.stream("asker")));
+    if load.names > 0 {
+        environment.spawn("namer", namer::run(place.clone(), dice.stream("namer")));
+    }
     environment.spawn("probe", probe::run(place.clone()));
     clients
 }

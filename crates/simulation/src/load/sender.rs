@@ -13,7 +13,7 @@ use raftwire_protocol::{Boot, MintedId, Slot};
 use tokio::time::sleep;
 
 use super::stamp::Stamp;
-use super::{Place, payload};
+use super::{Place, namer, payload};
 use crate::dice::Dice;
 use crate::fact::{Event, MessageId};
 
@@ -79,7 +79,7 @@ impl Sender {
     }
 
     async fn send_one(&mut self) {
-        let Some(to) = self.connection() else { return };
+        let Some(to) = self.target() else { return };
         let (number, bytes) = (self.place.board.next_message(), self.bytes());
         let options = RouteOptions::default();
         let deadline = ROUTE_DEADLINE_DEFAULT;
@@ -94,7 +94,11 @@ impl Sender {
                 let options = options.acknowledgement(Acknowledgement::Written);
                 self.route(number, to, bytes, options, deadline).await;
             }
-            Way::RouteMany => self.route_many(number, to, bytes).await,
+            // One frame for a name and for the connection that has it would be two copies for one client.
+            Way::RouteMany if matches!(to, ConnectionId::Minted(_)) => {
+                self.route_many(number, to, bytes).await;
+            }
+            Way::RouteMany => self.route(number, to, bytes, options, deadline).await,
             Way::Forget => {
                 let id = self.stamp.send(number, to.clone(), None);
                 if let Err(outcome) = self.router.send(&to, payload::frame(number, bytes)) {
@@ -160,7 +164,17 @@ impl Sender {
         });
     }
 
-    /// Whom the next message is for: mostly one of the newer connections.
+    /// Whom the next message is for: a name, or a connection.
+    fn target(&mut self) -> Option<ConnectionId> {
+        let load = &self.place.load;
+        if load.names > 0 && self.dice.percent(load.named_percent) {
+            let name = namer::name(self.dice.number(0..load.names));
+            return Some(ConnectionId::Named(name));
+        }
+        self.connection()
+    }
+
+    /// Mostly one of the newer connections.
     fn connection(&mut self) -> Option<ConnectionId> {
         let dice = &mut self.dice;
         if dice.percent(UNKNOWN_PERCENT) {

@@ -23,6 +23,10 @@ pub struct Load {
     pub outbox_policy: OutboxPolicy,
     /// Share of messages of up to 400 KiB, in percent.
     pub large_percent: u64,
+    /// Names that connections get, lose and take from each other; 0: none.
+    pub names: u64,
+    /// Share of messages that are for a name rather than an id, in percent.
+    pub named_percent: u64,
     /// Share of clients that are slow, stall or hang up, in percent.
     pub unruly_percent: u64,
 }
@@ -46,6 +50,8 @@ impl Load {
             unruly_percent: *dice.pick(&[0, 30, 60]),
             // Last, so that it changes nothing else that is drawn.
             crowd_per_node: dice.number(1..4),
+            names: *dice.weighted(&[(3, 0), (4, 4), (3, 12)]),
+            named_percent: *dice.pick(&[10, 30]),
         }
     }
 }

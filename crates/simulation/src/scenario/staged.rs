@@ -41,6 +41,8 @@ impl Scenario {
                 outbox_policy: OutboxPolicy::Close,
                 large_percent: 1,
                 unruly_percent: 0,
+                names: 0,
+                named_percent: 0,
                 crowd_per_node: 1,
             },
             wrong: WrongVariants::default(),
