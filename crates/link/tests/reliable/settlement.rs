@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use raftwire_link::{LinkConfig, LinkSendError, Outgoing, Settlement};
-use raftwire_protocol::link_packet::{LINK_FAILURE_TOO_LARGE, LINK_FAILURES_MAX};
+use raftwire_protocol::link_packet::{
+    LINK_FAILURE_TOO_LARGE, LINK_FAILURES_MAX, LINK_HEAD_BYTES_MAX,
+};
 
 use crate::lane::Weather;
 use crate::pair::{A, B, Manners, Pair, ms};
@@ -284,9 +286,11 @@ fn too_much_and_too_large_is_refused() {
             max: 1_500
         })
     );
+    let max = LINK_HEAD_BYTES_MAX;
+    let bytes = max + 1;
     assert_eq!(
-        send(65, 10),
-        Err(LinkSendError::HeadTooLarge { bytes: 65, max: 64 })
+        send(bytes, 10),
+        Err(LinkSendError::HeadTooLarge { bytes, max })
     );
     assert_eq!(send(64, 1_500), Ok(()));
     let busy = Err(LinkSendError::Busy {
