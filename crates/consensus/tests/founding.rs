@@ -120,7 +120,8 @@ async fn a_founder_that_crashes_at_any_moment_founds_once() {
         cluster.settled().await;
 
         assert_eq!(cluster_ids(&cluster).len(), 1, "crashed after {millis} ms");
-        assert_eq!(status(&cluster.node("b")).voters, 3);
+        let voters = status(&cluster.node("b")).voters;
+        assert_eq!(voters, 3, "crashed after {millis} ms");
     }
 }
 

@@ -4,7 +4,7 @@
 mod renewals;
 mod seats;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -20,6 +20,8 @@ use crate::command::{Command, Found};
 use crate::engine::{self, Metrics};
 use crate::lease::Expired;
 use crate::shared::Shared;
+use crate::state::{ClusterState, Member};
+use crate::type_config::Membership;
 
 /// How often a leader looks whether there is something to do.
 const ROUND: Duration = Duration::from_millis(100);
@@ -91,10 +93,11 @@ async fn lead(shared: &Shared, report: &Metrics, dead_since: &mut DeadSince) {
         return;
     }
     declare_dead(shared, expired).await;
-    dead_since.observe(&state, now);
+    let membership = report.membership_config.membership();
+    dead_since.observe(&state, membership, now);
     let standing = Standing {
         state: &state,
-        membership: report.membership_config.membership(),
+        membership,
         replication: report.replication.as_ref(),
         last_log_index: report.last_log_index.unwrap_or(0),
         lapsed: dead_since.longer_than(shared.options.timings.seat_kept, now),
@@ -159,24 +162,27 @@ async fn apply(shared: &Shared, change: SeatChange) {
     }
 }
 
-/// Since when this leader has known members to be dead. A new leader counts anew, so that a seat is
-/// never lost too early.
+/// Since when this leader has known members to be dead, and voters to be no members: a founder may never
+/// join. A new leader counts anew, so that a seat is never lost too early.
 #[derive(Debug, Default)]
 struct DeadSince {
     since: BTreeMap<NodeId, BootTime>,
 }
 
 impl DeadSince {
-    fn observe(&mut self, state: &crate::state::ClusterState, now: BootTime) {
+    fn observe(&mut self, state: &ClusterState, membership: &Membership, now: BootTime) {
+        let seats = membership
+            .voter_ids()
+            .filter_map(|voter| membership.get_node(&voter)?.node.parse().ok());
+        let known: BTreeSet<NodeId> = seats.chain(state.members.keys().cloned()).collect();
         let is_dead = |node: &NodeId| {
-            state
-                .members
-                .get(node)
-                .is_some_and(|member| !member.is_alive())
+            let member = state.members.get(node);
+            !member.is_some_and(Member::is_alive)
         };
-        self.since.retain(|node, _| is_dead(node));
-        for node in state.members.keys().filter(|node| is_dead(node)) {
-            self.since.entry(node.clone()).or_insert(now);
+        self.since
+            .retain(|node, _| known.contains(node) && is_dead(node));
+        for node in known.into_iter().filter(is_dead) {
+            self.since.entry(node).or_insert(now);
         }
     }
 

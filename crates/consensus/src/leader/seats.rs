@@ -5,8 +5,8 @@
 //! edges.
 //!
 //! A voter's seat outlives its holder's restarts. It goes to another in four cases: the holder lost its
-//! disk and came back; it has been dead for long; it was removed; it was told to be an edge. Whoever
-//! takes over has caught up, is alive, and keeps its log on disk (or nobody does).
+//! disk and came back; it has been dead for long; it was removed; it was told to be an edge. A founder
+//! votes before it is a member, and until it joins it counts as one that is dead. Whoever takes over has caught up, is alive, and keeps its log on disk (or nobody does).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,7 +46,7 @@ pub(super) struct Standing<'a> {
     /// How far each node's log matches the leader's.
     pub(super) replication: Option<&'a BTreeMap<u64, Option<LogId>>>,
     pub(super) last_log_index: u64,
-    /// Members that have been dead for so long that they lose their seat.
+    /// Who has a seat and has been no living member for so long that it loses it.
     pub(super) lapsed: Vec<NodeId>,
     /// The Raft id of the leader, which keeps its vote.
     pub(super) leader: u64,
@@ -134,10 +134,11 @@ fn replaced(standing: &Standing<'_>, voters: &BTreeSet<u64>) -> Option<BTreeSet<
     let leaver = voters
         .iter()
         .filter(|voter| **voter != standing.leader)
-        .find(|voter| {
-            named_member(standing, **voter).is_none_or(|(node, member)| {
+        .find(|voter| match named_member(standing, **voter) {
+            None => is_gone(standing, **voter),
+            Some((node, member)) => {
                 standing.lapsed.contains(&node) || member.edge && member.raft_id.get() == **voter
-            })
+            }
         })?;
     let successor = candidates(standing, voters).into_iter().next()?;
     Some(swapped(voters, *leaver, successor))
@@ -147,7 +148,7 @@ fn replaced(standing: &Standing<'_>, voters: &BTreeSet<u64>) -> Option<BTreeSet<
 /// vote: four survive no more losses than three.
 fn without_removed(standing: &Standing<'_>, voters: &BTreeSet<u64>) -> Option<BTreeSet<u64>> {
     let mut left: BTreeSet<u64> = voters.clone();
-    left.retain(|voter| *voter == standing.leader || named_member(standing, *voter).is_some());
+    left.retain(|voter| *voter == standing.leader || !is_gone(standing, *voter));
     if left.len() == 4 {
         let weakest = left
             .iter()
@@ -230,6 +231,17 @@ fn named_member<'a>(standing: &'a Standing<'_>, raft_id: u64) -> Option<(NodeId,
     let node: NodeId = standing.membership.get_node(&raft_id)?.node.parse().ok()?;
     let member = standing.state.members.get(&node)?;
     Some((node, member))
+}
+
+/// Whether nobody stands behind a voter's seat: its member was removed, or none has come for long.
+/// A founder has its vote before it joins, so that there is no member says nothing yet.
+fn is_gone(standing: &Standing<'_>, voter: u64) -> bool {
+    let seat = standing.membership.get_node(&voter);
+    let Some(node) = seat.and_then(|seat| seat.node.parse::<NodeId>().ok()) else {
+        return true;
+    };
+    let is_member = standing.state.members.contains_key(&node);
+    !is_member && (standing.state.removals.contains(&node) || standing.lapsed.contains(&node))
 }
 
 fn has_caught_up(standing: &Standing<'_>, raft_id: u64) -> bool {

@@ -39,6 +39,11 @@ const EPHEMERAL: Kind = Kind {
 impl Cluster {
     /// So many founders vote, and n1 leads.
     fn of(founders: u64) -> Cluster {
+        Cluster::founded(founders, founders)
+    }
+
+    /// So many founders vote, and the first of them have joined.
+    fn founded(founders: u64, joined: u64) -> Cluster {
         let mut cluster = Cluster {
             state: ClusterState::default(),
             seats: (1..=founders).map(|number| (10 + number, number)).collect(),
@@ -54,7 +59,7 @@ impl Cluster {
             ephemeral: false,
             names_max: crate::state::NAMES_MAX_DEFAULT,
         }));
-        for number in 1..=founders {
+        for number in 1..=joined {
             cluster = cluster.with(number, Kind::default());
         }
         cluster
@@ -290,6 +295,21 @@ fn a_removed_voter_is_replaced_at_once_or_leaves_a_smaller_cluster() {
         votes(&[11, 12, 14])
     );
     assert_eq!(Cluster::of(3).removed(3).next(), votes(&[11, 12]));
+}
+
+#[test]
+fn a_founder_that_has_not_joined_yet_keeps_its_vote_until_it_has_been_away_for_long() {
+    assert_eq!(Cluster::founded(3, 0).next(), None);
+    assert_eq!(Cluster::founded(3, 1).next(), None);
+
+    let mut cluster = Cluster::founded(3, 2).spare(4);
+    assert_eq!(cluster.next(), None);
+    cluster.lapsed.push(node(3));
+    assert_eq!(cluster.next(), votes(&[11, 12, 14]));
+
+    let mut cluster = Cluster::founded(3, 2);
+    cluster.lapsed.push(node(3));
+    assert_eq!(cluster.next(), votes(&[11, 12]));
 }
 
 #[test]

@@ -29,8 +29,8 @@ pub enum RegisterError {
         /// How many wait.
         waiting: usize,
     },
-    /// No answer came in time. It may have happened; as soon as the node hears that it did, it
-    /// takes the registration back.
+    /// No answer came in time: no quorum is there, or more waits than the nodes make durable in 5 s.
+    /// It may have happened; as soon as the node hears that it did, it takes the registration back.
     #[error("no quorum answered in time")]
     Unavailable,
     /// This node is no member now, or is fenced. Nothing was asked for.

@@ -16,6 +16,11 @@ pub(crate) struct Removals {
 }
 
 impl Removals {
+    /// Whether a row of this node went, as far as is remembered.
+    pub(crate) fn contains(&self, node: &NodeId) -> bool {
+        self.recent.iter().any(|(_, removed)| removed == node)
+    }
+
     pub(super) fn add(&mut self, index: u64, node: NodeId) {
         self.recent.push_back((index, node));
         while self.recent.len() > REMEMBERED_MAX {

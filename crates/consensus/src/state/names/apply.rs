@@ -9,6 +9,10 @@ use crate::command::{
     BatchRefusal, NameOperation, NamePolicy, NameResult, NamesAnswer, NamesBatch,
 };
 
+/// How many rows there are at most for each name that may be registered: the row of a living one,
+/// and one that a death left and no sweep has come to yet. It bounds what deaths add to the memory.
+const ROWS_PER_NAME: u64 = 2;
+
 impl Names {
     /// Applies a batch, or finds the answer that it was given before.
     pub(in crate::state) fn apply_batch(
@@ -114,12 +118,11 @@ impl Names {
         names_max: u64,
     ) -> NameResult {
         let Some(present) = self.get(name.as_str()).copied() else {
-            // Dead rows are swept soon, but until then they take room as well.
-            let rows_max = names_max.saturating_mul(2);
-            if self.living >= names_max || self.rows.len() as u64 >= rows_max {
+            if self.living >= names_max {
                 return NameResult::Full;
             }
             self.put(name, row);
+            self.sweep_beyond(names_max.saturating_mul(ROWS_PER_NAME));
             return NameResult::Registered;
         };
         if is_same_connection(&present, row.connection, row.incarnation) {
@@ -138,6 +141,16 @@ impl Names {
         self.lose(key, name, &present);
         self.put(name, row);
         NameResult::Registered
+    }
+
+    /// Removes rows of the dead while there are more than `rows_max`, living and dead. The dead never
+    /// keep the living from a name: they wait for their sweep only as long as there is room.
+    fn sweep_beyond(&mut self, rows_max: u64) {
+        while self.rows.len() as u64 > rows_max
+            && let Some(dead) = self.to_sweep()
+        {
+            self.sweep(dead, 1);
+        }
     }
 
     fn unregister(&mut self, name: &Name, epoch: u64, incarnation: Incarnation) -> NameResult {

@@ -402,83 +402,134 @@ fn expect(model: &mut Model, owner: u64, index: u64, operation: &NameOperation) 
     }
 }
 
+/// Carries the steps out on a cluster and on the model.
+fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
+    let mut cluster = Cluster::of(3, MODEL_NAMES_MAX);
+    let mut model = Model::new();
+    for step in steps {
+        match step {
+            Step::Batch(owner, wanted, again) => {
+                if !cluster.state.members[&node(owner)].is_alive() {
+                    continue;
+                }
+                // Unacknowledged losses refuse take-overs; a test of their own is about that.
+                if cluster.state.names.losses + 8 > MODEL_NAMES_MAX {
+                    for number in 1..=3 {
+                        acknowledge(&mut cluster, number, u64::MAX);
+                    }
+                }
+                let mut operations: Vec<NameOperation> = Vec::new();
+                for (name, kind, number) in wanted {
+                    let text = format!("x{name}");
+                    let epoch = model.get(&text).map_or(0, |(_, _, epoch)| *epoch);
+                    let operation = match kind {
+                        0 => take_over(&text, number),
+                        1 => if_free(&text, number),
+                        _ => unregister(&text, epoch),
+                    };
+                    if operations.iter().all(|it| it.name() != operation.name()) {
+                        operations.push(operation);
+                    }
+                }
+                operations.truncate(5);
+                let index = cluster.state.applied_index + 1;
+                let batch = cluster.batch(owner, operations);
+                let expected: Vec<NameResult> = batch
+                    .operations
+                    .iter()
+                    .map(|operation| expect(&mut model, owner, index, operation))
+                    .collect();
+                let outcome = cluster.apply(Command::Names(batch.clone()));
+                let Outcome::Names(answer) = &outcome else {
+                    panic!("{outcome:?}");
+                };
+                prop_assert_eq!(&answer.results, &expected);
+                if again {
+                    prop_assert_eq!(cluster.apply(Command::Names(batch)), outcome);
+                }
+            }
+            Step::Die(number) => {
+                cluster.die(number);
+                model.retain(|_, (holder, ..)| *holder != number);
+            }
+            Step::Join(number) => {
+                cluster.join(number);
+                model.retain(|_, (holder, ..)| *holder != number);
+            }
+            Step::Sweep(rows_max) => {
+                if let Some(incarnation) = cluster.state.names_to_sweep() {
+                    cluster.apply(Command::SweepNames {
+                        incarnation,
+                        rows_max,
+                    });
+                }
+            }
+            Step::Acknowledge(number, upto) => acknowledge(&mut cluster, number, upto),
+        }
+        prop_assert_eq!(cluster.state.names(), model.len() as u64);
+        for name in 0..12 {
+            let text = format!("x{name}");
+            let expected = model.get(&text).map(|(holder, connection, epoch)| NameRow {
+                connection: *connection,
+                epoch: *epoch,
+                incarnation: cluster.incarnation(*holder),
+            });
+            prop_assert_eq!(cluster.name(&text), expected);
+        }
+        let copy = decode_state(encode_state(&cluster.state).into());
+        prop_assert_eq!(copy.as_ref(), Ok(&cluster.state));
+        prop_assert_eq!(copy.map(|copy| copy.hash()), Ok(cluster.state.hash()));
+    }
+    Ok(())
+}
+
 proptest! {
     #[test]
     fn names_mean_what_a_plain_table_says(steps in prop::collection::vec(step(), 0..60)) {
-        let mut cluster = Cluster::of(3, MODEL_NAMES_MAX);
-        let mut model = Model::new();
-        for step in steps {
-            match step {
-                Step::Batch(owner, wanted, again) => {
-                    if !cluster.state.members[&node(owner)].is_alive() {
-                        continue;
-                    }
-                    // Unacknowledged losses refuse take-overs; a test of their own is about that.
-                    if cluster.state.names.losses + 8 > MODEL_NAMES_MAX {
-                        for number in 1..=3 {
-                            acknowledge(&mut cluster, number, u64::MAX);
-                        }
-                    }
-                    let mut operations: Vec<NameOperation> = Vec::new();
-                    for (name, kind, number) in wanted {
-                        let text = format!("x{name}");
-                        let epoch = model.get(&text).map_or(0, |(_, _, epoch)| *epoch);
-                        let operation = match kind {
-                            0 => take_over(&text, number),
-                            1 => if_free(&text, number),
-                            _ => unregister(&text, epoch),
-                        };
-                        if operations.iter().all(|it| it.name() != operation.name()) {
-                            operations.push(operation);
-                        }
-                    }
-                    operations.truncate(5);
-                    let index = cluster.state.applied_index + 1;
-                    let batch = cluster.batch(owner, operations);
-                    let expected: Vec<NameResult> = batch
-                        .operations
-                        .iter()
-                        .map(|operation| expect(&mut model, owner, index, operation))
-                        .collect();
-                    let outcome = cluster.apply(Command::Names(batch.clone()));
-                    let Outcome::Names(answer) = &outcome else {
-                        panic!("{outcome:?}");
-                    };
-                    prop_assert_eq!(&answer.results, &expected);
-                    if again {
-                        prop_assert_eq!(cluster.apply(Command::Names(batch)), outcome);
-                    }
-                }
-                Step::Die(number) => {
-                    cluster.die(number);
-                    model.retain(|_, (holder, ..)| *holder != number);
-                }
-                Step::Join(number) => {
-                    cluster.join(number);
-                    model.retain(|_, (holder, ..)| *holder != number);
-                }
-                Step::Sweep(rows_max) => {
-                    if let Some(incarnation) = cluster.state.names_to_sweep() {
-                        cluster.apply(Command::SweepNames { incarnation, rows_max });
-                    }
-                }
-                Step::Acknowledge(number, upto) => acknowledge(&mut cluster, number, upto),
-            }
-            prop_assert_eq!(cluster.state.names(), model.len() as u64);
-            for name in 0..12 {
-                let text = format!("x{name}");
-                let expected = model.get(&text).map(|(holder, connection, epoch)| NameRow {
-                    connection: *connection,
-                    epoch: *epoch,
-                    incarnation: cluster.incarnation(*holder),
-                });
-                prop_assert_eq!(cluster.name(&text), expected);
-            }
-            let copy = decode_state(encode_state(&cluster.state).into());
-            prop_assert_eq!(copy.as_ref(), Ok(&cluster.state));
-            prop_assert_eq!(copy.map(|copy| copy.hash()), Ok(cluster.state.hash()));
-        }
+        compare(steps)?;
     }
+}
+
+/// Twelve rows are there when the last name comes, and ten of them are of the dead.
+#[test]
+fn a_name_of_the_dead_is_free_however_many_rows_wait_for_their_sweep() {
+    let batch = |owner, names: &[u8]| {
+        let operations = names.iter().map(|name| (*name, 0, 0)).collect();
+        Step::Batch(owner, operations, false)
+    };
+    let steps = vec![
+        batch(2, &[2, 11, 0]),
+        batch(2, &[0]),
+        batch(2, &[10]),
+        Step::Die(2),
+        batch(1, &[6, 8]),
+        batch(1, &[7, 5, 9]),
+        batch(1, &[3]),
+        Step::Join(1),
+        Step::Join(2),
+        batch(1, &[4, 1, 2]),
+    ];
+
+    compare(steps).expect("as the model says");
+}
+
+#[test]
+fn the_dead_leave_no_more_rows_than_there_may_be_names() {
+    let mut cluster = Cluster::of(2, 3);
+    for life in 0..4 {
+        let operations = (0..3).map(|at| if_free(&format!("x{life}{at}"), 1));
+        let answer = cluster.answer(1, operations.collect());
+        assert_eq!(answer.results, vec![NameResult::Registered; 3]);
+        assert!(cluster.state.names.rows.len() <= 6);
+        cluster.join(1);
+    }
+
+    assert_eq!(
+        (cluster.state.names(), cluster.state.names.rows.len()),
+        (0, 6)
+    );
+    let copy = decode_state(encode_state(&cluster.state).into());
+    assert_eq!(copy, Ok(cluster.state));
 }
 
 fn acknowledge(cluster: &mut Cluster, number: u64, upto: u64) {
