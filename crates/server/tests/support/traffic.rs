@@ -111,7 +111,7 @@ impl Traffic {
         newest
             .ended
             .is_none()
-            .then(|| (newest.node, newest.received.len()))
+            .then_some((newest.node, newest.received.len()))
     }
 
     /// How many clients of a node have lost their socket.
@@ -132,16 +132,9 @@ impl Traffic {
             ledger.accounts.values().all(is_answered).then_some(())
         })
         .await;
-        let mut missing = Vec::new();
         eventually("the arrival of every acknowledged message", async || {
             let ledger = self.ledger().clone();
-            let still = ledger.missing();
-            if still.len() != missing.len() {
-                // A test that gives up shows what it waited for.
-                eprintln!("not arrived: {} messages, {:?}", still.len(), still.first());
-            }
-            missing = still;
-            missing.is_empty().then_some(())
+            ledger.missing().is_empty().then_some(())
         })
         .await;
         let ledger = self.ledger().clone();
