@@ -16,7 +16,7 @@ help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
 	@echo "make test      every test (20 simulated clusters, real processes, Autobahn's cases, the documents' commands)"
 	@echo "make check     format, clippy, documentation, licences; changes nothing"
-	@echo "make figures   failover, acknowledged routes and memory of three real nodes on this machine"
+	@echo "make figures   failover, acknowledged routes, names and memory of real nodes on this machine"
 	@echo "make simulate  SEEDS=$(SEEDS) simulated clusters from seed FIRST=$(FIRST)"
 
 demo:

@@ -1,4 +1,4 @@
-//! Three `raftwire serve` processes.
+//! Three `raftwire serve` processes, and an edge.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -11,15 +11,21 @@ use raftwire_server::http_client::HttpClient;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
+/// Nodes that vote, and that everybody lists.
 pub(crate) const NODES: usize = 3;
+/// The node after them: it is started where an edge is measured.
+pub(crate) const EDGE: usize = NODES;
+pub(crate) const SECRET: &str = "a secret for one measurement";
+/// Ports: the nodes', the edge's, and one for a node inside the program.
+const PORTS: usize = NODES + 2;
 /// How long a cluster may take to be ready before the measurement is given up.
 const READY_MAX: Duration = Duration::from_secs(30);
 
 pub(crate) struct Cluster {
     environment: Environment,
     folder: TempDir,
-    pub(crate) ports: [u16; NODES],
-    children: [Option<Child>; NODES],
+    pub(crate) ports: [u16; PORTS],
+    children: [Option<Child>; EDGE + 1],
 }
 
 impl Cluster {
@@ -39,21 +45,58 @@ impl Cluster {
     }
 
     pub(crate) fn run(&mut self, node: usize) -> Result<(), Box<dyn Error>> {
-        let address = |node: usize| format!("ws://127.0.0.1:{}/{}", self.ports[node], name(node));
-        let peers: Vec<_> = (0..NODES).map(address).collect();
+        let seat = if node == EDGE { "edge" } else { "auto" };
         let child = Command::new(server()?)
             .args(["serve", "--exit-with-stdin", "--client-allow-send"])
-            .args(["--node-id", &name(node), "--nodes", &peers.join(",")])
+            .args(["--client-identity-in-query=true", "--seat", seat])
+            .args(["--node-id", &name(node)])
+            .args(["--nodes", &self.addresses().join(",")])
             .args(["--node-port", &self.ports[node].to_string()])
             .arg("--data-dir")
             .arg(self.folder.path().join(name(node)))
-            .env("RAFTWIRE_SECRET", "a secret for one measurement")
+            .env("RAFTWIRE_SECRET", SECRET)
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(self.log(node)?)
             .kill_on_drop(true)
             .spawn()?;
         self.children[node] = Some(child);
+        Ok(())
+    }
+
+    /// Where the nodes that vote are reached.
+    pub(crate) fn addresses(&self) -> Vec<String> {
+        (0..NODES)
+            .map(|node| format!("ws://127.0.0.1:{}/{}", self.ports[node], name(node)))
+            .collect()
+    }
+
+    /// Starts an edge that knows nothing; how long until it is a member with a lease.
+    pub(crate) async fn join_edge(&mut self) -> Result<Duration, Box<dyn Error>> {
+        let began = self.environment.now();
+        self.run(EDGE)?;
+        loop {
+            let elapsed = self.environment.now() - began;
+            if self.report(EDGE).await.is_ok_and(|report| report.ready) {
+                return Ok(elapsed);
+            }
+            if elapsed > READY_MAX {
+                return Err("the edge is not ready".into());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    /// Stops the edge, and removes what it knows. Killed, its name would be kept for it until its
+    /// lease ends.
+    pub(crate) async fn forget_edge(&mut self) -> Result<(), Box<dyn Error>> {
+        if let Some(mut child) = self.children[EDGE].take() {
+            drop(child.stdin.take());
+            child.wait().await?;
+        }
+        // A measurement's folder, which nothing else uses.
+        #[allow(clippy::disallowed_methods)]
+        std::fs::remove_dir_all(self.folder.path().join(name(EDGE)))?;
         Ok(())
     }
 
@@ -89,7 +132,7 @@ impl Cluster {
                 let is_ready = |report: &ClusterReport| {
                     report.ready
                         && report.leader.is_some()
-                        && report.nodes.iter().filter(|node| node.alive).count() == NODES
+                        && report.nodes.iter().filter(|node| node.alive).count() >= NODES
                 };
                 if report.as_ref().is_ok_and(is_ready) {
                     break;
@@ -133,12 +176,12 @@ impl Cluster {
     }
 }
 
-/// Three ports that nobody listens on. They lie below those that the system hands to whoever dials,
+/// Ports that nobody listens on. They lie below those that the system hands to whoever dials,
 /// so that none is taken while its node is down.
-async fn free_ports(environment: &Environment) -> [u16; NODES] {
-    let mut ports = [0; NODES];
+async fn free_ports(environment: &Environment) -> [u16; PORTS] {
+    let mut ports = [0; PORTS];
     let mut found = 0;
-    while found < NODES {
+    while found < PORTS {
         let port = u16::try_from(environment.random_range(12_000..32_000)).unwrap_or_default();
         if !ports.contains(&port) && environment.bind("127.0.0.1", port).await.is_ok() {
             ports[found] = port;

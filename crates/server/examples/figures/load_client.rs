@@ -4,12 +4,15 @@ use std::collections::BTreeMap;
 use std::error::Error;
 use std::time::{Duration, Instant};
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use raftwire_environment::{Environment, TcpStream};
 use raftwire_protocol::Frame;
-use raftwire_server::client::protocol::{SUBPROTOCOL, ToClient};
+use raftwire_server::client::protocol::{Outcome, SUBPROTOCOL, ToClient};
 use raftwire_server::websocket_engine::{EngineLimits, Received, WebSocket, connect};
 
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Handshakes at a time.
+const CONNECTING_MAX: usize = 64;
 
 pub(crate) struct LoadClient {
     environment: Environment,
@@ -33,12 +36,21 @@ impl LoadClient {
         environment: &Environment,
         port: u16,
     ) -> Result<LoadClient, Box<dyn Error>> {
+        LoadClient::connect_as(environment, port, "").await
+    }
+
+    /// Connects with this query, as in `name=alice`.
+    pub(crate) async fn connect_as(
+        environment: &Environment,
+        port: u16,
+        query: &str,
+    ) -> Result<LoadClient, Box<dyn Error>> {
         let stream = environment.connect("127.0.0.1", port).await?;
         let limits = EngineLimits {
             received_bytes_max: MESSAGE_BYTES_MAX,
             written_bytes_max: MESSAGE_BYTES_MAX,
         };
-        let url = format!("ws://127.0.0.1:{port}/ws");
+        let url = format!("ws://127.0.0.1:{port}/ws?{query}");
         let mut socket = connect(stream, &url, SUBPROTOCOL, limits).await?;
         let Some(Ok(Received::Message(frame))) = socket.receive().await else {
             return Err("no welcome".into());
@@ -54,6 +66,52 @@ impl LoadClient {
             next: 0,
             sent: BTreeMap::new(),
         })
+    }
+
+    /// So many clients, each with a name: `PREFIX0`, `PREFIX1` and so on.
+    pub(crate) async fn connect_named(
+        environment: &Environment,
+        port: u16,
+        prefix: &str,
+        count: usize,
+    ) -> Result<Vec<LoadClient>, Box<dyn Error>> {
+        let connecting = (0..count).map(|number| async move {
+            LoadClient::connect_as(environment, port, &format!("name={prefix}{number}")).await
+        });
+        let connecting = stream::iter(connecting).buffer_unordered(CONNECTING_MAX);
+        connecting.try_collect().await
+    }
+
+    /// Sends one message to each of these, one after the other; how long each result took.
+    pub(crate) async fn send_to_each(
+        &mut self,
+        targets: &[String],
+    ) -> Result<Vec<Duration>, Box<dyn Error>> {
+        let mut latencies = Vec::with_capacity(targets.len());
+        for to in targets {
+            self.send(to, "tick").await?;
+            let outcome = self.result().await?;
+            if outcome.outcome != "delivered" {
+                return Err(format!("to {to}: {outcome:?}").into());
+            }
+            latencies.extend(
+                self.sent
+                    .pop_first()
+                    .map(|(_, at)| self.environment.now() - at),
+            );
+        }
+        Ok(latencies)
+    }
+
+    async fn result(&mut self) -> Result<Outcome, Box<dyn Error>> {
+        while let Some(received) = self.socket.receive().await {
+            if let Received::Message(frame) = received?
+                && let ToClient::Result { outcome, .. } = serde_json::from_slice(frame.payload())?
+            {
+                return Ok(outcome);
+            }
+        }
+        Err("the connection has ended".into())
     }
 
     /// Receives for ever: a target.

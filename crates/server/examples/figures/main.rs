@@ -1,12 +1,17 @@
-//! Measures three real nodes on this machine: failover, acknowledged routes, memory.
+//! Measures three real nodes on this machine: failover, acknowledged routes, names, memory.
 //!
-//! `make figures` builds the server and runs this; `starts`, `failover`, `routes` or `memory` as an argument runs one. The figures are this machine's; compare ratios, and runs with runs.
+//! `make figures` builds the server and runs this; `starts`, `failover`, `routes`, `lookups`, `joins`, `death` or `memory` as an argument
+//! runs one. The figures are this machine's; compare ratios, and runs with runs.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it is a program
 
 mod cluster;
+mod death;
 mod failover;
+mod holder;
+mod joins;
 mod load_client;
+mod lookups;
 mod memory;
 mod routes;
 mod starts;
@@ -34,6 +39,15 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if is_wanted("routes") {
         routes::measure(&environment).await?;
+    }
+    if is_wanted("lookups") {
+        lookups::measure(&environment).await?;
+    }
+    if is_wanted("joins") {
+        joins::measure(&environment).await?;
+    }
+    if is_wanted("death") {
+        death::measure(&environment).await?;
     }
     if is_wanted("memory") {
         memory::measure(&environment).await?;

@@ -91,11 +91,13 @@ impl Cluster {
 
     /// Voters, and behind them nodes that take no seat, all of them ready. Only the voters are listed.
     pub async fn start_with_edges(voters: usize, edges: usize) -> Cluster {
-        let (voter, edge) = (
-            Settings::default(),
-            Settings::default().with_flag("seat", "edge"),
-        );
-        let settings = [vec![&voter; voters], vec![&edge; edges]].concat();
+        Cluster::start_with_edges_and(voters, edges, &Settings::default()).await
+    }
+
+    /// The same with other settings.
+    pub async fn start_with_edges_and(voters: usize, edges: usize, settings: &Settings) -> Cluster {
+        let edge = settings.clone().with_flag("seat", "edge");
+        let settings = [vec![settings; voters], vec![&edge; edges]].concat();
         let mut cluster = Cluster::prepare_listed(&settings, voters).await;
         for node in &mut cluster.nodes {
             node.start();
