@@ -13,6 +13,11 @@ pub(super) struct Naming {
     name: Option<Name>,
     /// The last registration of this connection that this node knows of; 0: of none.
     epoch: u64,
+    /// The last registration by which a message was refused. One that the connection gave up before
+    /// the log had answered stands in the log for a while, and senders go by it. If the connection asks
+    /// for the name again meanwhile, it must not answer to that one: a message that was refused by it
+    /// and has to go again would be overtaken. Any registration that is begun later has a later epoch.
+    refused: u64,
     /// A registration is under way: a frame that carries a later epoch tells of its success before
     /// the log's answer does, as nothing but this connection's registration has that epoch.
     is_pending: bool,
@@ -27,11 +32,16 @@ impl Naming {
     /// ended.
     fn answers_to(&self, epoch: u64, floor: u64) -> bool {
         let is_current = if self.is_pending {
-            epoch > self.epoch
+            epoch > self.epoch.max(self.refused)
         } else {
             epoch == self.epoch
         };
         self.name.is_some() && is_current && epoch >= floor
+    }
+
+    /// This registration does not count, and never will.
+    fn refuse(&mut self, epoch: u64) {
+        self.refused = self.refused.max(epoch);
     }
 }
 
@@ -90,12 +100,18 @@ impl ConnectionTable {
                 Some(_) => NoTarget::OtherEpoch,
             });
         };
-        let naming = place.naming.as_deref();
-        if let Some(epoch) = epoch
-            && !naming.is_some_and(|naming| naming.answers_to(epoch, floor))
-        {
-            return Err(NoTarget::OtherEpoch);
+        let naming = place.naming.as_deref_mut();
+        if let Some(epoch) = epoch {
+            let naming = naming.ok_or(NoTarget::OtherEpoch)?;
+            if !naming.answers_to(epoch, floor) {
+                // What is before the floor stays so; the connection may not know yet.
+                if epoch >= floor {
+                    naming.refuse(epoch);
+                }
+                return Err(NoTarget::OtherEpoch);
+            }
         }
+        let naming = place.naming.as_deref();
         let outbox = place.occupant.as_ref();
         let outbox = outbox.and_then(|(_, entry)| entry.outbox.clone());
         let name = match &outbox {
@@ -113,6 +129,7 @@ impl ConnectionTable {
             Box::new(Naming {
                 name: None,
                 epoch: 0,
+                refused: 0,
                 is_pending: false,
             })
         });
@@ -128,13 +145,27 @@ impl ConnectionTable {
     pub(crate) fn confirm_name(&self, id: &MintedId, name: &Name, epoch: u64) -> Confirmed {
         let mut shard = lock(self.shard(id));
         let floor = self.names_floor.load(Ordering::Acquire);
-        let Some(naming) = shard.naming(id, name) else {
+        let naming = shard.occupied(id);
+        let Some(naming) = naming.and_then(|place| place.naming.as_deref_mut()) else {
             return Confirmed::Gone;
         };
-        naming.epoch = naming.epoch.max(epoch);
+        if !naming.is_of(name) {
+            // Not while it waits for another name: that may be registered by the same entry.
+            if naming.name.is_none() {
+                naming.refuse(epoch);
+            }
+            return Confirmed::Gone;
+        }
         if epoch < floor {
+            naming.epoch = naming.epoch.max(epoch);
             return Confirmed::Outdated;
         }
+        if epoch <= naming.refused {
+            // It was given up before the log answered, and has been asked for again: that has a later
+            // epoch.
+            return Confirmed::Gone;
+        }
+        naming.epoch = naming.epoch.max(epoch);
         naming.is_pending = false;
         Confirmed::Held
     }
@@ -297,6 +328,62 @@ mod tests {
 
         assert!(!answers(&table, &id, 5), "that was alice");
         assert!(answers(&table, &id, 9));
+    }
+
+    #[test]
+    fn a_registration_that_was_refused_once_is_refused_when_the_name_is_asked_for_again() {
+        let (table, id) = table_with_a_connection();
+        table.begin_name(&id, &name("alice")).expect("no name yet");
+        table.give_up_name(&id, &name("alice"));
+        // The log has registered it all the same, and a sender goes by that.
+        assert!(!answers(&table, &id, 5));
+
+        table.begin_name(&id, &name("alice")).expect("no name now");
+
+        assert!(!answers(&table, &id, 5), "an earlier message was refused");
+        assert_eq!(table.confirm_name(&id, &name("alice"), 5), Confirmed::Gone);
+        assert!(!answers(&table, &id, 5) && answers(&table, &id, 6));
+        assert_eq!(table.confirm_name(&id, &name("alice"), 6), Confirmed::Held);
+        assert!(!answers(&table, &id, 5) && answers(&table, &id, 6));
+    }
+
+    #[test]
+    fn a_registration_that_came_too_late_is_not_answered_to_later() {
+        let (table, id) = table_with_a_connection();
+        table.begin_name(&id, &name("alice")).expect("no name yet");
+        table.give_up_name(&id, &name("alice"));
+        assert_eq!(table.confirm_name(&id, &name("alice"), 5), Confirmed::Gone);
+
+        table.begin_name(&id, &name("alice")).expect("no name now");
+
+        assert!(!answers(&table, &id, 5) && answers(&table, &id, 6));
+    }
+
+    #[test]
+    fn a_name_that_is_registered_by_the_entry_of_one_that_was_given_up_is_held() {
+        let (table, id) = table_with_a_connection();
+        table.begin_name(&id, &name("alice")).expect("no name yet");
+        table.give_up_name(&id, &name("alice"));
+        table.begin_name(&id, &name("bob")).expect("no name now");
+
+        assert_eq!(table.confirm_name(&id, &name("alice"), 5), Confirmed::Gone);
+        assert_eq!(table.confirm_name(&id, &name("bob"), 5), Confirmed::Held);
+
+        assert!(answers(&table, &id, 5));
+    }
+
+    #[test]
+    fn a_registration_of_an_ended_incarnation_is_made_again_though_messages_were_refused_by_it() {
+        let (table, id) = table_with_a_connection();
+        table.begin_name(&id, &name("alice")).expect("no name yet");
+        table.outdate_names(7);
+        assert!(!answers(&table, &id, 5));
+
+        let confirmed = table.confirm_name(&id, &name("alice"), 5);
+
+        assert_eq!(confirmed, Confirmed::Outdated);
+        assert_eq!(table.confirm_name(&id, &name("alice"), 8), Confirmed::Held);
+        assert!(answers(&table, &id, 8));
     }
 
     #[test]

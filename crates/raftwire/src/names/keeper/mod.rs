@@ -137,7 +137,10 @@ impl NameKeeper {
             }
             Confirmed::Outdated => self.take_back(id, name).await,
             Confirmed::Gone => {
-                self.forget(name, id);
+                // Given up, and asked for again meanwhile: that is for another registration to settle.
+                if !self.table.is_named(id, name) {
+                    self.forget(name, id);
+                }
                 self.service.unregister(name.clone(), epoch).await;
                 Err(RegisterNameError::NoSuchConnection)
             }

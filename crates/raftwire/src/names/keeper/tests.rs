@@ -1,8 +1,10 @@
-use raftwire_protocol::{Boot, NodeId, Slot};
+use raftwire_protocol::{Boot, Frame, NodeId, Slot};
 
 use super::super::fake::FakeNames;
 use super::*;
-use crate::connection::{ConnectionInfo, DefaultConnectionProvider, Outbox, OutboxPolicy};
+use crate::connection::{
+    ConnectionInfo, DefaultConnectionProvider, Outbox, OutboxPolicy, Undelivered,
+};
 
 struct Node {
     names: Arc<FakeNames>,
@@ -88,6 +90,47 @@ async fn a_registration_whose_caller_has_gone_is_finished_and_kept() {
 
     assert_eq!(node.keeper.connection(&name("alice")), Some(id));
     assert!(node.names.lock().rows.contains_key(&name("alice")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_name_that_is_given_up_and_asked_for_again_before_the_log_answers_is_held_by_the_later() {
+    let node = node();
+    let (id, _outbox) = node.accept();
+    let alice = name("alice");
+    let first = node
+        .keeper
+        .register(id, alice.clone(), NamePolicy::TakeOver);
+    let again = async {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        let given_up = node.names.name(&alice).expect("a row").epoch;
+        node.keeper.unregister(&alice);
+        let delivery = || deliver(&node, &id, given_up);
+        assert_eq!(delivery(), Err(Undelivered::Moved));
+        let second = node.keeper.register(id, alice.clone(), NamePolicy::IfFree);
+        let later = async {
+            // Both are under way; then the first has been answered; then both.
+            for _ in 0..10 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+                assert_eq!(delivery(), Err(Undelivered::Moved));
+            }
+        };
+        tokio::join!(second, later).0
+    };
+
+    let (first, second) = tokio::join!(first, again);
+    node.settled().await;
+
+    assert_eq!(first, Err(RegisterNameError::NoSuchConnection));
+    assert_eq!(second, Ok(()));
+    assert_eq!(node.keeper.connection(&alice), Some(id));
+    let row = node.names.name(&alice).expect("the later registration");
+    assert_eq!(deliver(&node, &id, row.epoch), Ok(()));
+}
+
+/// Delivers a message by a registration of the connection's name.
+fn deliver(node: &Node, id: &MintedId, epoch: u64) -> Result<(), Undelivered> {
+    let delivery = Delivery::Outboxes(node.outboxes.clone());
+    delivery.deliver((id, Some(epoch)), Frame::text("hi"), true, None)
 }
 
 #[tokio::test(start_paused = true)]
