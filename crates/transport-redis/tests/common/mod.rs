@@ -22,6 +22,7 @@ use raftwire_transport::{
 };
 use raftwire_transport_redis::{RedisClusterTransport, RedisOptions};
 
+#[allow(unused_imports)]
 pub use redis_server::{RedisServer, free_port};
 
 /// Longer than anything takes, and shorter than forever.

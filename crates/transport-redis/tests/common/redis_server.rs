@@ -27,12 +27,12 @@ impl RedisServer {
 
     /// A server with further settings, as on its command line.
     pub fn start_with(settings: &[&str]) -> Self {
-        Self::start_program("redis-server", &|_, _| {
-            settings
-                .iter()
-                .map(|setting| (*setting).to_owned())
-                .collect()
-        })
+        // On the command line every word of a setting is an argument.
+        let words = settings
+            .iter()
+            .flat_map(|setting| setting.split_whitespace());
+        let words: Vec<String> = words.map(str::to_owned).collect();
+        Self::start_program("redis-server", &|_, _| words.clone())
     }
 
     /// A server whose settings depend on its port and its folder.
