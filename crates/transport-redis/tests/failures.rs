@@ -6,9 +6,10 @@ mod common;
 use std::time::Duration;
 
 use bytes::Bytes;
-use common::{Node, RedisServer, deliver, make};
+use common::{Node, RedisServer, deliver, make, node, setup};
 use raftwire_protocol::Lane;
 use raftwire_transport::{ClusterTransport, SendError};
+use raftwire_transport_redis::{RedisClusterTransport, RedisOptions};
 
 /// As often as the issue of a broker that crashes asks for.
 const KILLS: usize = 5;
@@ -160,25 +161,27 @@ async fn subscriber_that_the_broker_cuts_off_comes_back_and_its_peer_hears_of_it
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn output_limit_of_the_broker_costs_a_gap_and_nothing_else() {
-    // So small that a few packets at once hit it.
     let server = RedisServer::start_with(&["--client-output-buffer-limit", "pubsub 600000 0 0"]);
-    let (mut a, mut b) = pair(&server).await;
+    // With the usual window a node that does not read fills its peers' queues before that limit.
+    let wide = |id: &str, peer: &str| {
+        let options = RedisOptions {
+            data_window_bytes: 256 << 20,
+            ..RedisOptions::new(server.url().parse().unwrap())
+        };
+        RedisClusterTransport::new(setup("test", &node(id), &[node(peer)]), options).unwrap()
+    };
+    let mut a = Node::start(wide("a", "b")).await;
+    let mut b = Node::start(wide("b", "a")).await;
     greet(&mut a, &mut b, FIRST).await;
 
-    // The reader of `b` is not read, so that what the system buffers fills up first.
+    // Nobody reads the events of `b`.
+    let channel = a.channel("b", Lane::Data).await;
     let packet = Bytes::from(vec![7; Lane::Data.packet_bytes_max()]);
-    let mut sent = 0;
-    while a.downs.is_empty() && sent < 2_000 {
-        let channel = a.channel("b", Lane::Data).await;
-        match a.transport.send(&channel, packet.clone()) {
-            Ok(()) => sent += 1,
-            Err(_) => b.received.clear(),
-        }
-        a.step(Duration::from_millis(1)).await;
-        while sent % 64 == 0 && b.step(Duration::from_millis(1)).await {
-            b.received.clear();
-        }
-    }
+    a.until("the broker cuts the subscriber off", |node| {
+        while node.transport.send(&channel, packet.clone()).is_ok() {}
+        node.downs.iter().any(|(down, _)| *down == channel)
+    })
+    .await;
 
     greet(&mut a, &mut b, SECOND).await;
 }
