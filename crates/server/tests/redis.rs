@@ -1,5 +1,7 @@
 //! Three real nodes whose traffic rides on a private Redis server, and what that server does.
 
+#![allow(clippy::disallowed_methods)] // the stranger has sockets of its own
+
 mod support;
 
 #[path = "../../transport-redis/tests/common/redis_server.rs"]
@@ -11,10 +13,13 @@ mod support;
 )]
 mod redis_server;
 
+use std::collections::BTreeSet;
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, TcpStream};
 use std::time::Duration;
 
 use redis_server::RedisServer;
-use support::{Client, Cluster, Settings, Traffic, eventually};
+use support::{Client, Cluster, NodeProcess, Settings, Traffic, eventually};
 
 /// How often the broker is killed.
 const KILLS: usize = 5;
@@ -126,4 +131,111 @@ async fn a_node_says_what_carries_the_cluster_and_how_long_things_take() {
     ] {
         assert!(log.contains(words), "{words}: {log}");
     }
+}
+
+/// Says again what others have said: unchanged, without its end, and with another last byte.
+/// Ends when the connection is shut down, and returns how much it has said.
+fn repeat_what_is_said(hearing: TcpStream, mut saying: TcpStream) -> usize {
+    let mut hearing = BufReader::new(hearing);
+    let mut own = BTreeSet::new();
+    while let Ok((channel, message)) = next_message(&mut hearing) {
+        if message.is_empty() || own.contains(&message) {
+            continue;
+        }
+        let cut = message[..message.len() - 1].to_vec();
+        let mut flipped = message.clone();
+        *flipped.last_mut().expect("not empty") ^= 1;
+        for said in [message, cut, flipped] {
+            let mut command = format!("*3\r\n$7\r\nPUBLISH\r\n${}\r\n", channel.len()).into_bytes();
+            command.extend_from_slice(&channel);
+            command.extend_from_slice(format!("\r\n${}\r\n", said.len()).as_bytes());
+            command.extend_from_slice(&said);
+            command.extend_from_slice(b"\r\n");
+            if saying.write_all(&command).is_err() {
+                return own.len();
+            }
+            own.insert(said);
+        }
+    }
+    own.len()
+}
+
+/// The channel and the text of the next `pmessage`.
+fn next_message(hearing: &mut impl BufRead) -> std::io::Result<(Vec<u8>, Vec<u8>)> {
+    loop {
+        let mut line = String::new();
+        if hearing.read_line(&mut line)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        if line != "*4\r\n" {
+            // The answer to the subscription.
+            continue;
+        }
+        let mut parts = Vec::new();
+        for _ in 0..4 {
+            let mut length = String::new();
+            hearing.read_line(&mut length)?;
+            let length: usize = length[1..].trim().parse().expect("a length");
+            let mut part = vec![0; length + 2];
+            hearing.read_exact(&mut part)?;
+            part.truncate(length);
+            parts.push(part);
+        }
+        let message = parts.pop().expect("four parts");
+        return Ok((parts.pop().expect("four parts"), message));
+    }
+}
+
+/// How many packets the node has dropped for these reasons.
+async fn dropped(node: &NodeProcess, reasons: &[&str]) -> u64 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let address = ("127.0.0.1", node.port);
+    let mut stream = tokio::net::TcpStream::connect(address)
+        .await
+        .expect("it listens");
+    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    stream.write_all(request).await.expect("written");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).await.expect("a page");
+    let is_wanted = |line: &&str| {
+        line.starts_with("raftwire_packets_dropped_total{")
+            && reasons
+                .iter()
+                .any(|reason| line.contains(&format!("\"{reason}\"")))
+    };
+    let counts = page.lines().filter(is_wanted);
+    let counts = counts.filter_map(|line| line.rsplit(' ').next()?.parse::<u64>().ok());
+    counts.sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forged_repeated_and_truncated_messages_of_a_stranger_are_not_obeyed() {
+    let server = RedisServer::start();
+    let cluster = Cluster::start_with(3, &settings(&server)).await;
+    let mut traffic = Traffic::new();
+    ring(&cluster, &mut traffic).await;
+    let connect = || TcpStream::connect(("127.0.0.1", server.port)).expect("it listens");
+    let (mut hearing, saying) = (connect(), connect());
+    hearing
+        .write_all(b"*2\r\n$10\r\nPSUBSCRIBE\r\n$10\r\nraftwire:*\r\n")
+        .expect("written");
+    let shut = hearing.try_clone().expect("a second handle");
+    let stranger = std::thread::spawn(move || repeat_what_is_said(hearing, saying));
+
+    for _ in 0..5 {
+        flows(&traffic, "messages beside the stranger's").await;
+    }
+    shut.shutdown(Shutdown::Both).expect("shut down");
+    let said = stranger.join().expect("it ends");
+
+    assert!(said > 100, "the stranger has said {said} things");
+    for reason in ["forged", "replayed"] {
+        let mut total = 0;
+        for node in 0..3 {
+            total += dropped(cluster.node(node), &[reason]).await;
+        }
+        assert!(total > 0, "no packet was dropped as {reason}");
+    }
+    let tally = traffic.settle().await;
+    assert!(tally.acknowledged > 500, "{tally:?}");
 }

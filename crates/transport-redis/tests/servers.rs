@@ -1,6 +1,8 @@
 //! The servers that a site may have: with a password, with users, with TLS, watched by Sentinels,
 //! in a Redis Cluster.
 
+#![allow(clippy::unwrap_used, clippy::disallowed_methods)] // helpers of tests, which write files
+
 mod common;
 
 use std::io::Write;

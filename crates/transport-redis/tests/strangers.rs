@@ -1,5 +1,7 @@
 //! Whoever may publish on the broker can say what he likes. He is not believed.
 
+#![allow(clippy::unwrap_used)] // in the helpers of the tests too
+
 mod common;
 
 use std::time::Duration;
