@@ -75,6 +75,8 @@ fn every_key_can_be_set_in_the_file_and_by_its_variable() {
             | "tls.node_authorities" => "/tmp/file.pem",
             "client.origins" => "https://app.example.org",
             "data_dir" => "/tmp/data",
+            "redis_connection_string" => "redis://127.0.0.1:6379",
+            "redis_tls_authorities" => "/tmp/file.pem",
             _ => key.default.expect(key.name),
         };
         let needed = ("RAFTWIRE_SECRET", "what only nodes know");

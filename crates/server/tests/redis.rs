@@ -133,7 +133,12 @@ async fn a_node_says_what_carries_the_cluster_and_how_long_things_take() {
     }
 }
 
-/// Says again what others have said: unchanged, without its end, and with another last byte.
+/// From the end of a protected packet to the middle of its number, which is 8 bytes before a code
+/// of 16.
+const NUMBER_FROM_END: usize = 20;
+
+/// Says again what others have said: unchanged, without its end, with another last byte, and with
+/// a number that was not used yet.
 /// Ends when the connection is shut down, and returns how much it has said.
 fn repeat_what_is_said(hearing: TcpStream, mut saying: TcpStream) -> usize {
     let mut hearing = BufReader::new(hearing);
@@ -145,7 +150,11 @@ fn repeat_what_is_said(hearing: TcpStream, mut saying: TcpStream) -> usize {
         let cut = message[..message.len() - 1].to_vec();
         let mut flipped = message.clone();
         *flipped.last_mut().expect("not empty") ^= 1;
-        for said in [message, cut, flipped] {
+        let mut renumbered = message.clone();
+        if let Some(at) = message.len().checked_sub(NUMBER_FROM_END) {
+            renumbered[at] ^= 1;
+        }
+        for said in [message, cut, flipped, renumbered] {
             let mut command = format!("*3\r\n$7\r\nPUBLISH\r\n${}\r\n", channel.len()).into_bytes();
             command.extend_from_slice(&channel);
             command.extend_from_slice(format!("\r\n${}\r\n", said.len()).as_bytes());
@@ -193,7 +202,7 @@ async fn dropped(node: &NodeProcess, reasons: &[&str]) -> u64 {
     let mut stream = tokio::net::TcpStream::connect(address)
         .await
         .expect("it listens");
-    let request = b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let request = b"GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n";
     stream.write_all(request).await.expect("written");
     let mut page = String::new();
     stream.read_to_string(&mut page).await.expect("a page");
