@@ -113,7 +113,7 @@ impl Login {
                 return Err(Problem::Refused {
                     at,
                     command,
-                    answer,
+                    answer: without_arguments(&answer).to_owned(),
                 });
             }
             _ => return Err(Problem::Unexpected { at, command }),
@@ -134,5 +134,23 @@ impl Login {
             is_replica: matches!(field("role"), Some("replica" | "slave")),
             mode,
         })
+    }
+}
+
+/// A server that does not know a command repeats what it was given, and that is the password.
+fn without_arguments(answer: &str) -> &str {
+    answer.split(", with args").next().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answer_of_an_old_server_shows_no_password() {
+        let answer = "ERR unknown command `HELLO`, with args beginning with: `2`, `AUTH`, \
+                      `default`, `hunter2`, ";
+
+        assert_eq!(without_arguments(answer), "ERR unknown command `HELLO`");
     }
 }

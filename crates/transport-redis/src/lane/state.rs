@@ -1,16 +1,17 @@
+mod calls;
+mod hearing;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
 use bytes::Bytes;
 use raftwire_protocol::{Lane, NodeId};
-use raftwire_transport::{
-    Channel, ChannelId, ChannelSecurity, Initiator, SendError, TransportEvent,
-};
+use raftwire_transport::{Channel, ChannelId, ChannelSecurity, Initiator, TransportEvent};
 
-use super::entry::{Agreement, Entry, OpenChannel};
+use super::entry::{Entry, OpenChannel};
 use super::outgoing::{Key, Outgoing, Publication, Recipient};
 use crate::channel_names::ChannelNames;
-use crate::envelope::{Address, Body, Envelope, Sender};
+use crate::envelope::{Address, Body, Sender};
 use crate::{RedisOptions, RedisStatistics};
 
 /// Why a channel is closed that is one too many, as the other end reads it too.
@@ -196,131 +197,6 @@ impl LaneState {
         }
     }
 
-    pub(crate) fn malformed(&mut self) {
-        self.statistics.malformed += 1;
-    }
-
-    /// Takes in a message.
-    pub(crate) fn handle(&mut self, envelope: Envelope, now: Instant) {
-        let Envelope { sender, body } = envelope;
-        if sender.session == self.local.session {
-            return;
-        }
-        if sender.node == self.local.node {
-            self.statistics.namesakes += 1;
-            return;
-        }
-        let key = (sender.node, sender.session);
-        if !self.is_known(&key, sender.epoch, &body, now) {
-            return;
-        }
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.heard_at = now;
-        }
-        match body {
-            Body::Hello => self.wish(&key, now),
-            Body::Goodbye => {
-                self.end(&key, "the peer has stopped");
-                self.entries.remove(&key);
-            }
-            Body::Broadcast(packet) => {
-                self.wish(&key, now);
-                self.deliver(&key, packet);
-            }
-            Body::State {
-                address,
-                sent,
-                taken,
-            } => self.state(&key, &address, sent, taken, now),
-            Body::Packet {
-                address,
-                sent,
-                packet,
-            } => self.packet(&key, &address, sent, packet, now),
-            Body::Close { address, reason } => self.closed(&key, &address, &reason, now),
-        }
-    }
-
-    /// Finds the sender's entry, or makes one; false when the message is to be dropped.
-    fn is_known(&mut self, key: &Key, epoch: u64, body: &Body, now: Instant) -> bool {
-        if let Body::State { address, .. }
-        | Body::Packet { address, .. }
-        | Body::Close { address, .. } = body
-            && address.to != self.local.session
-        {
-            self.statistics.stale += 1;
-            return false;
-        }
-        if let Some(entry) = self.entries.get_mut(key) {
-            if epoch < entry.epoch {
-                self.statistics.stale += 1;
-                return false;
-            }
-            if epoch > entry.epoch {
-                entry.epoch = epoch;
-                self.end(key, "the peer has connected to the broker again");
-                if let Some(entry) = self.entries.get_mut(key) {
-                    entry.peer_number = 0;
-                }
-            }
-            return true;
-        }
-        if matches!(body, Body::Close { .. } | Body::Goodbye) {
-            return false;
-        }
-        if !self.has_place(&key.0) {
-            self.statistics.refused += 1;
-            return false;
-        }
-        self.numbers += 1;
-        let entry = Entry::new(epoch, self.numbers, now);
-        self.entries.insert(key.clone(), entry);
-        true
-    }
-
-    /// Whether another session of this name may be kept.
-    fn has_place(&self, node: &NodeId) -> bool {
-        if self.configured.contains(node) {
-            let sessions = self.entries.keys().filter(|(of, _)| of == node);
-            return sessions.count() < SESSIONS_PER_PEER_MAX;
-        }
-        let strangers = self
-            .entries
-            .iter()
-            .filter(|((node, _), entry)| !self.configured.contains(node) && !entry.is_adopted());
-        strangers.count() < self.options.strangers_max
-    }
-
-    /// Asks for a channel with a peer that is there, if there is none.
-    fn wish(&mut self, key: &Key, now: Instant) {
-        if let Some(entry) = self.entries.get_mut(key)
-            && entry.open.is_none()
-            && entry.is_due(self.options.hello_interval / 2, now)
-        {
-            entry.state_due = true;
-            self.states_due = true;
-        }
-    }
-
-    /// Whether a message is for the channel that is up; brings it up if that can be now.
-    fn agree(&mut self, key: &Key, address: &Address, now: Instant) -> Option<Agreement> {
-        let mut agreement = self.entries.get(key)?.agree(address, now);
-        if agreement == Agreement::Renewed {
-            // Without a channel this node's number stays: two ends that both took new ones for
-            // each other's would never agree.
-            if self.entries.get(key)?.open.is_some() {
-                self.end(key, "the peer has opened another channel");
-            }
-            let entry = self.entries.get_mut(key)?;
-            entry.peer_number = address.from_number;
-            agreement = entry.agree(address, now);
-        }
-        if agreement == Agreement::Agreed && self.entries.get(key)?.open.is_none() {
-            self.open(key, now);
-        }
-        Some(agreement)
-    }
-
     fn open(&mut self, key: &Key, now: Instant) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
@@ -361,65 +237,6 @@ impl LaneState {
             reason: reason.to_owned(),
         });
         Some(open)
-    }
-
-    fn state(&mut self, key: &Key, address: &Address, sent: u64, taken: u64, now: Instant) {
-        let agreement = self.agree(key, address, now);
-        let Some(entry) = self.entries.get_mut(key) else {
-            return;
-        };
-        match agreement {
-            Some(Agreement::Agreed) => {
-                entry.window.acknowledge(taken);
-                entry.state_due |= entry.window.asked(sent);
-            }
-            Some(Agreement::Unheard) => entry.state_due = true,
-            _ => self.statistics.stale += 1,
-        }
-        self.states_due |= entry.state_due;
-    }
-
-    fn packet(&mut self, key: &Key, address: &Address, sent: u64, packet: Bytes, now: Instant) {
-        // Only a state tells of a new number, so that nobody else's packet ends a channel.
-        let is_next = self
-            .entries
-            .get(key)
-            .is_some_and(|entry| entry.agree(address, now) == Agreement::Agreed);
-        if !is_next || self.agree(key, address, now) != Some(Agreement::Agreed) {
-            self.statistics.stale += 1;
-            return;
-        }
-        let window_bytes = self.options.window_bytes(self.lane) as u64;
-        if let Some(entry) = self.entries.get_mut(key) {
-            entry.state_due |= entry.window.take(sent, window_bytes);
-            self.states_due |= entry.state_due;
-        }
-        self.deliver(key, packet);
-    }
-
-    fn deliver(&mut self, key: &Key, packet: Bytes) {
-        let open = self.entries.get(key).and_then(|entry| entry.open.as_ref());
-        let Some(open) = open else {
-            self.statistics.stale += 1;
-            return;
-        };
-        self.statistics.received += 1;
-        self.events.push_back(TransportEvent::Received {
-            channel: open.channel.clone(),
-            packet,
-        });
-    }
-
-    fn closed(&mut self, key: &Key, address: &Address, reason: &str, now: Instant) {
-        let entry = self.entries.get(key);
-        if !entry.is_some_and(|entry| entry.is_current(address)) {
-            self.statistics.stale += 1;
-            return;
-        }
-        let ended = self.end(key, &format!("the peer has closed it: {reason}"));
-        if let (Some(open), Some(entry)) = (ended, self.entries.get_mut(key)) {
-            entry.hold(open.adopted, now);
-        }
     }
 
     /// Ends a channel from this side, and says so to the peer.
@@ -491,107 +308,6 @@ impl LaneState {
     pub(crate) fn forgive(&mut self, now: Instant) {
         for entry in self.entries.values_mut() {
             entry.heard_at = now;
-        }
-    }
-
-    /// See [`ClusterTransport::send`](raftwire_transport::ClusterTransport::send).
-    pub(crate) fn send(&mut self, channel: &Channel, packet: Bytes) -> Result<(), SendError> {
-        let key = self.channels.get(&channel.id);
-        let key = key.ok_or(SendError::NotConnected)?.clone();
-        self.within_limit(&packet)?;
-        let has_room = self.outgoing.has_room(packet.len());
-        let window_bytes = self.options.window_bytes(self.lane) as u64;
-        let entry = self.entries.get_mut(&key).ok_or(SendError::NotConnected)?;
-        if !has_room {
-            return Err(SendError::Full);
-        }
-        let sent = entry.window.send(packet.len(), window_bytes);
-        let sent = sent.ok_or(SendError::Full)?;
-        let address = Address {
-            to: key.1,
-            from_number: entry.number,
-            to_number: entry.peer_number,
-        };
-        let number = entry.number;
-        let body = Body::Packet {
-            address,
-            sent,
-            packet: Bytes::new(),
-        };
-        let publication = self.to_one(key, number, sent, &body, packet);
-        self.outgoing.push(publication);
-        Ok(())
-    }
-
-    /// See [`ClusterTransport::broadcast`](raftwire_transport::ClusterTransport::broadcast).
-    ///
-    /// One publication for all, as long as every channel has room for it; else one each for those
-    /// that have.
-    pub(crate) fn broadcast(&mut self, packet: &Bytes) -> Result<usize, SendError> {
-        self.within_limit(packet)?;
-        let open = self
-            .entries
-            .values()
-            .filter_map(|entry| entry.open.as_ref());
-        let open: Vec<Channel> = open.map(|open| open.channel.clone()).collect();
-        if open.is_empty() {
-            return Err(SendError::NotConnected);
-        }
-        let window_bytes = self.options.window_bytes(self.lane) as u64;
-        let all_have_room = self.outgoing.has_room(packet.len())
-            && self.entries.values().all(|entry| {
-                entry.open.is_none() || entry.window.has_room(packet.len(), window_bytes)
-            });
-        if !all_have_room {
-            let sent = open
-                .iter()
-                .filter(|channel| self.send(channel, packet.clone()).is_ok());
-            return match sent.count() {
-                0 => Err(SendError::Full),
-                count => Ok(count),
-            };
-        }
-        for entry in self.entries.values_mut() {
-            if entry.open.is_some()
-                && let Some(sent) = entry.window.send(packet.len(), window_bytes)
-            {
-                // A state that tells of it before it is published gives room back a little early.
-                entry.window.leave(sent);
-            }
-        }
-        let publication = self.to_all(&Body::Broadcast(Bytes::new()), packet.clone());
-        self.outgoing.push(publication);
-        Ok(open.len())
-    }
-
-    fn within_limit(&self, packet: &Bytes) -> Result<(), SendError> {
-        let (bytes, limit) = (packet.len(), self.lane.packet_bytes_max());
-        if bytes > limit {
-            return Err(SendError::TooLarge { bytes, limit });
-        }
-        Ok(())
-    }
-
-    /// See [`ClusterTransport::adopt`](raftwire_transport::ClusterTransport::adopt).
-    pub(crate) fn adopt(&mut self, channel: &Channel, now: Instant) {
-        let Some(key) = self.channels.get(&channel.id).cloned() else {
-            return;
-        };
-        if let Some(entry) = self.entries.get_mut(&key) {
-            entry.adopt();
-        }
-        let others = self.channels.values();
-        let others = others.filter(|other| other.0 == key.0 && **other != key);
-        let others: Vec<Key> = others.cloned().collect();
-        for other in others {
-            self.close(&other, SUPERSEDED, now);
-        }
-    }
-
-    /// See [`ClusterTransport::disconnect`](raftwire_transport::ClusterTransport::disconnect).
-    pub(crate) fn disconnect(&mut self, channel: &Channel, reason: &str, now: Instant) {
-        if let Some(key) = self.channels.get(&channel.id).cloned() {
-            self.close(&key, reason, now);
         }
     }
 }
