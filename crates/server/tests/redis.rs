@@ -84,15 +84,14 @@ async fn every_acknowledged_message_arrives_while_the_broker_fails() {
         server.restart();
         let back = std::time::Instant::now();
         cluster.leader_among(&[0, 1, 2]).await;
-        eprintln!(
-            "death {run} of the broker: a leader after {:?}",
-            back.elapsed()
-        );
+        let leader = back.elapsed();
         flows(
             &traffic,
             &format!("messages after death {run} of the broker"),
         )
         .await;
+        let flow = back.elapsed();
+        eprintln!("death {run} of the broker: a leader after {leader:?}, messages after {flow:?}");
     }
     server.pause();
     tokio::time::sleep(PAUSE).await;
