@@ -53,12 +53,16 @@ pub fn make(url: &str, cluster: &str, id: &str, peers: &[&str]) -> RedisClusterT
 /// A server of its own for each check.
 pub struct RedisHarness {
     pub server: RedisServer,
+    /// Kept until the end: a stranger has channels on both lanes, and one that goes while the
+    /// next one comes could be taken for it.
+    strangers: tokio::sync::Mutex<Vec<(NodeId, Arc<dyn ClusterTransport>, TransportEvents)>>,
 }
 
 impl RedisHarness {
     pub fn new() -> Self {
         Self {
             server: RedisServer::start(),
+            strangers: tokio::sync::Mutex::default(),
         }
     }
 }
@@ -79,10 +83,13 @@ impl ConformanceHarness for RedisHarness {
 #[async_trait]
 impl StrangerHarness for RedisHarness {
     async fn stranger(&self, _at: &NodeId, claims: &NodeId, _lane: Lane) -> Box<dyn Any + Send> {
-        let stranger = self.transport(claims, &[]).await;
-        let events = stranger.start().await.unwrap();
-        // It ends when nobody reads its events any more.
-        Box::new((stranger, events))
+        let mut strangers = self.strangers.lock().await;
+        if !strangers.iter().any(|(claimed, ..)| claimed == claims) {
+            let stranger = self.transport(claims, &[]).await;
+            let events = stranger.start().await.unwrap();
+            strangers.push((claims.clone(), stranger, events));
+        }
+        Box::new(())
     }
 }
 
