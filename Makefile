@@ -10,7 +10,7 @@ KOSOKU_VERSION = 0.1.0
 TOOLS = target/tools
 KOSOKU = $(TOOLS)/kosoku-$(KOSOKU_VERSION)
 
-.PHONY: help demo test check simulate figures fmt autobahn
+.PHONY: help demo test check simulate figures fmt autobahn redis
 
 help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
@@ -22,7 +22,7 @@ help:
 demo:
 	$(CARGO) run --release --quiet -p raftwire-server --bin raftwire -- demo $(DEMO_FLAGS)
 
-test: autobahn
+test: autobahn redis
 	$(CARGO) test --workspace
 
 check: $(TOOLS)/bin/cargo-deny
@@ -54,6 +54,12 @@ $(KOSOKU)/bin/kosoku:
 	@python3 -m venv $(KOSOKU)
 	@$(KOSOKU)/bin/python -m pip install --quiet --disable-pip-version-check --only-binary :all: kosoku==$(KOSOKU_VERSION) \
 		|| { echo "Autobahn's cases (kosoku $(KOSOKU_VERSION) of PyPI) need PyPI and Python 3.10 or newer" >&2; exit 1; }
+
+# Private servers for the tests of the transport over Redis; none is left running.
+redis:
+	@{ command -v redis-server && command -v redis-sentinel && command -v redis-cli; } >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y redis-server redis-sentinel >/dev/null; } \
+		|| { echo "the tests need Redis 7: apt install redis-server redis-sentinel" >&2; exit 1; }
 
 fmt:
 	$(CARGO) fmt --all

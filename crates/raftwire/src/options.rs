@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use raftwire_consensus::{NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, SeatPolicy};
+use raftwire_consensus::{NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, SeatPolicy, Timings};
 use raftwire_link::session::Secret;
 use raftwire_protocol::{InvalidNodeId, NodeAddress, NodeId};
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,10 @@ pub struct ClusterOptions {
     /// duplicates and the order make no difference. Default none: a cluster of one.
     #[serde(with = "text::list")]
     pub nodes: Vec<NodeAddress>,
+    /// How long elections and leases take. Default [`Timings::direct`]; over a broker
+    /// [`Timings::broker`]. The same on all nodes.
+    #[serde(skip)]
+    pub timings: Timings,
     /// The path of the cluster channel on the node's port. Default `/cluster`.
     pub channel_name: String,
     /// The cluster's name: two clusters never mix. Default `raftwire`.
@@ -110,6 +114,7 @@ impl Default for ClusterOptions {
             node_port: 5000,
             transport_type: "ws".to_owned(),
             nodes: Vec::new(),
+            timings: Timings::direct(),
             channel_name: "/cluster".to_owned(),
             cluster_name: "raftwire".to_owned(),
             secret: None,

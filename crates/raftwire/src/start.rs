@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
 use raftwire_consensus::{
-    ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage, Timings, WireVersions,
+    ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage, WireVersions,
 };
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
@@ -187,7 +187,7 @@ fn raft_options(
         session,
         founding: founding.collect(),
         storage,
-        timings: Timings::direct(),
+        timings: options.timings,
         address: Some(address(&options.node_address, options.node_port)),
         names_max: options.names_max,
         seat: options.seat,

@@ -75,6 +75,8 @@ fn every_key_can_be_set_in_the_file_and_by_its_variable() {
             | "tls.node_authorities" => "/tmp/file.pem",
             "client.origins" => "https://app.example.org",
             "data_dir" => "/tmp/data",
+            "redis_connection_string" => "redis://127.0.0.1:6379",
+            "redis_tls_authorities" => "/tmp/file.pem",
             _ => key.default.expect(key.name),
         };
         let needed = ("RAFTWIRE_SECRET", "what only nodes know");
@@ -452,4 +454,39 @@ async fn config_default_prints_the_default_file() {
         ended.stdout.trim_end(),
         raftwire_server::config::template().trim_end()
     );
+}
+
+#[test]
+fn redis_is_configured_by_its_connection_string_and_no_error_shows_a_secret() {
+    let file = "transport_type = \"redis\"\n";
+    let missing = try_load(file, &[], &[]).unwrap_err();
+    assert!(missing.contains("redis_connection_string"), "{missing}");
+    assert!(
+        missing.contains("RAFTWIRE_REDIS_CONNECTION_STRING"),
+        "{missing}"
+    );
+
+    let variable = "RAFTWIRE_REDIS_CONNECTION_STRING";
+    let mistyped = [(variable, "cache:6379,pasword=hunter2")];
+    let error = try_load(file, &mistyped, &[]).unwrap_err();
+    assert!(
+        error.contains("\"pasword\"") && error.contains("\"password\""),
+        "{error}"
+    );
+    assert!(!error.contains("hunter2"), "{error}");
+
+    let given = [(variable, "cache:6379,password=hunter2")];
+    let options = try_load(file, &given, &[]).unwrap();
+    assert_eq!(options.cluster.timings, raftwire::Timings::broker());
+    let string = options.redis_connection_string.as_ref().unwrap();
+    assert_eq!(string.to_string(), "redis://cache:6379");
+    assert!(!format!("{options:?}").contains("hunter2"));
+    let refused = options
+        .require_secret_or_loopback()
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("transport_type = \"redis\""), "{refused}");
+
+    let flag = try_load(file, &[], &["--redis-connection-string=cache"]).unwrap_err();
+    assert!(flag.contains(variable), "{flag}");
 }

@@ -73,6 +73,20 @@ pub enum ConfigError {
         /// The key.
         key: &'static str,
     },
+    /// A key is missing that another one needs.
+    #[error(
+        "{origin}: transport_type = \"{transport}\" needs {key}: set {variable}, or {key} in the configuration file"
+    )]
+    Missing {
+        /// Where the other one was set.
+        origin: Origin,
+        /// The transport.
+        transport: &'static str,
+        /// The key.
+        key: &'static str,
+        /// Its variable.
+        variable: &'static str,
+    },
     /// The options do not fit together.
     #[error("{origin}: {source}")]
     Invalid {

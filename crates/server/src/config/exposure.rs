@@ -4,18 +4,32 @@ use std::net::IpAddr;
 
 use super::ServerOptions;
 
-/// A node without a secret that somebody on another machine could talk to.
+/// A node without a secret that somebody else could talk to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "no secret is set, and {what} = {address} is not a loopback address: whoever reaches the \
-     cluster channel could join. Set the same `secret` on every node (RAFTWIRE_SECRET or the \
-     configuration file), or use loopback addresses only"
-)]
-pub struct NotClosed {
-    /// The key that holds the address.
-    pub what: &'static str,
-    /// The address.
-    pub address: String,
+#[non_exhaustive]
+pub enum NotClosed {
+    /// An address that other machines reach.
+    #[error(
+        "no secret is set, and {what} = {address} is not a loopback address: whoever reaches the \
+         cluster channel could join. Set the same `secret` on every node (RAFTWIRE_SECRET or the \
+         configuration file), or use loopback addresses only"
+    )]
+    Address {
+        /// The key that holds the address.
+        what: &'static str,
+        /// The address.
+        address: String,
+    },
+    /// A broker, which others use as well.
+    #[error(
+        "no secret is set, and transport_type = \"{transport}\": whoever may publish on the \
+         broker could join. Set the same `secret` on every node (RAFTWIRE_SECRET or the \
+         configuration file)"
+    )]
+    Broker {
+        /// The transport.
+        transport: String,
+    },
 }
 
 /// Whether only this machine can reach `host`. Of names, only `localhost` is known to be.
@@ -39,10 +53,15 @@ impl ServerOptions {
     /// Without a secret, a node must be out of everybody's reach.
     ///
     /// # Errors
-    /// The first address that is not loopback.
+    /// The broker, or the first address that is not loopback.
     pub fn require_secret_or_loopback(&self) -> Result<(), NotClosed> {
         if self.cluster.secret.is_some() {
             return Ok(());
+        }
+        if self.cluster.transport_type != "ws" {
+            return Err(NotClosed::Broker {
+                transport: self.cluster.transport_type.clone(),
+            });
         }
         let own = [
             ("listen_address", self.listen_host()),
@@ -60,7 +79,7 @@ impl ServerOptions {
             .find(|(_, host)| !is_loopback(host))
         {
             None => Ok(()),
-            Some((what, address)) => Err(NotClosed {
+            Some((what, address)) => Err(NotClosed::Address {
                 what,
                 address: address.to_owned(),
             }),
@@ -106,11 +125,26 @@ mod tests {
             .cluster
             .nodes
             .push("ws://10.0.0.3:5000/node3".parse().unwrap());
-        let refused = options.require_secret_or_loopback().unwrap_err();
         assert_eq!(
-            (refused.what, refused.address.as_str()),
-            ("nodes", "10.0.0.3")
+            options.require_secret_or_loopback(),
+            Err(NotClosed::Address {
+                what: "nodes",
+                address: "10.0.0.3".to_owned(),
+            })
         );
+
+        options.cluster.secret = Some("a secret that all nodes share".parse().unwrap());
+        assert_eq!(options.require_secret_or_loopback(), Ok(()));
+    }
+
+    #[test]
+    fn a_broker_needs_a_secret_on_loopback_too() {
+        let mut options = ServerOptions::default();
+        options.cluster.transport_type = "redis".to_owned();
+        assert!(matches!(
+            options.require_secret_or_loopback(),
+            Err(NotClosed::Broker { .. })
+        ));
 
         options.cluster.secret = Some("a secret that all nodes share".parse().unwrap());
         assert_eq!(options.require_secret_or_loopback(), Ok(()));

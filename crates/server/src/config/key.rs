@@ -23,6 +23,8 @@ pub struct Key {
     pub placeholder: &'static str,
     /// Never shown, and refused as a flag: every user of the machine can read those.
     pub confidential: bool,
+    /// Whether the reason why a confidential value does not fit shows nothing of it.
+    pub(super) explains: bool,
     pub(super) apply: fn(&mut ServerOptions, &Value) -> Result<(), Unfit>,
 }
 

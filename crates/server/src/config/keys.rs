@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use raftwire::{
-    MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, NamePolicy, OutboxPolicy, SeatPolicy,
+    MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, NamePolicy, OutboxPolicy, SeatPolicy, Timings,
 };
 
 use super::LogFormat;
@@ -37,6 +37,7 @@ const PLAIN: Key = Key {
     help: "",
     placeholder: "TEXT",
     confidential: false,
+    explains: false,
     apply: |_, _| Ok(()),
 };
 
@@ -143,13 +144,53 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "transport_type",
-        allowed: "\"ws\"",
+        allowed: "\"ws\" or \"redis\"",
         default: Some("ws"),
         reason: "WebSocket needs no broker",
-        help: "What carries the traffic between nodes",
+        help: "What carries the traffic between nodes. Over a broker elections and leases take \
+               longer (README.md, \"Over Redis\"), and a secret is required",
         apply: |options, value| match value.text()? {
-            "ws" => put(&mut options.cluster.transport_type, owned(value)),
+            "ws" => {
+                options.cluster.timings = Timings::direct();
+                put(&mut options.cluster.transport_type, owned(value))
+            }
+            "redis" => {
+                options.cluster.timings = Timings::broker();
+                put(&mut options.cluster.transport_type, owned(value))
+            }
             _ => Err(Unfit::default()),
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "redis_connection_string",
+        allowed: "redis://[user:password@]host:port, rediss://… with TLS, \
+                  redis-sentinel://host:port/master, host:port, or \
+                  host:port,password=…,ssl=true as StackExchange.Redis has it",
+        example: "\"redis://127.0.0.1:6379\"",
+        help: "The Redis or Valkey server of transport_type = \"redis\". Default: none",
+        confidential: true,
+        explains: true,
+        apply: |options, value| {
+            put(
+                &mut options.redis_connection_string,
+                value.parse().map(Some),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "redis_tls_authorities",
+        allowed: "a PEM file with certificates",
+        example: "\"/etc/raftwire/redis-ca.pem\"",
+        help: "Who may have signed the certificate of the Redis server. Default: the authorities \
+               of the system",
+        placeholder: "FILE",
+        apply: |options, value| {
+            put(
+                &mut options.redis_tls_authorities,
+                value.text().map(|text| Some(text.into())),
+            )
         },
         ..PLAIN
     },

@@ -101,7 +101,7 @@ impl Setting {
                 value.to_string()
             },
             allowed: key.allowed,
-            reason: if key.confidential {
+            reason: if key.confidential && !key.explains {
                 String::new()
             } else {
                 unfit.reason
@@ -129,6 +129,11 @@ fn read(path: &Path, disk: &dyn Disk) -> Result<String, ConfigError> {
 
 /// The library checks what single values cannot show; the place is that of the key it names.
 fn check(options: &ServerOptions, settings: &[Setting]) -> Result<(), ConfigError> {
+    let origin_of = |name: &str| {
+        let mut strongest_first = settings.iter().rev();
+        let strongest = strongest_first.find(|setting| setting.key.name == name);
+        strongest.map_or(Origin::Default, |setting| setting.origin.clone())
+    };
     options.cluster.validate().map_err(|source| {
         let name = match &source {
             InvalidOptions::OutOfRange { key, .. }
@@ -137,11 +142,16 @@ fn check(options: &ServerOptions, settings: &[Setting]) -> Result<(), ConfigErro
             InvalidOptions::TwoAddresses { .. } => "nodes",
             _ => "node_id",
         };
-        let strongest = settings
-            .iter()
-            .rev()
-            .find(|setting| setting.key.name == name);
-        let origin = strongest.map_or(Origin::Default, |setting| setting.origin.clone());
+        let origin = origin_of(name);
         ConfigError::Invalid { origin, source }
-    })
+    })?;
+    if options.cluster.transport_type == "redis" && options.redis_connection_string.is_none() {
+        return Err(ConfigError::Missing {
+            origin: origin_of("transport_type"),
+            transport: "redis",
+            key: "redis_connection_string",
+            variable: "RAFTWIRE_REDIS_CONNECTION_STRING",
+        });
+    }
+    Ok(())
 }

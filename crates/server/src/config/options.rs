@@ -1,8 +1,10 @@
 //! What a node is told, in types.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use raftwire::{ClusterOptions, NamePolicy};
+use raftwire_transport_redis::RedisConnectionString;
 
 use super::{TlsOptions, WebOrigin};
 
@@ -14,6 +16,10 @@ pub struct ServerOptions {
     pub cluster: ClusterOptions,
     /// The address to listen on where it is not `node_address`, which other nodes are told.
     pub listen_address: Option<String>,
+    /// The server that carries the cluster where `transport_type` is `redis`.
+    pub redis_connection_string: Option<RedisConnectionString>,
+    /// A PEM file with the authorities of that server's certificate; `None`: those of the system.
+    pub redis_tls_authorities: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogOptions,
     /// How long a stop may take in all.
@@ -96,6 +102,8 @@ impl Default for ServerOptions {
         ServerOptions {
             cluster: ClusterOptions::default(),
             listen_address: None,
+            redis_connection_string: None,
+            redis_tls_authorities: None,
             log: LogOptions::default(),
             shutdown_deadline: Duration::from_secs(10),
             tls: TlsOptions::default(),

@@ -26,6 +26,11 @@ pub(super) fn open(
     request: Request<Incoming>,
     peer: &Peer,
 ) -> Result<Answer, ApiError> {
+    let transport = &node.options.cluster.transport_type;
+    if transport != "ws" {
+        let message = format!("there is no cluster channel here: {transport} carries the cluster");
+        return Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", message));
+    }
     let response = upgrade_response(&request).map_err(|error| {
         ApiError::new(
             error.response().status(),

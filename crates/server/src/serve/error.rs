@@ -23,6 +23,15 @@ pub enum ServeError {
     /// The task that reads them has ended.
     #[error("the certificates were not read: {0}")]
     CertificatesNotRead(#[from] tokio::task::JoinError),
+    /// The transport is not known, or its broker is not given.
+    #[error(
+        "transport_type = \"{transport}\": not known, or its connection string is missing \
+         (redis_connection_string)"
+    )]
+    NoTransport {
+        /// What was asked for.
+        transport: String,
+    },
     /// The port cannot be had.
     #[error("cannot listen on {address}: {source}")]
     Listen {

@@ -4,12 +4,12 @@ mod error;
 mod logging;
 mod open_files;
 mod stop;
+mod transports;
 
 use std::sync::Arc;
 
 use raftwire::ClusterManager;
 use raftwire_environment::{Environment, TcpListener};
-use raftwire_transport_ws::{WsClusterTransportFactory, WsOptions};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
 
@@ -24,6 +24,7 @@ use crate::http::Access;
 use crate::listener;
 use crate::node::Node;
 use crate::tls::{PortTls, keep_current};
+use transports::Transports;
 
 /// Runs a node until `stop` ends, then ends it gracefully: no further client is accepted, those
 /// that are connected are closed with 1001, and the cluster is told.
@@ -54,13 +55,7 @@ pub async fn serve_with(
     // First of all, so that a port that is taken is said before anything is written.
     let listener = bind(&options, &environment).await?;
     let tls = read_certificates(&options, &environment).await?;
-    let transports = WsClusterTransportFactory::new(WsOptions {
-        // The node's own port takes the connections of its peers too.
-        listen: None,
-        channel_name: options.cluster.channel_name.clone(),
-        tls: tls.as_ref().and_then(PortTls::nodes).cloned(),
-        ..WsOptions::default()
-    });
+    let transports = Transports::new(&options, tls.as_ref())?;
     let manager =
         ClusterManager::start(options.cluster.clone(), environment.clone(), &transports).await?;
     let node = Arc::new(Node::new(
@@ -147,6 +142,15 @@ fn announce(node: &Node, listener: &TcpListener) {
         channel = options.cluster.channel_name,
         tls = node.tls.is_some(),
         "listening"
+    );
+    let timings = options.cluster.timings;
+    info!(
+        transport = options.cluster.transport_type,
+        broker = options.redis_connection_string.as_ref().map(ToString::to_string),
+        heartbeat = ?timings.heartbeat,
+        election = ?(timings.election_min..=timings.election_max),
+        lease = ?timings.lease,
+        "timings between nodes"
     );
     if options.cluster.secret.is_none() {
         info!("no secret is set: every address is loopback, so other machines are kept out");

@@ -1,0 +1,74 @@
+//! Two nodes find each other by their names over a Redis server, and one greets the other.
+//!
+//! Start a server (`redis-server --port 6379`), then run it with
+//! `cargo run -p raftwire-transport-redis --example two_nodes -- redis://127.0.0.1:6379`.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use raftwire_environment::Environment;
+use raftwire_protocol::Lane;
+use raftwire_transport::{
+    Channel, ClusterTransport, ClusterTransportFactory, TransportEvent, TransportEvents,
+    TransportSetup,
+};
+use raftwire_transport_redis::{RedisClusterTransportFactory, RedisOptions};
+
+#[tokio::main(flavor = "current_thread")]
+pub(crate) async fn main() -> Result<(), Box<dyn Error>> {
+    let url = std::env::args().nth(1);
+    greet(&url.unwrap_or_else(|| "redis://127.0.0.1:6379".to_owned())).await
+}
+
+pub(crate) async fn greet(url: &str) -> Result<(), Box<dyn Error>> {
+    let factory = RedisClusterTransportFactory::new(RedisOptions::new(url.parse()?));
+    let create = |name: &str| -> Result<Arc<dyn ClusterTransport>, Box<dyn Error>> {
+        let setup = TransportSetup {
+            environment: Environment::real(),
+            cluster: "example".to_owned(),
+            node: name.parse()?,
+            // Nobody is listed: who says hello is heard.
+            peers: Vec::new(),
+        };
+        Ok(factory.create_transport(setup)?)
+    };
+    let (alice, bob) = (create("alice")?, create("bob")?);
+    let (mut heard_by_alice, mut heard_by_bob) = (alice.start().await?, bob.start().await?);
+
+    let to_bob = first_channel(&mut heard_by_alice).await?;
+    // The library adopts a channel once the peer has proved who it is.
+    alice.adopt(&to_bob);
+    alice.send(&to_bob, Bytes::from_static(b"hello"))?;
+
+    // A broker may lose a packet; the links of the library would send it again.
+    loop {
+        match heard_by_bob.recv().await {
+            Some(TransportEvent::Received { channel, packet }) => {
+                assert_eq!(
+                    (channel.peer.as_str(), &packet[..]),
+                    ("alice", &b"hello"[..])
+                );
+                break;
+            }
+            Some(_) => {}
+            None => return Err("the transport stopped".into()),
+        }
+    }
+    alice.stop().await;
+    bob.stop().await;
+    Ok(())
+}
+
+/// The first channel of the data lane.
+async fn first_channel(events: &mut TransportEvents) -> Result<Channel, &'static str> {
+    while let Some(event) = events.recv().await {
+        match event {
+            TransportEvent::PeerUp { channel, .. } if channel.lane == Lane::Data => {
+                return Ok(channel);
+            }
+            _ => {}
+        }
+    }
+    Err("the transport stopped")
+}

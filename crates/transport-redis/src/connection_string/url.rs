@@ -1,0 +1,77 @@
+use super::InvalidRedisConnectionString;
+use super::parts::Parts;
+use super::secret::Secret;
+
+/// Reads what follows `scheme://`.
+pub(super) fn parse(scheme: &str, rest: &str) -> Result<Parts, InvalidRedisConnectionString> {
+    let mut parts = Parts::default();
+    match scheme.to_ascii_lowercase().as_str() {
+        "redis" => {}
+        "rediss" => parts.tls = true,
+        "redis-sentinel" => parts.must_have_service = true,
+        "rediss-sentinel" => {
+            parts.must_have_service = true;
+            parts.tls = true;
+        }
+        _ => {
+            // Whoever forgot the scheme of something else may have put a password before it.
+            let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+            let scheme = match scheme.bytes().all(is_word) {
+                true => scheme.to_owned(),
+                false => "…".to_owned(),
+            };
+            return Err(InvalidRedisConnectionString::Scheme { scheme });
+        }
+    }
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
+    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+    let (login, servers) = match authority.rsplit_once('@') {
+        Some((login, servers)) => (Some(login), servers),
+        None => (None, authority),
+    };
+    if let Some(login) = login {
+        let (user, password) = match login.split_once(':') {
+            Some((user, password)) => (unescaped(user, "user")?, Some(password)),
+            None => (unescaped(login, "user")?, None),
+        };
+        parts.user = (!user.is_empty()).then(|| Secret::new(user));
+        if let Some(password) = password.filter(|password| !password.is_empty()) {
+            parts.password = Some(Secret::new(unescaped(password, "password")?));
+        }
+    }
+    let servers = servers.split(',').filter(|server| !server.is_empty());
+    parts.servers = servers.map(str::to_owned).collect();
+    let path = unescaped(path.trim_end_matches('/'), "path")?;
+    if parts.must_have_service && !path.is_empty() {
+        parts.service = Some(path);
+    } else if !path.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(InvalidRedisConnectionString::Value {
+            name: "defaultDatabase",
+            expected: "a number, behind the last / of the URL",
+        });
+    }
+    for option in query.split('&').filter(|option| !option.is_empty()) {
+        let (name, value) = option.split_once('=').unwrap_or((option, ""));
+        parts.set(name, &unescaped(value, "query")?)?;
+    }
+    Ok(parts)
+}
+
+/// Undoes `%40` and the like.
+fn unescaped(text: &str, part: &'static str) -> Result<String, InvalidRedisConnectionString> {
+    let wrong = InvalidRedisConnectionString::Escape { part };
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+        let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
+            return Err(wrong);
+        };
+        bytes.push((high * 16 + low) as u8);
+    }
+    String::from_utf8(bytes).map_err(|_| wrong)
+}
