@@ -50,12 +50,15 @@ pub fn make(url: &str, cluster: &str, id: &str, peers: &[&str]) -> RedisClusterT
     RedisClusterTransport::new(setup(cluster, &node(id), &peers), options).unwrap()
 }
 
+/// A transport that proves nothing, kept for as long as it is to be there.
+type Stranger = (NodeId, Arc<dyn ClusterTransport>, TransportEvents);
+
 /// A server of its own for each check.
 pub struct RedisHarness {
     pub server: RedisServer,
     /// Kept until the end: a stranger has channels on both lanes, and one that goes while the
     /// next one comes could be taken for it.
-    strangers: tokio::sync::Mutex<Vec<(NodeId, Arc<dyn ClusterTransport>, TransportEvents)>>,
+    strangers: tokio::sync::Mutex<Vec<Stranger>>,
 }
 
 impl RedisHarness {
