@@ -67,9 +67,7 @@ impl InOrderOnce {
         let of_client = self.last_of_each.insert(of_client, *sequence);
         // Nobody knows when such a message arrives, so later ones do not wait for it: after a move
         // the older connection may receive it when the newer one has a later one.
-        let is_unwatched = sent
-            .deadline
-            .is_none_or(|deadline| at >= sent.at + deadline);
+        let is_unwatched = sent.deadline.is_none_or(|deadline| at >= deadline);
         let last = if is_unwatched && of_anybody != Some(*sequence) {
             of_client
         } else {
