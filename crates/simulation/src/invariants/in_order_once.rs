@@ -24,10 +24,11 @@ pub(super) fn stream(sent: &Sent) -> Stream {
     (sent.process.clone(), sent.sender, sent.id.to.clone())
 }
 
-/// The last message of each stream that was received.
+/// The last message of each stream that was received, by anybody and by each connection.
 #[derive(Debug, Default)]
 pub(super) struct InOrderOnce {
     last: BTreeMap<Stream, u64>,
+    last_of_each: BTreeMap<(Stream, ConnectionId), u64>,
 }
 
 impl InOrderOnce {
@@ -58,7 +59,20 @@ impl InOrderOnce {
             sequence,
             ..
         } = sent.as_ref();
-        let last = self.last.insert(stream(sent), *sequence);
+        let stream = stream(sent);
+        let of_anybody = self.last.get(&stream).copied();
+        let newest = of_anybody.map_or(*sequence, |last| last.max(*sequence));
+        self.last.insert(stream.clone(), newest);
+        let of_client = (stream, client.clone());
+        let of_client = self.last_of_each.insert(of_client, *sequence);
+        // Nobody knows when such a message arrives, so later ones do not wait for it: after a move
+        // the older connection may receive it when the newer one has a later one.
+        let is_unwatched = sent.deadline.is_none_or(|deadline| at >= deadline);
+        let last = if is_unwatched && of_anybody != Some(*sequence) {
+            of_client
+        } else {
+            of_client.max(of_anybody)
+        };
         let wrong = match last {
             Some(last) if last == *sequence => "again".to_owned(),
             Some(last) if last > *sequence => format!("after number {last}"),
@@ -74,7 +88,7 @@ impl InOrderOnce {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::samples::{at, received, sent};
+    use crate::fact::samples::{at, connection, received, sent};
 
     fn judge(frames: &[u64]) -> Violations {
         let (mut invariant, mut violations) = (InOrderOnce::default(), Violations::default());
@@ -103,6 +117,33 @@ mod tests {
     #[test]
     fn a_message_that_arrives_late_is_found() {
         assert!(!judge(&[1, 0]).is_empty());
+    }
+
+    /// Number 1 of a stream to a name is received, then by another connection number 0.
+    fn judge_over_a_move(late: &Arc<Sent>, arrives: Duration) -> Violations {
+        let (mut invariant, mut violations) = (InOrderOnce::default(), Violations::default());
+        invariant.received(at(1), &received(1), Some(&sent(1)), &mut violations);
+        let older = Received {
+            connection: connection(3),
+            ..received(0)
+        };
+        invariant.received(arrives, &older, Some(late), &mut violations);
+        violations
+    }
+
+    #[test]
+    fn a_message_that_arrives_late_at_another_connection_is_found() {
+        assert!(!judge_over_a_move(&sent(0), at(999)).is_empty());
+    }
+
+    #[test]
+    fn whoever_waits_for_no_answer_may_be_overtaken_on_the_way_to_another_connection() {
+        assert!(judge_over_a_move(&sent(0), at(1_000)).is_empty());
+        let unasked = Arc::new(Sent {
+            deadline: None,
+            ..sent(0).as_ref().clone()
+        });
+        assert!(judge_over_a_move(&unasked, at(2)).is_empty());
     }
 
     #[test]
