@@ -273,7 +273,7 @@ async fn the_commands_of_the_security_page_make_certificates_that_work() {
     let blocks = page.split("```sh\n").skip(1);
     let commands = blocks
         .filter_map(|block| block.split("```").next())
-        .find(|block| block.starts_with("openssl"));
+        .find(|block| block.starts_with("openssl req"));
     let folder = tempfile::tempdir().unwrap();
     let made = tokio::process::Command::new("sh")
         .args(["-ec", commands.expect("commands on the page")])
