@@ -37,8 +37,8 @@ pub use invariants::{Invariants, Violation};
 pub use recovery::RECOVERY_MAX;
 pub use run::{Report, run};
 pub use scenario::{
-    Carrier, Crash, Direction, DiskError, Fault, Habit, Load, NodePlan, PlannedFault, Scenario,
-    Whom,
+    Carrier, Crash, Direction, DiskError, Fault, Habit, Load, NodePlan, Part, PlannedFault,
+    Scenario, Whom,
 };
 pub use trace::{Lines, TraceHash};
 pub use view::View;

@@ -69,7 +69,15 @@ fn disagreement(views: &BTreeMap<NodeId, View>) -> Option<String> {
         return Some(format!("{process} follows {leader:?}, not {leading}"));
     }
     let hash = leader.state.hash();
-    let other = views.values().find(|view| view.state.hash() != hash)?;
+    let agrees = |view: &&View| {
+        if view.state.is_fed() {
+            // The feed is a part of the state.
+            view.state.members == leader.state.members
+        } else {
+            view.state.hash() == hash
+        }
+    };
+    let other = views.values().find(|view| !agrees(view))?;
     let (applied, theirs) = (leader.state.applied_index, other.state.applied_index);
     Some(format!(
         "{} has applied {theirs}, {leading} {applied}",
@@ -81,7 +89,7 @@ fn disagreement(views: &BTreeMap<NodeId, View>) -> Option<String> {
 fn vacancy(views: &BTreeMap<NodeId, View>, invariants: &Invariants) -> Option<String> {
     let leader = views.values().find(|view| view.is_leader)?;
     let seen = invariants.last_seen(&leader.process.node)?;
-    let voters = match views.len() {
+    let voters = match leader.state.founding.len() {
         count @ 0..=3 => count,
         4 => 3,
         _ => 5,

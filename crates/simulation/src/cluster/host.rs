@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use raftwire::{ClusterManager, ClusterOptions, StartError};
+use raftwire::{ClusterManager, ClusterOptions, SeatPolicy, StartError};
 use raftwire_environment::Environment;
 use tokio::time::{sleep, timeout};
 
@@ -13,7 +13,7 @@ use super::wires::Wires;
 use crate::board::{Board, Phase};
 use crate::fact::{End, Event, Process};
 use crate::load::{self, Place};
-use crate::scenario::{NodePlan, Scenario};
+use crate::scenario::{NodePlan, Part, Scenario};
 use crate::view::View;
 
 /// How often a node's view of itself is taken.
@@ -81,12 +81,19 @@ impl Host {
     }
 
     async fn start(&self, environment: Environment) -> Result<ClusterManager, StartError> {
-        let nodes = self.scenario.nodes.iter();
-        let nodes = nodes.map(|plan| self.wires.address(&plan.node)).collect();
+        let founders = self.scenario.nodes.iter();
+        let founders = founders.filter(|plan| plan.part == Part::Founder);
+        let nodes = founders
+            .map(|plan| self.wires.address(&plan.node))
+            .collect();
         let options = ClusterOptions {
             node_id: Some(self.plan.node.clone()),
             node_address: self.plan.node.to_string(),
             nodes,
+            seat: match self.plan.part {
+                Part::Founder | Part::Latecomer => SeatPolicy::Auto,
+                Part::Edge => SeatPolicy::Edge,
+            },
             ephemeral: self.scenario.is_ephemeral,
             secret: self.scenario.secret.clone(),
             outbox_bytes_max: self.scenario.load.outbox_bytes_max,

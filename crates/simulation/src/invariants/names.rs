@@ -229,11 +229,13 @@ fn registration(by: &ConnectionId, policy: NamePolicy) -> Action<ConnectionId> {
 }
 
 impl History {
-    /// The registrations, and one question that found nothing. What was looked up otherwise is left out:
-    /// a connection that has ended is not found from then on, and its name a little longer.
+    /// The registrations, and one question that found nothing. What the log said otherwise is left out: a
+    /// connection that has ended, or gave its name up, is not found from then on, and the log has its
+    /// name a little longer.
     fn with_not_found(&self, from: Duration, until: Duration) -> Vec<Operation<ConnectionId>> {
-        let is_lookup = |it: &&Operation<_>| matches!(it.action, Action::Lookup(_));
-        let operations = self.operations.iter().filter(|it| !is_lookup(it));
+        let asks_the_log =
+            |it: &&Operation<_>| matches!(it.action, Action::Lookup(_) | Action::ClaimRefused(_));
+        let operations = self.operations.iter().filter(|it| !asks_the_log(it));
         let not_found = Operation {
             invoked: from,
             returned: Some(until),

@@ -6,13 +6,16 @@ use raftwire::{Secret, WrongVariants};
 use raftwire_transport::memory::LinkProfile;
 
 use super::{
-    Carrier, Crash, Direction, DiskError, Fault, Load, NodePlan, PlannedFault, Scenario, Whom,
+    Carrier, Crash, Direction, DiskError, Fault, Load, NodePlan, Part, PlannedFault, Scenario, Whom,
 };
 use crate::dice::Dice;
 
 /// How many nodes, by how often. Three and five are what people run; one, two and four are where
 /// majorities are odd.
 const SIZES: [(u64, usize); 5] = [(5, 1), (7, 2), (50, 3), (8, 4), (30, 5)];
+
+/// Share of the clusters of three that have further nodes, in percent.
+const LATECOMERS_PERCENT: u64 = 40;
 
 /// Share of the clusters whose packets go by WebSocket, in percent. The memory network is the harder
 /// one.
@@ -47,7 +50,9 @@ const NETWORK_ONLY: [u64; 7] = [5, 4, 4, 2, 0, 0, 0];
 pub(super) fn draw(seed: u64) -> Scenario {
     let root = Dice::new(seed);
     let mut dice = root.stream("scenario");
-    let count = *dice.weighted(&SIZES);
+    let founders = *dice.weighted(&SIZES);
+    let latecomers = latecomers(&mut root.stream("latecomers"), founders);
+    let count = founders + latecomers.len();
     let heals_at = dice.millis(12_000..35_000);
     let is_ephemeral = count >= WIPE_NODES_MIN && dice.percent(8);
     let secret = dice.percent(50).then(|| Secret::new(SECRET).ok()).flatten();
@@ -58,7 +63,7 @@ pub(super) fn draw(seed: u64) -> Scenario {
     }
     Scenario {
         seed,
-        nodes: nodes(&mut dice, count),
+        nodes: nodes(&mut dice, founders, &latecomers),
         carrier: if root.stream("carrier").percent(WEB_SOCKET_PERCENT) {
             Carrier::WebSocket
         } else {
@@ -88,7 +93,18 @@ fn wipe(dice: &mut Dice, count: usize, heals_at: Duration, faults: &mut Vec<Plan
     faults.sort_by_key(|fault| fault.at);
 }
 
-pub(super) fn nodes(dice: &mut Dice, count: usize) -> Vec<NodePlan> {
+/// What comes to the cluster of so many founders beside them.
+fn latecomers(dice: &mut Dice, founders: usize) -> Vec<Part> {
+    if founders != 3 || !dice.percent(LATECOMERS_PERCENT) {
+        return Vec::new();
+    }
+    let count = dice.number(1..4);
+    (0..count)
+        .map(|_| *dice.pick(&[Part::Latecomer, Part::Edge]))
+        .collect()
+}
+
+pub(super) fn nodes(dice: &mut Dice, founders: usize, latecomers: &[Part]) -> Vec<NodePlan> {
     // Rates differ by less than a quarter, which is what leases allow for.
     let drift = *dice.pick(&[0, 1_000, 100_000]);
     let late = *dice.pick(&[1, 50, 3_000]);
@@ -97,8 +113,12 @@ pub(super) fn nodes(dice: &mut Dice, count: usize) -> Vec<NodePlan> {
         starts_at: dice.millis(0..late),
         drift_ppm: i32::try_from(dice.number(0..2 * drift + 1)).unwrap_or(0)
             - i32::try_from(drift).unwrap_or(0),
+        part: match number.checked_sub(founders) {
+            Some(late) => latecomers[late],
+            None => Part::Founder,
+        },
     };
-    (0..count).map(plan).collect()
+    (0..founders + latecomers.len()).map(plan).collect()
 }
 
 fn network(dice: &mut Dice) -> LinkProfile {

@@ -25,6 +25,19 @@ pub struct NodePlan {
     pub starts_at: Duration,
     /// How wrong its boot-time clock runs, in millionths.
     pub drift_ppm: i32,
+    /// Whether it founds the cluster, or comes to it later.
+    pub part: Part,
+}
+
+/// What a node is in its cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// It is in everybody's list.
+    Founder,
+    /// It is in nobody's list, and knows the founders: it may stand by, and vote if it is needed.
+    Latecomer,
+    /// The same, but it never votes and never gets the log.
+    Edge,
 }
 
 /// What carries packets between the nodes.
@@ -42,7 +55,7 @@ pub enum Carrier {
 pub struct Scenario {
     /// All else was drawn from it, and all chances during the run are.
     pub seed: u64,
-    /// The nodes; each lists all others.
+    /// The nodes; each lists the founders.
     pub nodes: Vec<NodePlan>,
     /// What carries packets between them.
     pub carrier: Carrier,
@@ -98,10 +111,11 @@ impl fmt::Display for Scenario {
                 node,
                 starts_at,
                 drift_ppm,
+                part,
             } = plan;
             writeln!(
                 f,
-                "  {node}: starts after {starts_at:?}, clock {drift_ppm:+} ppm"
+                "  {node}: {part:?}, starts after {starts_at:?}, clock {drift_ppm:+} ppm"
             )?;
         }
         writeln!(f, "  variants: {:?}", self.wrong)?;
@@ -205,6 +219,10 @@ mod tests {
                 .iter()
                 .any(|scenario| scenario.carrier == Carrier::WebSocket)
         );
+        for part in [Part::Founder, Part::Latecomer, Part::Edge] {
+            let mut nodes = scenarios.iter().flat_map(|scenario| &scenario.nodes);
+            assert!(nodes.any(|plan| plan.part == part), "{part:?}");
+        }
         assert!(scenarios.iter().any(|scenario| scenario.is_ephemeral));
         assert!(scenarios.iter().any(|scenario| scenario.secret.is_some()));
     }

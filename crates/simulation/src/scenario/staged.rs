@@ -5,7 +5,7 @@ use std::time::Duration;
 use raftwire::{NodeId, OutboxPolicy, WrongVariants};
 use raftwire_transport::memory::LinkProfile;
 
-use super::{Carrier, Crash, Direction, Fault, Load, NodePlan, PlannedFault, Scenario, Whom};
+use super::{Carrier, Crash, Direction, Fault, Load, NodePlan, Part, PlannedFault, Scenario, Whom};
 use crate::dice::Dice;
 
 /// The name of the node of this number, counted from 0.
@@ -22,6 +22,7 @@ impl Scenario {
             node: name(number),
             starts_at: Duration::ZERO,
             drift_ppm: 0,
+            part: Part::Founder,
         };
         Scenario {
             seed,
