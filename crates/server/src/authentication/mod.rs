@@ -1,7 +1,7 @@
 //! Who a client is: asked once, before its WebSocket opens.
 //!
 //! [`Authenticator`] is the seam: an application that embeds the server brings its own
-//! ([`serve_with`](crate::serve_with)), and the binary has three, chosen by the configuration:
+//! ([`serve_with`](crate::serve::serve_with)), and the binary has three, chosen by the configuration:
 //! [`Anonymous`], [`FromQuery`] and [`Webhook`].
 
 mod anonymous;
