@@ -233,7 +233,10 @@ impl ClusterTransport for WsClusterTransport {
         let Phase::Running { context, .. } = &*self.phase() else {
             return;
         };
-        if let Err(error) = refuse_tls(&peer) {
+        // With TLS set up every peer is dialled over it, whatever the form of its address.
+        if self.shared.options.tls.is_none()
+            && let Err(error) = refuse_tls(&peer)
+        {
             tracing::warn!(%error, "a member cannot be dialled");
             return;
         }
