@@ -1,13 +1,14 @@
 //! The engine's calls, as they arrive from peers.
 
-use openraft::errors::RaftError;
-use openraft::raft::{TransferLeaderRequest, VoteRequest, VoteResponse};
-
-use openraft::{Raft, Snapshot};
+use openraft::Raft;
+use openraft::errors::{Fatal, RaftError};
+use openraft::raft::{
+    AppendEntriesRequest, AppendEntriesResponse, TransferLeaderRequest, VoteRequest, VoteResponse,
+};
 
 use super::append;
 use super::assembly::{Assembly, Progress};
-use crate::machine::Machine;
+use crate::machine::{Machine, StateSnapshot};
 use crate::type_config::{LogId, TypeConfig, Vote};
 use crate::wire::decode_snapshot_meta;
 use crate::wire::request::{Append, Ballot, RequestKind, SnapshotChunk, Transfer};
@@ -85,15 +86,19 @@ async fn snapshot(
         Progress::Complete { meta, data } => {
             let meta = decode_snapshot_meta(&meta).map_err(malformed)?;
             let received = data.len() as u64;
-            let snapshot = Snapshot {
+            let snapshot = StateSnapshot {
                 meta,
                 snapshot: data,
             };
-            let response = engine
-                .install_full_snapshot(chunk.vote.into(), snapshot)
-                .await
-                .map_err(|fatal| refused(RefusalCode::Stopped, fatal.to_string()))?;
-            let answer = (&response.vote).into();
+            let vote = match from_own_log(engine, chunk, &snapshot).await? {
+                Some(vote) => vote,
+                None => {
+                    let installed = engine.install_full_snapshot(chunk.vote.into(), snapshot);
+                    let fatal = |fatal: Fatal<_>| refused(RefusalCode::Stopped, fatal.to_string());
+                    installed.await.map_err(fatal)?.vote
+                }
+            };
+            let answer = (&vote).into();
             assembly.installed(chunk, answer);
             SnapshotProgress {
                 received,
@@ -102,6 +107,33 @@ async fn snapshot(
         }
     };
     Ok(ResponseKind::Snapshot(progress))
+}
+
+/// The answer to a snapshot whose last entry this node's log holds: the vote, and nothing is
+/// installed.
+///
+/// A leader that heard no answers sends a snapshot of what its follower has long written, and the
+/// engine (openraft 0.10.0-alpha.37) sets its record of submitted entries back to the snapshot's
+/// last one when it installs that, which a debug build refuses. An append of nothing after that
+/// entry says the same to such a node: all up to it is committed.
+async fn from_own_log(
+    engine: &Engine,
+    chunk: &SnapshotChunk,
+    snapshot: &StateSnapshot,
+) -> Result<Option<Vote>, ResponseKind> {
+    let last = snapshot.meta.last_log_id;
+    let vote = Vote::from(chunk.vote);
+    let request = AppendEntriesRequest {
+        vote,
+        prev_log_id: last,
+        entries: Vec::new(),
+        leader_commit: last,
+    };
+    match engine.append_entries(request).await.map_err(stopped)? {
+        AppendEntriesResponse::Success | AppendEntriesResponse::PartialSuccess(_) => Ok(Some(vote)),
+        AppendEntriesResponse::HigherVote(higher) => Ok(Some(higher)),
+        AppendEntriesResponse::Conflict => Ok(None),
+    }
 }
 
 async fn transfer(engine: &Engine, call: Transfer) -> Result<ResponseKind, ResponseKind> {

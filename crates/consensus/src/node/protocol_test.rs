@@ -11,15 +11,16 @@ use openraft::EntryPayload;
 use openraft::entry::RaftEntry as _;
 use raftwire_environment::{Environment, SimulatedDisk};
 use raftwire_protocol::{NodeId, Session};
+use sha2::{Digest as _, Sha256};
 
 use super::RaftNode;
 use crate::control_network::{CallError, ControlNetwork};
 use crate::options::{RaftOptions, Storage, Timings};
 use crate::status::Role;
-use crate::type_config::{CommittedLeaderId, Entry, LogId, Membership, Seat, Vote};
-use crate::wire::encode_entry;
-use crate::wire::request::{Append, Ballot, RequestKind};
+use crate::type_config::{CommittedLeaderId, Entry, LogId, Membership, Seat, SnapshotMeta, Vote};
+use crate::wire::request::{Append, Ballot, RequestKind, SnapshotChunk};
 use crate::wire::response::{AppendResult, ResponseKind, Voted};
+use crate::wire::{encode_entry, encode_snapshot_meta};
 
 const A: u64 = 1;
 const C: u64 = 3;
@@ -308,4 +309,39 @@ async fn a_disk_that_fails_stops_the_node_with_a_reason() {
         .expect("it lives");
     assert!(stopped.problem.is_some(), "{stopped:?}");
     assert!(!node.is_leader());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_of_what_the_log_holds_leaves_the_log() {
+    let disk = SimulatedDisk::new(9);
+    let node = voter(&disk, 1).await;
+    append(&node, (5, A), None, &[(0, 0), (5, 1), (5, 2), (5, 3)]).await;
+
+    let meta = SnapshotMeta {
+        last_log_id: Some(log_id(5, 2)),
+        ..SnapshotMeta::default()
+    };
+    let data = Bytes::from_static(b"never read");
+    let chunk = SnapshotChunk {
+        to: node.raft_id().get(),
+        vote: (&Vote::new_committed(5, A)).into(),
+        meta: encode_snapshot_meta(&meta).into(),
+        digest: Bytes::copy_from_slice(&Sha256::digest(&data)),
+        total: data.len() as u64,
+        offset: 0,
+        data,
+    };
+    let answer = ask(&node, RequestKind::Snapshot(chunk)).await;
+
+    let ResponseKind::Snapshot(progress) = answer else {
+        panic!("{answer:?}")
+    };
+    let vote = progress.done.expect("it has what the snapshot covers");
+    assert_eq!(Vote::from(vote), Vote::new_committed(5, A));
+    assert_eq!(log(&node).await, [(0, 0), (5, 1), (5, 2), (5, 3)]);
+    // What the leader covered is committed, so this node applies it.
+    let mut status = node.status();
+    while status.borrow_and_update().applied_index < 2 {
+        status.changed().await.expect("it runs");
+    }
 }
