@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use raftwire_protocol::{NodeId, Session};
 
-use crate::state::WireVersions;
+use crate::state::{NAMES_MAX_DEFAULT, WireVersions};
 
 /// How a [`RaftNode`](crate::RaftNode) takes part.
 #[derive(Clone, Debug)]
@@ -130,6 +130,33 @@ impl Default for Timings {
 }
 
 impl RaftOptions {
+    /// A node of a cluster of one on links of its own; what else it is, its fields say.
+    pub fn new(
+        cluster: impl Into<String>,
+        node: NodeId,
+        session: Session,
+        storage: Storage,
+    ) -> RaftOptions {
+        RaftOptions {
+            cluster: cluster.into(),
+            node,
+            session,
+            founding: Vec::new(),
+            storage,
+            timings: Timings::default(),
+            address: None,
+            seat: SeatPolicy::default(),
+            versions: WireVersions::CURRENT,
+            names_max: NAMES_MAX_DEFAULT,
+            #[cfg(feature = "wrong-variants")]
+            ignore_fence: false,
+            #[cfg(feature = "wrong-variants")]
+            forget_vote: false,
+            #[cfg(feature = "wrong-variants")]
+            snapshot_every: None,
+        }
+    }
+
     /// The founding list in the form in which it is compared: with this node unless it is an edge,
     /// sorted, each once.
     pub(crate) fn founding_list(&self) -> Vec<NodeId> {

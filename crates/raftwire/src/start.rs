@@ -7,9 +7,7 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
-use raftwire_consensus::{
-    ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage, WireVersions,
-};
+use raftwire_consensus::{ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage};
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
 use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role, VersionRange};
@@ -182,22 +180,12 @@ fn raft_options(
         .chain([node.clone()]);
     let storage = data_dir.map_or(Storage::Ephemeral, Storage::Durable);
     RaftOptions {
-        cluster: options.cluster_name.clone(),
-        node: node.clone(),
-        session,
         founding: founding.collect(),
-        storage,
         timings: options.timings,
         address: Some(address(&options.node_address, options.node_port)),
         names_max: options.names_max,
         seat: options.seat,
-        versions: WireVersions::CURRENT,
-        #[cfg(feature = "wrong-variants")]
-        ignore_fence: false,
-        #[cfg(feature = "wrong-variants")]
-        forget_vote: false,
-        #[cfg(feature = "wrong-variants")]
-        snapshot_every: None,
+        ..RaftOptions::new(&options.cluster_name, node.clone(), session, storage)
     }
 }
 
