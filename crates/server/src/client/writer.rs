@@ -71,13 +71,13 @@ impl Writer {
             match self.queue.pop_front() {
                 Some(Outgoing::Deliver(frame)) => {
                     self.sequence += 1;
-                    socket.write(ToClient::message(self.sequence, &frame))?;
+                    socket.write(ToClient::message(self.sequence, &frame));
                 }
-                Some(Outgoing::Say(frame)) => socket.write(frame)?,
-                Some(Outgoing::Ping) => socket.write_ping()?,
+                Some(Outgoing::Say(frame)) => socket.write(frame),
+                Some(Outgoing::Ping) => socket.write_ping(),
                 Some(Outgoing::Close(code)) => {
                     self.queue.clear();
-                    socket.write_close(code)?;
+                    socket.write_close(code);
                 }
                 None => {}
             }

@@ -10,7 +10,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire_environment::TcpStream;
 use raftwire_transport_ws::tls::{TlsPeer, tls_failure};
 use tracing::debug;
@@ -20,15 +19,12 @@ use crate::client::Session;
 use crate::http::{self, ChannelUpgrade, ClientUpgrade, Upgrade};
 use crate::node::Node;
 use crate::tls::PortStream;
-use crate::websocket_engine::{EngineLimits, WebSocket};
+use crate::websocket_engine::WebSocket;
 
 /// Bytes of the largest head of a request: what browsers with many cookies send, and no more.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most headers of a request: twice what a browser sends.
 const HEADERS_MAX: usize = 64;
-/// The largest message that a client is sent: JSON writes a control character in six bytes, and
-/// the envelope fits in the rest.
-const WRITTEN_BYTES_MAX: usize = 6 * MESSAGE_BYTES_MAX_CEILING + 1024;
 
 pub(super) async fn serve(stream: TcpStream, address: SocketAddr, node: Arc<Node>) {
     // In a box, as what follows: it is done once.
@@ -112,16 +108,13 @@ async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving>
         client,
     } = client;
     let upgraded = upgraded(on_upgrade).await?;
-    let limits = EngineLimits {
-        received_bytes_max: node.options.client.message_bytes_max,
-        written_bytes_max: WRITTEN_BYTES_MAX,
-    };
+    let received_bytes_max = node.options.client.message_bytes_max;
     // The socket itself, without the layers that HTTP needed.
     let Ok(parts) = upgraded.downcast::<TokioIo<PortStream>>() else {
         debug!(connection = %client.connection, "an upgraded stream is not the accepted one");
         return None;
     };
-    let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, limits).await;
+    let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, received_bytes_max);
     let context = Arc::clone(&node.sessions);
     let session = Session::new(context, dialect, client, socket);
     Some(Box::pin(session.run()))
