@@ -116,6 +116,12 @@ impl Timings {
         lease * 4 / 5
     }
 
+    /// How long a failover takes at the most where nothing else is wrong: the last word of the old
+    /// leader, an election that has to be held again, and its winner's first words.
+    pub(crate) fn failover(&self) -> Duration {
+        self.election_max * 4
+    }
+
     /// How long after its last word to a quorum a leader calls itself the leader: 0.8 of the time
     /// in which the voters of that quorum elect nobody else.
     pub(crate) fn leadership(&self) -> Duration {

@@ -71,6 +71,18 @@ pub(crate) struct Moment {
     nanos: AtomicU64,
 }
 
+impl Hearing {
+    /// Somebody waits for this index: where the state comes by the feed, it is asked for now rather than
+    /// when something changes.
+    pub(crate) fn want(&self, index: u64) {
+        self.wanted.send_if_modified(|wanted| {
+            let is_later = index > *wanted;
+            *wanted = index.max(*wanted);
+            is_later
+        });
+    }
+}
+
 impl Moment {
     fn new(at: BootTime) -> Moment {
         let moment = Moment {

@@ -6,12 +6,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use raftwire_consensus::{ClusterState, Liveness, Member, NameRow};
 use raftwire_link::LinkIdentity;
-use raftwire_protocol::{Boot, MintedId, Name, NodeId, Session, Slot};
+use raftwire_protocol::{Boot, CloseCode, MintedId, Name, NodeId, Session, Slot};
 use raftwire_transport::ClusterTransport;
 use tokio::sync::watch;
 
 use crate::address_book::AddressBook;
-use crate::connection::ConnectionTable;
+use crate::connection::{ConnectionTable, Delivery};
 use crate::facts::{Facts, RemoteFacts};
 use crate::peer::{Death, LinkTarget, PeerHandle, PeerRegistry, Standing};
 
@@ -102,6 +102,7 @@ pub(crate) struct DirectoryWriter {
     session: Session,
     registry: Arc<PeerRegistry>,
     table: Arc<ConnectionTable>,
+    delivery: Delivery,
     facts: Arc<Facts>,
     directory: Arc<ArcSwap<Directory>>,
     applied: watch::Sender<u64>,
@@ -112,7 +113,7 @@ impl DirectoryWriter {
     pub(crate) fn new(
         (local, session): (NodeId, Session),
         registry: Arc<PeerRegistry>,
-        (table, facts): (Arc<ConnectionTable>, Arc<Facts>),
+        (table, delivery, facts): (Arc<ConnectionTable>, Delivery, Arc<Facts>),
         directory: Arc<ArcSwap<Directory>>,
         applied: watch::Sender<u64>,
         transport: Arc<dyn ClusterTransport>,
@@ -123,6 +124,7 @@ impl DirectoryWriter {
             session,
             registry,
             table,
+            delivery,
             facts,
             directory,
             applied,
@@ -148,7 +150,7 @@ impl DirectoryWriter {
             .get(&self.local)
             .filter(|member| member.session == self.session);
         if let Some(member) = local {
-            self.table.allow_minting(member.slot, member.boot);
+            self.mint_as(member);
             // Before anything can arrive for this incarnation.
             self.table.outdate_names(member.joined_at);
         }
@@ -168,6 +170,11 @@ impl DirectoryWriter {
             fan_places.extend(self.fan_place(node, member, &place));
             by_slot.insert(member.slot, (member.boot, place));
         }
+        for (node, peer) in self.registry.all() {
+            if !state.members.contains_key(&node) {
+                peer.set_removed(state.applied_index);
+            }
+        }
         self.directory.store(Arc::new(Directory {
             by_slot,
             state: Arc::clone(state),
@@ -175,6 +182,25 @@ impl DirectoryWriter {
         }));
         // After the store: whoever waits for the index finds what it stands for.
         self.applied.send_replace(state.applied_index);
+    }
+
+    /// The ids that this process mints are the ones that the log issued to it. It issues others to one
+    /// that was removed while it was cut off and has joined again: no node finds what has an id of
+    /// before, so those connections are sent elsewhere.
+    fn mint_as(&self, member: &Member) {
+        if !self.table.mint_as(member.slot, member.boot) {
+            return;
+        }
+        let is_old = |id: &MintedId| (id.slot(), id.boot()) != (member.slot, member.boot);
+        let old: Vec<_> = self.table.ids().into_iter().filter(is_old).collect();
+        tracing::warn!(
+            connections = old.len(),
+            "this node was removed while it ran, and has joined as a new one: its clients are sent \
+             to reconnect"
+        );
+        for id in old {
+            self.delivery.close(&id, CloseCode::GOING_AWAY);
+        }
     }
 
     /// Keeps copies of the facts of the living, and drops those of the dead.

@@ -244,7 +244,7 @@ impl Parts {
         let writer = DirectoryWriter::new(
             (node.clone(), session),
             Arc::clone(&registry),
-            (Arc::clone(&table), Arc::clone(&facts)),
+            (Arc::clone(&table), delivery.clone(), Arc::clone(&facts)),
             Arc::clone(&directory),
             applied,
             Arc::clone(&transport),

@@ -2,8 +2,8 @@
 
 mod support;
 
-use raftwire::{ClusterOptions, RemoveError, RouteOutcome, SeatPolicy};
-use support::{Cluster, accept, eventually, receive};
+use raftwire::{CloseCode, ClusterOptions, RemoveError, RouteOutcome, SeatPolicy};
+use support::{Cluster, accept, closed, eventually, receive};
 
 #[tokio::test(start_paused = true)]
 async fn two_late_joiners_that_list_only_the_first_node_reach_each_other() {
@@ -69,4 +69,35 @@ async fn edges_deliver_to_each_other_and_learn_of_deaths() {
     // Nobody ends who has never been: the id is of no process that the cluster knows.
     let outcome = edge.router().route(&id, "hello").await;
     assert_eq!(outcome, RouteOutcome::NotFound);
+}
+
+/// The log issues another slot to a session that it has forgotten.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_is_removed_while_it_is_cut_off_goes_on_with_new_ids() {
+    let cluster = Cluster::start(3).await;
+    let (away, here) = (&cluster.nodes[2], &cluster.nodes[0]);
+    let (old, mut old_outbox) = accept(away);
+    let name = away.node_id().clone();
+
+    cluster.isolate(2);
+    eventually("the death", || {
+        here.nodes()
+            .iter()
+            .any(|view| view.node == name && !view.is_alive)
+    })
+    .await;
+    here.remove_node(&name).await.expect("it is dead");
+    cluster.network.heal_all();
+
+    assert_eq!(closed(&mut old_outbox).await, CloseCode::GOING_AWAY);
+    drop(old_outbox);
+    support::ready(away).await;
+    let (new, mut outbox) = accept(away);
+    for node in &cluster.nodes {
+        let outcome = node.router().route(&new, "hello").await;
+        assert_eq!(outcome, RouteOutcome::Delivered, "{}", node.node_id());
+        let outcome = node.router().route(&old, "hello").await;
+        assert_eq!(outcome, RouteOutcome::NotFound, "{}", node.node_id());
+    }
+    assert_eq!(receive(&mut outbox).await.len(), 3);
 }
