@@ -210,6 +210,13 @@ impl Shared {
             .collect()
     }
 
+    /// The same, where nothing is known that says more.
+    pub(crate) fn report_if_none(&self, problem: String) {
+        if self.published.status.borrow().problem.is_none() {
+            self.report(Some(problem));
+        }
+    }
+
     /// Says what keeps the node from being a member; `None` once nothing does.
     pub(crate) fn report(&self, problem: Option<String>) {
         self.published.status.send_if_modified(|status| {

@@ -184,11 +184,11 @@ fn take(
         Ok(Collected::More) => Taken::Part,
         Ok(Collected::Behind) | Err(_) => Taken::Failed,
         Ok(Collected::OtherCluster) => {
-            shared.report(Some(
+            shared.report_if_none(
                 "the cluster has another id than before, it was recovered as a new one: restart \
                  this node"
                     .to_owned(),
-            ));
+            );
             Taken::Failed
         }
     }
