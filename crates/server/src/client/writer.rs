@@ -83,7 +83,9 @@ impl Writer {
             }
         }
         // The capacity of a burst is not kept for the days of silence after it.
-        self.queue.shrink_to(REPLIES_MAX);
+        if self.queue.capacity() > 0 {
+            self.queue = VecDeque::new();
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -1,8 +1,7 @@
-//! One accepted socket: HTTP first, then, perhaps, a WebSocket. One task for both.
+//! One accepted socket: HTTP first, then, perhaps, a WebSocket, which has a task of its own.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -12,6 +11,8 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use raftwire_environment::TcpStream;
 use raftwire_transport_ws::tls::{TlsPeer, tls_failure};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::Peer;
@@ -26,19 +27,36 @@ const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most headers of a request: twice what a browser sends.
 const HEADERS_MAX: usize = 64;
 
-pub(super) async fn serve(stream: TcpStream, address: SocketAddr, node: Arc<Node>) {
+/// A socket that was accepted.
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) address: SocketAddr,
+    /// Its place among the sockets that may be open.
+    pub(super) place: Option<OwnedSemaphorePermit>,
+    /// Who waits for its tasks to end.
+    pub(super) tracker: TaskTracker,
+}
+
+pub(super) async fn serve(accepted: Accepted, node: Arc<Node>) {
+    let Accepted {
+        stream,
+        address,
+        place,
+        tracker,
+    } = accepted;
     // In a box, as what follows: it is done once.
     let Some((stream, tls)) = Box::pin(protect(stream, address, &node)).await else {
         return;
     };
     let peer = Peer::new(address, tls);
-    // In a box: a WebSocket outlives it by hours, and should not carry its size along.
     Box::pin(speak_http(stream, &peer, &node)).await;
     match peer.take_upgrade() {
         None => {}
         Some(Upgrade::Client(client)) => {
-            if let Some(session) = Box::pin(open_session(client, node)).await {
-                session.await;
+            if let Some(session) = Box::pin(open_session(client, place, &node)).await {
+                // In a task of just its size: it outlives this one by hours.
+                let session = tracker.track_future(session.run());
+                drop(node.environment.spawn("client", session));
             }
         }
         Some(Upgrade::Channel(channel)) => hand_over(channel, &peer, &node).await,
@@ -98,10 +116,11 @@ async fn speak_http(stream: PortStream, peer: &Peer, node: &Arc<Node>) {
     }
 }
 
-/// A client's session, in a box of just its size: an idle client costs little else.
-type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving> {
+async fn open_session(
+    client: ClientUpgrade,
+    place: Option<OwnedSemaphorePermit>,
+    node: &Node,
+) -> Option<Session<PortStream>> {
     let ClientUpgrade {
         on_upgrade,
         dialect,
@@ -116,8 +135,7 @@ async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving>
     };
     let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, received_bytes_max);
     let context = Arc::clone(&node.sessions);
-    let session = Session::new(context, dialect, client, socket);
-    Some(Box::pin(session.run()))
+    Some(Session::new(context, dialect, (client, place), socket))
 }
 
 async fn hand_over(channel: ChannelUpgrade, peer: &Peer, node: &Node) {

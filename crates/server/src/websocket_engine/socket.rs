@@ -92,7 +92,8 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             io,
             decoder,
             encoder,
-            input,
+            // Not as it is: it would keep the buffer of which it is a part.
+            input: Bytes::copy_from_slice(&input),
             output: Output::default(),
             traffic: Traffic::default(),
             owes_flush: false,
