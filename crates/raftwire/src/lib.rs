@@ -109,7 +109,9 @@ pub use raftwire_protocol::{
     CloseCode, ConnectionId, Frame, FrameKind, Group, Incarnation, InvalidConnectionId,
     InvalidName, InvalidNodeId, MintedId, Name, NodeAddress, NodeId, UserId,
 };
-pub use raftwire_transport::{ClusterTransport, ClusterTransportFactory, TransportSetup};
+pub use raftwire_transport::{
+    ClusterTransport, ClusterTransportFactory, Lanes, SplitClusterTransportFactory, TransportSetup,
+};
 pub use report::ConnectionCount;
 pub use router::{Acknowledgement, ClusterRouter, RouteOptions};
 pub use start::StartError;

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use raftwire_environment::Environment;
 use raftwire_protocol::{Lane as LaneName, NodeId, Session};
 use raftwire_transport::{
-    Channel, ClusterTransport, CreateError, SendError, StartError, TransportEvents, TransportSetup,
-    event_queue,
+    Channel, ClusterTransport, CreateError, Lanes, SendError, StartError, TransportEvents,
+    TransportSetup, event_queue,
 };
 use rustls::ClientConfig;
 use tokio::sync::{oneshot, watch};
@@ -32,6 +32,7 @@ struct Shared {
     options: RedisOptions,
     tls: Option<Arc<ClientConfig>>,
     node: NodeId,
+    lanes: Lanes,
     control: Arc<Lane>,
     data: Arc<Lane>,
     phase: Mutex<Phase>,
@@ -59,6 +60,7 @@ impl RedisClusterTransport {
             cluster,
             node,
             peers,
+            lanes,
         } = setup;
         let tls = client_config(&options, &environment)?;
         let peers: BTreeSet<NodeId> = peers.into_iter().map(|peer| peer.node).collect();
@@ -79,6 +81,7 @@ impl RedisClusterTransport {
                 options,
                 tls,
                 node,
+                lanes,
                 control,
                 data,
                 phase: Mutex::new(Phase::Created),
@@ -123,7 +126,7 @@ impl Shared {
         let (sender, events) = event_queue();
         let mut tasks = Vec::new();
         let mut attempts = Vec::new();
-        for lane in LaneName::ALL {
+        for lane in self.lanes.iter() {
             let (first, attempt) = oneshot::channel();
             attempts.push(attempt);
             let name = format!("raftwire-{}-{lane}", self.node);

@@ -7,6 +7,7 @@
 //! an application brings along has them too.
 //!
 //! - [`ClusterTransport`] and [`ClusterTransportFactory`]: what a transport implements.
+//! - [`SplitClusterTransport`]: two of them, one a lane.
 //! - [`event_queue`]: the bounded queue between a transport and its reader, ready to use.
 //! - [`memory::MemoryNetwork`]: a whole network in memory, with cuts, delays and losses drawn
 //!   from a seed.
@@ -18,7 +19,9 @@ pub mod conformance;
 mod event;
 mod event_queue;
 mod factory;
+mod lanes;
 pub mod memory;
+mod split;
 mod transport;
 
 pub use channel::{Channel, ChannelId, ChannelSecurity, Initiator};
@@ -28,4 +31,6 @@ pub use event_queue::{
     TransportEventSender, TransportEvents, event_queue,
 };
 pub use factory::{ClusterTransportFactory, CreateError, TransportSetup};
+pub use lanes::Lanes;
+pub use split::{SplitClusterTransport, SplitClusterTransportFactory};
 pub use transport::{ClusterTransport, SendError, StartError};
