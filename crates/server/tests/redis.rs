@@ -145,8 +145,9 @@ async fn a_node_says_what_carries_the_cluster_and_how_long_things_take() {
 
     for words in [
         "timings between nodes",
-        "transport=\"redis\"",
-        &format!("broker=\"{}\"", server.url()),
+        "control=\"redis\"",
+        "data=\"redis\"",
+        &format!("redis=\"{}\"", server.url()),
         "heartbeat=400ms",
         "lease=12s",
         "connected to Redis",

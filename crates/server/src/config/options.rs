@@ -16,7 +16,7 @@ pub struct ServerOptions {
     pub cluster: ClusterOptions,
     /// The address to listen on where it is not `node_address`, which other nodes are told.
     pub listen_address: Option<String>,
-    /// The server that carries the cluster where `transport_type` is `redis`.
+    /// The server of what `redis` carries.
     pub redis_connection_string: Option<RedisConnectionString>,
     /// A PEM file with the authorities of that server's certificate; `None`: those of the system.
     pub redis_tls_authorities: Option<PathBuf>,
