@@ -37,6 +37,10 @@ pub(super) enum Command {
     ///
     /// Exits with 0 when it was delivered, with 1 when it was not, and with 3 when nobody knows.
     Send(SendArguments),
+    /// Connect as a client, and print each message that comes.
+    ///
+    /// Ends when the node closes the connection.
+    Listen(ListenArguments),
     /// Take a dead node out of the cluster for good.
     ///
     /// A seat that it had goes to another node. If it comes back it joins as a new one.
@@ -135,12 +139,31 @@ pub(super) struct NodesArguments {
 
 #[derive(Args, Debug)]
 pub(super) struct SendArguments {
-    /// The connection's id, as in its welcome: ~ and 22 characters.
+    /// The connection's id, as in its welcome: ~ and 22 characters; or its name.
     pub(super) connection: String,
     /// What to send.
     pub(super) text: String,
     #[command(flatten)]
     pub(super) node: NodeArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ListenArguments {
+    /// The name to ask for; the node believes it where client.identity_in_query is true.
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// The user to be; believed in the same way.
+    #[arg(long, value_name = "USER")]
+    pub(super) user: Option<String>,
+    /// The path of the endpoint of clients.
+    #[arg(long, default_value = "/ws")]
+    pub(super) path: String,
+    /// The node to connect to.
+    #[arg(long, env = "RAFTWIRE_URL", default_value = "http://127.0.0.1:5000")]
+    pub(super) url: String,
+    /// The authority of its certificate, a PEM file, for an https:// address.
+    #[arg(long, env = "RAFTWIRE_CA", value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

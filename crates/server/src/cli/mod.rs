@@ -2,6 +2,7 @@
 
 mod arguments;
 mod config;
+mod listen;
 mod nodes;
 mod output;
 mod recover;
@@ -110,6 +111,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Nodes(arguments) => nodes::run(arguments, environment).await,
         Command::Config(command) => config::run(command, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,
+        Command::Listen(arguments) => listen::run(arguments, environment).await,
     }
 }
 
