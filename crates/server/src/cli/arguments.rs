@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::ServeFlags;
-use crate::demo::DemoOptions;
+use crate::demo::{DemoOptions, DemoTransport};
 
 /// A WebSocket cluster: from any node to any client, and a true word of what became of it.
 #[derive(Debug, Parser)]
@@ -71,13 +71,23 @@ pub(super) struct DemoArguments {
     /// How many clients.
     #[arg(long, value_name = "COUNT", default_value_t = 300, value_parser = clap::value_parser!(u32).range(6..=5_000))]
     clients: u32,
+    /// What carries the traffic between the nodes. Over a broker elections and leases take longer.
+    #[arg(long, value_name = "TRANSPORT", default_value = "ws")]
+    transport: DemoTransport,
+    /// The broker; without it a private one is started, which ends with the demonstration.
+    ///
+    /// Every user of the machine can read arguments: better a broker without a password.
+    #[arg(long, value_name = "URL")]
+    connection_string: Option<String>,
 }
 
 impl DemoArguments {
-    pub(super) fn options(&self) -> DemoOptions {
+    pub(super) fn options(self) -> DemoOptions {
         DemoOptions {
             stay: self.stay,
             clients: self.clients as usize,
+            transport: self.transport,
+            connection_string: self.connection_string,
         }
     }
 }

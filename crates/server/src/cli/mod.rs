@@ -101,7 +101,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(*arguments, environment).await,
         Command::Demo(arguments) => {
             let output = Output::stdout();
-            crate::demo::run(arguments.options(), environment, output)
+            let options = arguments.options();
+            options.check().map_err(Failure::usage)?;
+            crate::demo::run(options, environment, output)
                 .await
                 .map_err(Failure::new)
         }

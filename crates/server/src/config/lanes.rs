@@ -10,6 +10,14 @@ pub(super) const TRANSPORTS: [&str; 2] = [DIRECT, "redis"];
 /// The transport between the nodes themselves, with nobody in between.
 pub(super) const DIRECT: &str = "ws";
 
+/// How long elections and leases take over a transport.
+pub(crate) fn timings_of(transport: &str) -> Timings {
+    match transport {
+        DIRECT => Timings::direct(),
+        _ => Timings::broker(),
+    }
+}
+
 /// Settings of which transport carries what that do not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -90,10 +98,7 @@ impl ServerOptions {
 
     /// How long elections and leases take over the transport that carries them.
     pub(super) fn timings_of_lanes(&self) -> Timings {
-        match self.cluster.transport_of(Lane::Control) {
-            DIRECT => Timings::direct(),
-            _ => Timings::broker(),
-        }
+        timings_of(self.cluster.transport_of(Lane::Control))
     }
 
     /// Checks that what is set of the lanes fits together; `names_transport` tells whether somebody

@@ -27,6 +27,7 @@ pub use flags::ServeFlags;
 pub use key::Key;
 pub use keys::KEYS;
 pub use lanes::LaneConflict;
+pub(crate) use lanes::timings_of;
 pub use load::{Sources, load};
 pub use options::{ClientOptions, HttpOptions, LogFormat, LogOptions, ServerOptions};
 pub use origin::Origin;

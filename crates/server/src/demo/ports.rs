@@ -1,4 +1,4 @@
-//! Three ports for three nodes.
+//! Three ports for three nodes, and one for their broker.
 
 use std::io;
 use std::ops::RangeInclusive;
@@ -43,6 +43,16 @@ pub(super) async fn find(environment: &Environment) -> io::Result<Ports> {
         }
         if let Ok(ports) = <[u16; NODES]>::try_from(found.as_slice()) {
             return Ok(Ports { ports, taken });
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AddrInUse))
+}
+
+/// One more that is free now.
+pub(super) async fn another(environment: &Environment, ports: &[u16]) -> io::Result<u16> {
+    for port in OTHERS.filter(|port| !ports.contains(port)) {
+        if environment.bind("127.0.0.1", port).await.is_ok() {
+            return Ok(port);
         }
     }
     Err(io::Error::from(io::ErrorKind::AddrInUse))
