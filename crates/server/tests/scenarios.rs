@@ -60,6 +60,13 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// The server, where the pages have it run.
+fn program() -> Command {
+    let mut command = raftwire();
+    command.current_dir(root()).stdin(Stdio::null());
+    command
+}
+
 /// One scenario as it is played, on ports and in folders of its own.
 struct Stage {
     ports: Vec<u16>,
@@ -108,12 +115,6 @@ impl Stage {
         }
     }
 
-    fn program(&self) -> Command {
-        let mut command = raftwire();
-        command.current_dir(root()).stdin(Stdio::null());
-        command
-    }
-
     /// Starts a node from its very file: only ports, folder and broker are this stage's.
     fn serve(&mut self, file: &str) {
         let config: toml::Table =
@@ -125,7 +126,7 @@ impl Stage {
             .map(|node| self.moved(node.as_str().unwrap()))
             .collect();
         let node = config["node_id"].as_str().unwrap();
-        let mut command = self.program();
+        let mut command = program();
         command
             .args(["serve", "--config", file])
             .envs(self.variables.iter().cloned())
@@ -153,7 +154,7 @@ impl Stage {
     }
 
     async fn listen(&mut self, arguments: &[&str]) {
-        let mut command = self.program();
+        let mut command = program();
         command.arg("listen").stdout(Stdio::piped());
         command.args(arguments.iter().map(|word| self.moved(word)));
         let mut child = command.spawn().unwrap();
@@ -167,7 +168,7 @@ impl Stage {
     /// Runs a command to its end, which must be a success.
     async fn ask(&mut self, arguments: &[&str]) {
         self.ready().await;
-        let mut command = self.program();
+        let mut command = program();
         command.args(arguments.iter().map(|word| self.moved(word)));
         let output = tokio::time::timeout(WAIT_MAX, command.output()).await;
         let output = output.expect("in time").unwrap();
