@@ -10,13 +10,14 @@ KOSOKU_VERSION = 0.1.0
 TOOLS = target/tools
 KOSOKU = $(TOOLS)/kosoku-$(KOSOKU_VERSION)
 
-.PHONY: help demo test check simulate figures fmt autobahn redis
+.PHONY: help demo test check simulate figures figures-transports fmt autobahn redis
 
 help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
 	@echo "make test      every test (20 simulated clusters, real processes, Autobahn's cases, the documents' commands)"
 	@echo "make check     format, clippy, documentation, licences; changes nothing"
 	@echo "make figures   failover, acknowledged routes, names and memory of real nodes on this machine"
+	@echo "make figures-transports  rates and latency over each transport, beside each broker's own limit"
 	@echo "make simulate  SEEDS=$(SEEDS) simulated clusters from seed FIRST=$(FIRST)"
 
 demo:
@@ -37,6 +38,10 @@ simulate:
 figures:
 	$(CARGO) build --release --quiet -p raftwire-server --bin raftwire --example figures
 	./target/release/examples/figures
+
+figures-transports: redis
+	$(CARGO) build --release --quiet -p raftwire-server --example transports
+	./target/release/examples/transports $(TRANSPORTS_FLAGS)
 
 # Built once, without optimisation: it runs for a second.
 $(TOOLS)/bin/cargo-deny:

@@ -182,10 +182,10 @@ async fn no_election_happens_while_the_broker_of_the_data_lane_dies() {
     }
 
     assert_eq!(agreed(&cluster).await, elected);
-    for node in 0..cluster.len() {
+    for (node, before) in before.into_iter().enumerate() {
         assert_eq!(
             elections(&cluster, node),
-            before[node],
+            before,
             "{}",
             cluster.node(node).log()
         );
