@@ -33,7 +33,6 @@
 //! its user through a queue without a bound, where this transport must not read what it has no
 //! room for.
 
-mod back_off;
 mod broker;
 mod channel_names;
 mod connection_string;

@@ -14,6 +14,7 @@
 //! - [`conformance`]: the checks. An implementation outside this repository runs them in its
 //!   own tests.
 
+mod back_off;
 mod channel;
 pub mod conformance;
 mod event;
@@ -24,6 +25,7 @@ pub mod memory;
 mod split;
 mod transport;
 
+pub use back_off::BackOff;
 pub use channel::{Channel, ChannelId, ChannelSecurity, Initiator};
 pub use event::TransportEvent;
 pub use event_queue::{

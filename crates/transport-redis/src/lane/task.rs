@@ -4,14 +4,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use raftwire_environment::Environment;
 use raftwire_protocol::Lane as LaneName;
-use raftwire_transport::TransportEventSender;
+use raftwire_transport::{BackOff, TransportEventSender};
 use tokio::sync::watch;
 
 use super::Lane;
 use super::publisher::{Lost, Publisher};
 use super::subscriber::Subscriber;
 use crate::RedisOptions;
-use crate::back_off::BackOff;
 use crate::broker::{Broker, Login, Problem, open_broker};
 
 /// How long the last words may take.

@@ -6,14 +6,15 @@ use raftwire_environment::Environment;
 /// failure ("full jitter", Brooker: Exponential Backoff And Jitter, 2015), so that nodes that lost
 /// the same peer at the same time do not come back at the same time.
 #[derive(Debug)]
-pub(crate) struct BackOff {
+pub struct BackOff {
     min: Duration,
     max: Duration,
     failures: u32,
 }
 
 impl BackOff {
-    pub(crate) fn new(min: Duration, max: Duration) -> Self {
+    /// Pauses with these upper ends of the first and of the longest one.
+    pub fn new(min: Duration, max: Duration) -> Self {
         Self {
             min,
             max,
@@ -21,11 +22,13 @@ impl BackOff {
         }
     }
 
-    pub(crate) fn failed(&mut self) {
+    /// An attempt has failed: the next pause may be longer.
+    pub fn failed(&mut self) {
         self.failures = self.failures.saturating_add(1);
     }
 
-    pub(crate) fn reset(&mut self) {
+    /// An attempt has succeeded for good: pauses begin anew.
+    pub fn reset(&mut self) {
         self.failures = 0;
     }
 
@@ -35,7 +38,8 @@ impl BackOff {
         self.min.saturating_mul(1 << doublings).min(self.max)
     }
 
-    pub(crate) fn pause(&self, environment: &Environment) -> Duration {
+    /// How long to wait before the next attempt.
+    pub fn pause(&self, environment: &Environment) -> Duration {
         let nanos = u64::try_from(self.upper_end().as_nanos()).unwrap_or(u64::MAX);
         Duration::from_nanos(environment.random_range(0..nanos))
     }
