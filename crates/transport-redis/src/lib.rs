@@ -36,16 +36,14 @@
 mod broker;
 mod channel_names;
 mod connection_string;
-mod envelope;
 mod factory;
-mod lane;
 mod options;
+mod publisher;
 mod resp;
-mod statistics;
+mod session;
 mod transport;
 
 pub use connection_string::{InvalidRedisConnectionString, RedisConnectionString};
 pub use factory::RedisClusterTransportFactory;
 pub use options::RedisOptions;
-pub use statistics::RedisStatistics;
 pub use transport::RedisClusterTransport;

@@ -11,10 +11,13 @@
 //! - [`event_queue`]: the bounded queue between a transport and its reader, ready to use.
 //! - [`memory::MemoryNetwork`]: a whole network in memory, with cuts, delays and losses drawn
 //!   from a seed.
+//! - `broker`, a feature: channels where there are none, for transports over a message broker.
 //! - [`conformance`]: the checks. An implementation outside this repository runs them in its
 //!   own tests.
 
 mod back_off;
+#[cfg(feature = "broker")]
+pub mod broker;
 mod channel;
 pub mod conformance;
 mod event;

@@ -2,14 +2,16 @@ use std::fmt;
 
 /// A server's address.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct HostPort {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+pub struct HostPort {
+    /// Name or address of the host; an IPv6 address in brackets.
+    pub host: String,
+    /// The port.
+    pub port: u16,
 }
 
 impl HostPort {
     /// Reads `host`, `host:port` or `[v6 address]:port`; `None` when it is none of them.
-    pub(super) fn parse(text: &str, default_port: u16) -> Option<Self> {
+    pub fn parse(text: &str, default_port: u16) -> Option<Self> {
         let ends_in_brackets = text.ends_with(']');
         let (host, port) = match text.rsplit_once(':') {
             Some((host, port)) if !ends_in_brackets => (host, port.parse().ok()?),

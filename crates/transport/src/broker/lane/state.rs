@@ -4,15 +4,14 @@ mod hearing;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Instant;
 
+use crate::{Channel, ChannelId, ChannelSecurity, Initiator, TransportEvent};
 use bytes::Bytes;
 use raftwire_protocol::{Lane, NodeId};
-use raftwire_transport::{Channel, ChannelId, ChannelSecurity, Initiator, TransportEvent};
 
 use super::entry::{Entry, OpenChannel};
 use super::outgoing::{Key, Outgoing, Publication, Recipient};
-use crate::channel_names::ChannelNames;
-use crate::envelope::{Address, Body, Sender};
-use crate::{RedisOptions, RedisStatistics};
+use crate::broker::envelope::{Address, Body, Sender};
+use crate::broker::{BrokerOptions, BrokerStatistics};
 
 /// Why a channel is closed that is one too many, as the other end reads it too.
 const SUPERSEDED: &str = "another channel of this peer was adopted";
@@ -30,11 +29,12 @@ const RUN_BYTES_MAX: u64 = 256 * 1024;
 #[derive(Debug)]
 pub(crate) struct LaneState {
     lane: Lane,
-    options: RedisOptions,
-    names: ChannelNames,
+    options: BrokerOptions,
     configured: BTreeSet<NodeId>,
     local: Sender,
     connected: bool,
+    /// Whether the broker takes no messages for now.
+    blocked: bool,
     entries: BTreeMap<Key, Entry>,
     channels: BTreeMap<ChannelId, Key>,
     /// The last number that was given to a channel.
@@ -44,14 +44,13 @@ pub(crate) struct LaneState {
     states_due: bool,
     outgoing: Outgoing,
     events: VecDeque<TransportEvent>,
-    statistics: RedisStatistics,
+    statistics: BrokerStatistics,
 }
 
 impl LaneState {
     pub(crate) fn new(
         lane: Lane,
-        options: RedisOptions,
-        names: ChannelNames,
+        options: BrokerOptions,
         configured: BTreeSet<NodeId>,
         local: Sender,
     ) -> Self {
@@ -59,10 +58,10 @@ impl LaneState {
         Self {
             lane,
             options,
-            names,
             configured,
             local,
             connected: false,
+            blocked: false,
             entries: BTreeMap::new(),
             channels: BTreeMap::new(),
             numbers: 0,
@@ -70,19 +69,15 @@ impl LaneState {
             states_due: false,
             outgoing,
             events: VecDeque::new(),
-            statistics: RedisStatistics::default(),
+            statistics: BrokerStatistics::default(),
         }
-    }
-
-    pub(crate) fn names(&self) -> &ChannelNames {
-        &self.names
     }
 
     pub(crate) fn node(&self) -> &NodeId {
         &self.local.node
     }
 
-    pub(crate) const fn statistics(&self) -> RedisStatistics {
+    pub(crate) const fn statistics(&self) -> BrokerStatistics {
         self.statistics
     }
 
@@ -90,6 +85,7 @@ impl LaneState {
     pub(crate) fn connected(&mut self) {
         self.local.epoch += 1;
         self.connected = true;
+        self.blocked = false;
         self.hello_due = true;
         self.statistics.connected += 1;
     }
@@ -116,11 +112,28 @@ impl LaneState {
     }
 
     pub(crate) fn has_outgoing(&self) -> bool {
-        self.connected && (self.hello_due || self.states_due || !self.outgoing.is_empty())
+        self.connected
+            && !self.blocked
+            && (self.hello_due || self.states_due || !self.outgoing.is_empty())
     }
 
     pub(crate) fn has_events(&self) -> bool {
         !self.events.is_empty()
+    }
+
+    pub(crate) fn set_blocked(&mut self, blocked: bool) {
+        if blocked && !self.blocked {
+            self.statistics.blocked += 1;
+        }
+        self.blocked = blocked;
+    }
+
+    pub(crate) const fn is_blocked(&self) -> bool {
+        self.blocked
+    }
+
+    pub(crate) fn rejected(&mut self) {
+        self.statistics.rejected += 1;
     }
 
     pub(crate) fn greet(&mut self) {
@@ -181,7 +194,6 @@ impl LaneState {
 
     fn to_all(&self, body: &Body, packet: Bytes) -> Publication {
         Publication {
-            on: self.names.all(),
             to: None,
             head: self.local.head(self.lane, body),
             packet,
@@ -190,7 +202,6 @@ impl LaneState {
 
     fn to_one(&self, key: Key, number: u64, sent: u64, body: &Body, packet: Bytes) -> Publication {
         Publication {
-            on: self.names.node(&key.0),
             to: Some(Recipient { key, number, sent }),
             head: self.local.head(self.lane, body),
             packet,

@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
+use crate::{Channel, SendError};
 use bytes::Bytes;
-use raftwire_transport::{Channel, SendError};
 
 use super::super::outgoing::Key;
 use super::{LaneState, SUPERSEDED};
-use crate::envelope::{Address, Body};
+use crate::broker::envelope::{Address, Body};
 
 impl LaneState {
-    /// See [`ClusterTransport::send`](raftwire_transport::ClusterTransport::send).
+    /// See [`ClusterTransport::send`](crate::ClusterTransport::send).
     pub(crate) fn send(&mut self, channel: &Channel, packet: Bytes) -> Result<(), SendError> {
         let key = self.channels.get(&channel.id);
         let key = key.ok_or(SendError::NotConnected)?.clone();
@@ -39,7 +39,7 @@ impl LaneState {
         Ok(())
     }
 
-    /// See [`ClusterTransport::broadcast`](raftwire_transport::ClusterTransport::broadcast).
+    /// See [`ClusterTransport::broadcast`](crate::ClusterTransport::broadcast).
     ///
     /// One publication for all, as long as every channel has room for it; else one each for those
     /// that have.
@@ -88,7 +88,7 @@ impl LaneState {
         Ok(())
     }
 
-    /// See [`ClusterTransport::adopt`](raftwire_transport::ClusterTransport::adopt).
+    /// See [`ClusterTransport::adopt`](crate::ClusterTransport::adopt).
     pub(crate) fn adopt(&mut self, channel: &Channel, now: Instant) {
         let Some(key) = self.channels.get(&channel.id).cloned() else {
             return;
@@ -104,7 +104,7 @@ impl LaneState {
         }
     }
 
-    /// See [`ClusterTransport::disconnect`](raftwire_transport::ClusterTransport::disconnect).
+    /// See [`ClusterTransport::disconnect`](crate::ClusterTransport::disconnect).
     pub(crate) fn disconnect(&mut self, channel: &Channel, reason: &str, now: Instant) {
         if let Some(key) = self.channels.get(&channel.id).cloned() {
             self.close(&key, reason, now);

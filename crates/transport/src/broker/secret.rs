@@ -1,15 +1,17 @@
 use std::fmt;
 
-/// Text that is shown to nobody but the server.
+/// Text that is shown to nobody but the server: its `Debug` hides it.
 #[derive(Clone, PartialEq, Eq)]
-pub(super) struct Secret(String);
+pub struct Secret(String);
 
 impl Secret {
-    pub(super) const fn new(text: String) -> Self {
+    /// Hides a text.
+    pub const fn new(text: String) -> Self {
         Self(text)
     }
 
-    pub(super) fn reveal(&self) -> &str {
+    /// The text, for the server.
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }

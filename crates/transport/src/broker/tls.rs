@@ -1,43 +1,45 @@
+use std::path::Path;
 use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use raftwire_environment::Environment;
-use raftwire_transport::CreateError;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::time_provider::TimeProvider;
 use rustls::{ClientConfig, RootCertStore};
 
-use crate::RedisOptions;
+use crate::CreateError;
 
 /// Name of the option, in errors.
 const AUTHORITIES: &str = "tls_authorities";
 
-/// How to check the broker's certificate; `None` when no TLS is asked for.
-pub(crate) fn client_config(
-    options: &RedisOptions,
+/// How to check the certificate of a broker: it must be signed by an authority of this PEM file, or
+/// of the system. Reads the file.
+///
+/// # Errors
+///
+/// Of the option `tls_authorities`, if there is no authority.
+pub fn client_tls(
+    authorities_file: Option<&Path>,
     environment: &Environment,
-) -> Result<Option<Arc<ClientConfig>>, CreateError> {
-    if !options.connection.tls() {
-        return Ok(None);
-    }
+) -> Result<Arc<ClientConfig>, CreateError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let clock = Arc::new(WallClock(environment.clone()));
     let config = ClientConfig::builder_with_details(provider, clock)
         .with_safe_default_protocol_versions()
         .map_err(|error| refused(error.to_string()))?;
     let config = config
-        .with_root_certificates(authorities(options, environment)?)
+        .with_root_certificates(authorities(authorities_file, environment)?)
         .with_no_client_auth();
-    Ok(Some(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 fn authorities(
-    options: &RedisOptions,
+    file: Option<&Path>,
     environment: &Environment,
 ) -> Result<RootCertStore, CreateError> {
     let mut store = RootCertStore::empty();
-    let Some(path) = &options.tls_authorities else {
+    let Some(path) = file else {
         // Some systems ship certificates that are not used here; the others count.
         let (_, _) =
             store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);

@@ -10,26 +10,34 @@ pub(crate) type Key = (NodeId, Session);
 
 /// Whom a publication was for: the peer's session, and the number of the channel.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Recipient {
+pub struct Recipient {
     pub(crate) key: Key,
     pub(crate) number: u64,
     /// How much was sent by the channel then, if it is a packet.
     pub(crate) sent: u64,
 }
 
-/// One message to be published.
+/// One message to be published: `head` and `packet`, one behind the other.
 #[derive(Clone, Debug)]
-pub(crate) struct Publication {
-    /// Name of the broker's channel.
-    pub(crate) on: Bytes,
-    /// `None` if it goes to all.
-    pub(crate) to: Option<Recipient>,
-    pub(crate) head: Bytes,
-    pub(crate) packet: Bytes,
+pub struct Publication {
+    /// Whom it goes to; `None` if it goes to all.
+    pub to: Option<Recipient>,
+    /// What comes first.
+    pub head: Bytes,
+    /// What follows.
+    pub packet: Bytes,
+}
+
+impl Recipient {
+    /// The node.
+    pub const fn node(&self) -> &NodeId {
+        &self.key.0
+    }
 }
 
 impl Publication {
-    pub(crate) fn bytes(&self) -> u64 {
+    /// What it counts for where bytes are bounded.
+    pub fn bytes(&self) -> u64 {
         self.packet.len() as u64 + PACKET_OVERHEAD_BYTES
     }
 }
@@ -87,7 +95,6 @@ mod tests {
 
     fn publication(bytes: usize) -> Publication {
         Publication {
-            on: Bytes::new(),
             to: None,
             head: Bytes::new(),
             packet: Bytes::from(vec![0; bytes]),

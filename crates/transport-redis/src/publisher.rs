@@ -1,12 +1,13 @@
 use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
-use raftwire_environment::Environment;
+use raftwire_transport::broker::{BrokerOptions, Lane, Publication, Recipient};
 use tokio::time::MissedTickBehavior;
 
-use super::{Lane, Publication, Recipient};
 use crate::broker::{Commands, Problem, Replies};
+use crate::channel_names::ChannelNames;
 use crate::resp::{self, Value};
 
 /// Publications whose answers have not come. Together with the bytes it bounds how old what
@@ -18,33 +19,31 @@ const IN_FLIGHT_BYTES_MAX: u64 = 4 << 20;
 
 /// Why a connection to the broker ended.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Lost {
+pub(crate) enum Lost {
     #[error(transparent)]
     Problem(#[from] Problem),
     #[error("the broker took nothing for {0:?}")]
     Stalled(Duration),
     #[error("the broker did not answer for {0:?}")]
     Unanswered(Duration),
-    #[error("the broker did not carry this node's own hello for {0:?}")]
-    Deaf(Duration),
     #[error("the broker refuses to publish: {0}")]
     Refused(String),
     #[error("the broker ended the subscription: {0}")]
     Unsubscribed(String),
     #[error("the broker sent something unexpected")]
     Unexpected,
-    #[error("the transport stops")]
-    Stopping,
+    #[error("a command was cut off in the middle")]
+    Torn,
 }
 
 /// Publishes what the lane has, many commands to a write, without waiting for each answer.
-pub(super) struct Publisher<'a> {
-    pub(super) lane: &'a Lane,
-    pub(super) environment: &'a Environment,
-    pub(super) commands: Commands,
-    pub(super) command: &'static [u8],
-    pub(super) hello_interval: Duration,
-    pub(super) silence_max: Duration,
+pub(crate) struct Publisher {
+    lane: Arc<Lane>,
+    names: ChannelNames,
+    commands: Commands,
+    command: &'static [u8],
+    hello_interval: Duration,
+    silence_max: Duration,
     in_flight: InFlight,
     buffer: BytesMut,
     run: Vec<Publication>,
@@ -64,22 +63,21 @@ impl InFlight {
     }
 }
 
-impl<'a> Publisher<'a> {
-    pub(super) fn new(
-        lane: &'a Lane,
-        environment: &'a Environment,
+impl Publisher {
+    pub(crate) fn new(
+        lane: Arc<Lane>,
+        names: ChannelNames,
         commands: Commands,
         command: &'static [u8],
-        hello_interval: Duration,
-        silence_max: Duration,
+        channels: &BrokerOptions,
     ) -> Self {
         Self {
             lane,
-            environment,
+            names,
             commands,
             command,
-            hello_interval,
-            silence_max,
+            hello_interval: channels.hello_interval,
+            silence_max: channels.silence_max(),
             in_flight: InFlight::default(),
             buffer: BytesMut::new(),
             run: Vec::new(),
@@ -88,10 +86,10 @@ impl<'a> Publisher<'a> {
     }
 
     /// Publishes until the connection ends.
-    pub(super) async fn run(&mut self, answers: &mut Replies) -> Lost {
+    pub(crate) async fn run(&mut self, answers: &mut Replies) -> Lost {
         let mut hellos = tokio::time::interval(self.hello_interval);
         hellos.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut answered_at = self.environment.now();
+        let mut answered_at = self.lane.environment().now();
         loop {
             tokio::select! {
                 biased;
@@ -99,10 +97,10 @@ impl<'a> Publisher<'a> {
                     if self.is_unanswered(answered_at) {
                         return Lost::Unanswered(self.silence_max);
                     }
-                    self.lane.with(|state| state.greet());
+                    self.lane.greet();
                 }
                 answer = answers.next() => {
-                    answered_at = self.environment.now();
+                    answered_at = self.lane.environment().now();
                     match answer {
                         Ok(answer) => if let Err(lost) = self.answered(answer) {
                             return lost;
@@ -110,9 +108,9 @@ impl<'a> Publisher<'a> {
                         Err(problem) => return problem.into(),
                     }
                 }
-                () = self.lane.outgoing.notified(), if self.in_flight.has_room() => {
+                () = self.lane.outgoing(), if self.in_flight.has_room() => {
                     if self.in_flight.publications.is_empty() {
-                        answered_at = self.environment.now();
+                        answered_at = self.lane.environment().now();
                     }
                     if let Err(lost) = self.publish().await {
                         return lost;
@@ -124,7 +122,8 @@ impl<'a> Publisher<'a> {
 
     fn is_unanswered(&self, answered_at: Instant) -> bool {
         let silence = self
-            .environment
+            .lane
+            .environment()
             .now()
             .saturating_duration_since(answered_at);
         !self.in_flight.publications.is_empty() && silence > self.silence_max
@@ -143,22 +142,21 @@ impl<'a> Publisher<'a> {
         if receivers == 0
             && let Some(to) = to
         {
-            self.lane.with(|state| state.unheard(&to));
+            self.lane.unheard(&to);
         }
         if self.in_flight.has_room() {
             // What waited for room goes on.
-            self.lane.with(|_| ());
+            self.lane.wake();
         }
         Ok(())
     }
 
     /// Writes one run.
     async fn publish(&mut self) -> Result<(), Lost> {
-        let now = self.environment.now();
         // What is left for the next run wakes this task again.
-        self.lane.with(|state| state.take_run(&mut self.run, now));
+        self.lane.take_run(&mut self.run);
         for publication in self.run.drain(..) {
-            encode(&mut self.buffer, self.command, &publication);
+            encode(&mut self.buffer, self.command, &self.names, &publication);
             let bytes = publication.bytes();
             self.in_flight.bytes += bytes;
             self.in_flight
@@ -177,15 +175,15 @@ impl<'a> Publisher<'a> {
     }
 
     /// Publishes what waits, and the last words. Sets no time limit.
-    pub(super) async fn finish(mut self, answers: &mut Replies) -> Result<(), Lost> {
+    pub(crate) async fn finish(mut self, answers: &mut Replies) -> Result<(), Lost> {
         if self.torn {
-            return Err(Lost::Stopping);
+            return Err(Lost::Torn);
         }
-        while self.lane.with(|state| state.has_outgoing()) {
+        while self.lane.has_outgoing() {
             self.publish().await?;
         }
-        let goodbye = self.lane.with(|state| state.goodbye());
-        encode(&mut self.buffer, self.command, &goodbye);
+        let goodbye = self.lane.goodbye();
+        encode(&mut self.buffer, self.command, &self.names, &goodbye);
         self.in_flight.publications.push_back((None, 0));
         self.commands.write(&self.buffer).await?;
         // Whoever closes a connection before it was read may take back what was written.
@@ -198,9 +196,13 @@ impl<'a> Publisher<'a> {
     }
 }
 
-fn encode(buffer: &mut BytesMut, command: &[u8], publication: &Publication) {
+fn encode(buffer: &mut BytesMut, command: &[u8], names: &ChannelNames, publication: &Publication) {
+    let on = match &publication.to {
+        Some(recipient) => names.node(recipient.node()),
+        None => names.all(),
+    };
     resp::begin(buffer, 3);
     resp::encode_part(buffer, &[command]);
-    resp::encode_part(buffer, &[&publication.on]);
+    resp::encode_part(buffer, &[&on]);
     resp::encode_part(buffer, &[&publication.head, &publication.packet]);
 }

@@ -1,6 +1,6 @@
 /// What one packet counts for beside its bytes, so that empty packets are bounded as well: about
 /// what its envelope and its command take on the broker.
-pub(crate) const PACKET_OVERHEAD_BYTES: u64 = 256;
+pub const PACKET_OVERHEAD_BYTES: u64 = 256;
 
 /// How much of a channel's window is taken before the sender is told: a quarter, so that room is
 /// back long before the sender runs out of it.

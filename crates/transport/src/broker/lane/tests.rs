@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use crate::{Channel, SendError, TransportEvent};
 use bytes::{Bytes, BytesMut};
 use raftwire_environment::Environment;
 use raftwire_protocol::{Lane, Session};
-use raftwire_transport::{Channel, SendError, TransportEvent};
 
 use super::{LaneState, Publication};
-use crate::RedisOptions;
-use crate::channel_names::ChannelNames;
-use crate::envelope::{Envelope, Sender};
+use crate::broker::BrokerOptions;
+use crate::broker::envelope::{Envelope, Sender};
 
 struct End {
     state: LaneState,
@@ -21,14 +20,13 @@ struct End {
 }
 
 impl End {
-    fn new(node: &str, session: u128, options: &RedisOptions) -> Self {
+    fn new(node: &str, session: u128, options: &BrokerOptions) -> Self {
         let local = Sender {
             node: node.parse().unwrap(),
             session: Session::new(session),
             epoch: 0,
         };
-        let names = ChannelNames::new("", "test", Lane::Data);
-        let mut state = LaneState::new(Lane::Data, options.clone(), names, BTreeSet::new(), local);
+        let mut state = LaneState::new(Lane::Data, options.clone(), BTreeSet::new(), local);
         state.connected();
         Self {
             state,
@@ -48,8 +46,8 @@ impl End {
 
     fn hear(&mut self, publications: &[Publication], now: Instant) {
         for publication in publications {
-            let own = self.state.names().node(self.state.node());
-            if publication.on == own || publication.on == self.state.names().all() {
+            let own = self.state.node();
+            if publication.to.as_ref().is_none_or(|to| to.node() == own) {
                 let mut bytes = BytesMut::from(&publication.head[..]);
                 bytes.extend_from_slice(&publication.packet);
                 let envelope = Envelope::decode(Lane::Data, bytes.freeze()).unwrap();
@@ -84,8 +82,10 @@ const SECOND: Duration = Duration::from_secs(1);
 
 impl Pair {
     fn new() -> Self {
-        let mut options = RedisOptions::new("localhost".parse().unwrap());
-        options.data_window_bytes = 1 << 20;
+        let options = BrokerOptions {
+            data_window_bytes: 1 << 20,
+            ..BrokerOptions::default()
+        };
         Self {
             a: End::new("a", 1, &options),
             b: End::new("b", 2, &options),
@@ -282,8 +282,10 @@ fn broadcast_leaves_out_who_has_no_room() {
     let packet = Bytes::from(vec![2; 64 << 10]);
     assert_eq!(pair.a.state.broadcast(&packet), Err(SendError::Full));
 
-    let mut options = RedisOptions::new("localhost".parse().unwrap());
-    options.data_window_bytes = 1 << 20;
+    let options = BrokerOptions {
+        data_window_bytes: 1 << 20,
+        ..BrokerOptions::default()
+    };
     let mut c = End::new("c", 3, &options);
     for _ in 0..3 {
         // The packets for `b` are lost to it.
@@ -301,7 +303,7 @@ fn broadcast_leaves_out_who_has_no_room() {
 
 #[test]
 fn flood_of_names_takes_only_so_many_places() {
-    let options = RedisOptions::new("localhost".parse().unwrap());
+    let options = BrokerOptions::default();
     let mut a = End::new("a", 1, &options);
     let now = Environment::real().now();
     for number in 0..1_000_u128 {

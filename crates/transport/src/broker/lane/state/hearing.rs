@@ -2,14 +2,14 @@
 
 use std::time::Instant;
 
+use crate::TransportEvent;
 use bytes::Bytes;
 use raftwire_protocol::NodeId;
-use raftwire_transport::TransportEvent;
 
 use super::super::entry::{Agreement, Entry};
 use super::super::outgoing::Key;
 use super::{LaneState, SESSIONS_PER_PEER_MAX};
-use crate::envelope::{Address, Body, Envelope};
+use crate::broker::envelope::{Address, Body, Envelope};
 
 impl LaneState {
     pub(crate) fn malformed(&mut self) {

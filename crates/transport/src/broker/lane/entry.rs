@@ -1,9 +1,9 @@
 use std::time::{Duration, Instant};
 
-use raftwire_transport::Channel;
+use crate::Channel;
 
 use super::window::Window;
-use crate::envelope::Address;
+use crate::broker::envelope::Address;
 
 /// The first pause before a channel that was closed is opened again.
 const REOPEN_PAUSE_MIN: Duration = Duration::from_millis(200);

@@ -1,7 +1,7 @@
-/// What a transport has counted since it was made, both lanes together.
+/// What a transport over a broker has counted since it was made, both lanes together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct RedisStatistics {
+pub struct BrokerStatistics {
     /// Messages on the cluster's channels that no transport has made; they were dropped.
     pub malformed: u64,
     /// Messages for a session that has ended, or of a channel or connection that was followed by
@@ -15,13 +15,17 @@ pub struct RedisStatistics {
     pub received: u64,
     /// Messages that were published.
     pub published: u64,
-    /// Messages for a peer that nobody was subscribed to receive.
+    /// Messages for a peer that nobody was there to receive.
     pub unheard: u64,
+    /// Messages that the broker refused because a queue of its was full. Redis refuses none.
+    pub rejected: u64,
+    /// How often the broker took no messages for a while. Redis tells of none.
+    pub blocked: u64,
     /// How often a lane was connected to the broker.
     pub connected: u64,
 }
 
-impl std::ops::Add for RedisStatistics {
+impl std::ops::Add for BrokerStatistics {
     type Output = Self;
 
     fn add(self, other: Self) -> Self {
@@ -33,6 +37,8 @@ impl std::ops::Add for RedisStatistics {
             received: self.received + other.received,
             published: self.published + other.published,
             unheard: self.unheard + other.unheard,
+            rejected: self.rejected + other.rejected,
+            blocked: self.blocked + other.blocked,
             connected: self.connected + other.connected,
         }
     }
