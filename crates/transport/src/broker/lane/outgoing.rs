@@ -33,6 +33,11 @@ impl Recipient {
     pub const fn node(&self) -> &NodeId {
         &self.key.0
     }
+
+    /// Whether the other one is for the same channel.
+    pub fn is_of_same_channel(&self, other: &Self) -> bool {
+        self.key == other.key && self.number == other.number
+    }
 }
 
 impl Publication {
