@@ -10,7 +10,7 @@ KOSOKU_VERSION = 0.1.0
 TOOLS = target/tools
 KOSOKU = $(TOOLS)/kosoku-$(KOSOKU_VERSION)
 
-.PHONY: help demo test check simulate figures figures-transports fmt autobahn redis
+.PHONY: help demo test check simulate figures figures-transports fmt autobahn redis rabbitmq
 
 help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
@@ -23,7 +23,7 @@ help:
 demo:
 	$(CARGO) run --release --quiet -p raftwire-server --bin raftwire -- demo $(DEMO_FLAGS)
 
-test: autobahn redis
+test: autobahn redis rabbitmq
 	$(CARGO) test --workspace
 
 check: $(TOOLS)/bin/cargo-deny
@@ -39,7 +39,7 @@ figures:
 	$(CARGO) build --release --quiet -p raftwire-server --bin raftwire --example figures
 	./target/release/examples/figures
 
-figures-transports: redis
+figures-transports: redis rabbitmq
 	$(CARGO) build --release --quiet -p raftwire-server --example transports
 	./target/release/examples/transports $(TRANSPORTS_FLAGS)
 
@@ -65,6 +65,13 @@ redis:
 	@{ command -v redis-server && command -v redis-sentinel && command -v redis-cli; } >/dev/null \
 		|| { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y redis-server redis-sentinel >/dev/null; } \
 		|| { echo "the tests need Redis 7: apt install redis-server redis-sentinel" >&2; exit 1; }
+
+# Private brokers for the tests of the transport over RabbitMQ. RUNLEVEL keeps Debian from starting one
+# of its own when the package is installed.
+rabbitmq:
+	@test -x /usr/lib/rabbitmq/bin/rabbitmq-server \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends rabbitmq-server >/dev/null; } \
+		|| { echo "the tests need RabbitMQ: apt install rabbitmq-server" >&2; exit 1; }
 
 fmt:
 	$(CARGO) fmt --all

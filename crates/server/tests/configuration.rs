@@ -76,7 +76,8 @@ fn every_key_can_be_set_in_the_file_and_by_its_variable() {
             "client.origins" => "https://app.example.org",
             "data_dir" => "/tmp/data",
             "redis_connection_string" => "redis://127.0.0.1:6379",
-            "redis_tls_authorities" => "/tmp/file.pem",
+            "rabbitmq_connection_string" => "amqp://127.0.0.1:5672",
+            "redis_tls_authorities" | "rabbitmq_tls_authorities" => "/tmp/file.pem",
             "control" | "data" => "ws",
             _ => key.default.expect(key.name),
         };
@@ -543,7 +544,7 @@ fn lanes_that_contradict_something_are_refused_with_what_to_do() {
             "data = \"carrier pigeon\"\n",
             &[],
             &[],
-            "raftwire.toml:1: data = \"carrier pigeon\": must be \"ws\" or \"redis\"",
+            "raftwire.toml:1: data = \"carrier pigeon\": must be \"ws\", \"redis\" or \"rabbitmq\"",
         ),
     ] {
         assert_eq!(try_load(file, variables, flags).unwrap_err(), message);
@@ -563,4 +564,39 @@ async fn config_check_says_what_carries_which_lane_and_how_long_things_take() {
     ] {
         assert!(ended.stdout.contains(words), "{words}: {}", ended.stdout);
     }
+}
+
+#[test]
+fn rabbitmq_is_configured_by_its_connection_string_and_no_error_shows_a_secret() {
+    let file = "transport_type = \"rabbitmq\"\n";
+    let missing = try_load(file, &[], &[]).unwrap_err();
+    assert!(missing.contains("rabbitmq_connection_string"), "{missing}");
+    let variable = "RAFTWIRE_RABBITMQ_CONNECTION_STRING";
+    assert!(missing.contains(variable), "{missing}");
+
+    let mistyped = [(variable, "amqp://app:hunter2@mq?hartbeat=5")];
+    let error = try_load(file, &mistyped, &[]).unwrap_err();
+    assert!(
+        error.contains("\"hartbeat\"") && error.contains("\"heartbeat\""),
+        "{error}"
+    );
+    assert!(!error.contains("hunter2"), "{error}");
+
+    let given = [(variable, "amqp://app:hunter2@mq/shop")];
+    let options = try_load(file, &given, &[]).unwrap();
+    assert_eq!(options.cluster.timings, raftwire::Timings::broker());
+    let string = options.rabbitmq_connection_string.as_ref().unwrap();
+    assert_eq!(string.to_string(), "amqp://mq:5672/shop");
+    assert!(!format!("{options:?}").contains("hunter2"));
+    let refused = options
+        .require_secret_or_loopback()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        refused.contains("transport_type = \"rabbitmq\""),
+        "{refused}"
+    );
+
+    let flag = try_load(file, &[], &["--rabbitmq-connection-string=mq"]).unwrap_err();
+    assert!(flag.contains(variable), "{flag}");
 }

@@ -29,7 +29,7 @@ const AUTHENTICATION_TIMEOUT: std::ops::RangeInclusive<Duration> =
 const SENDS_IN_FLIGHT_CEILING: usize = 65_536;
 
 /// What can carry a lane, as an error lists it.
-const TRANSPORTS_ALLOWED: &str = "\"ws\" or \"redis\"";
+const TRANSPORTS_ALLOWED: &str = "\"ws\", \"redis\" or \"rabbitmq\"";
 
 /// A key that nothing is known of beyond its name.
 const PLAIN: Key = Key {
@@ -152,7 +152,7 @@ pub static KEYS: &[Key] = &[
         default: Some("ws"),
         reason: "WebSocket needs no broker",
         help: "What carries the traffic between nodes. Over a broker elections and leases take \
-               longer (README.md, \"Over Redis\"), and a secret is required",
+               longer (README.md, \"Over a broker\"), and a secret is required",
         apply: |options, value| put(&mut options.cluster.transport_type, transport(value)),
         ..PLAIN
     },
@@ -200,6 +200,36 @@ pub static KEYS: &[Key] = &[
         apply: |options, value| {
             put(
                 &mut options.redis_tls_authorities,
+                value.text().map(|text| Some(text.into())),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "rabbitmq_connection_string",
+        allowed: "amqp://[user:password@]host:port[/vhost], amqps://… with TLS, or host:port",
+        example: "\"amqp://127.0.0.1:5672\"",
+        help: "The RabbitMQ broker, where \"rabbitmq\" carries anything. Default: none",
+        confidential: true,
+        explains: true,
+        apply: |options, value| {
+            put(
+                &mut options.rabbitmq_connection_string,
+                value.parse().map(Some),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "rabbitmq_tls_authorities",
+        allowed: "a PEM file with certificates",
+        example: "\"/etc/raftwire/rabbitmq-ca.pem\"",
+        help: "Who may have signed the certificate of the RabbitMQ broker. Default: the authorities \
+               of the system",
+        placeholder: "FILE",
+        apply: |options, value| {
+            put(
+                &mut options.rabbitmq_tls_authorities,
                 value.text().map(|text| Some(text.into())),
             )
         },

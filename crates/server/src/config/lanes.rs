@@ -5,7 +5,7 @@ use raftwire::{Lane, Timings};
 use super::ServerOptions;
 
 /// What can carry a lane. All but the first go through a broker.
-pub(super) const TRANSPORTS: [&str; 2] = [DIRECT, "redis"];
+pub(super) const TRANSPORTS: [&str; 3] = [DIRECT, "redis", "rabbitmq"];
 
 /// The transport between the nodes themselves, with nobody in between.
 pub(super) const DIRECT: &str = "ws";
@@ -96,6 +96,21 @@ impl ServerOptions {
         }
     }
 
+    /// The key that should name a transport's broker and does not, and its variable.
+    fn missing_broker(&self, transport: &str) -> Option<(&'static str, &'static str)> {
+        match transport {
+            "redis" if self.redis_connection_string.is_none() => Some((
+                "redis_connection_string",
+                "RAFTWIRE_REDIS_CONNECTION_STRING",
+            )),
+            "rabbitmq" if self.rabbitmq_connection_string.is_none() => Some((
+                "rabbitmq_connection_string",
+                "RAFTWIRE_RABBITMQ_CONNECTION_STRING",
+            )),
+            _ => None,
+        }
+    }
+
     /// How long elections and leases take over the transport that carries them.
     pub(super) fn timings_of_lanes(&self) -> Timings {
         timings_of(self.cluster.transport_of(Lane::Control))
@@ -120,12 +135,12 @@ impl ServerOptions {
         }
         for lane in Lane::ALL {
             let (key, transport) = (self.key_of(lane), cluster.transport_of(lane));
-            if transport == "redis" && self.redis_connection_string.is_none() {
+            if let Some((missing, variable)) = self.missing_broker(transport) {
                 return Err(LaneConflict::NoBroker {
                     key,
                     transport: transport.to_owned(),
-                    missing: "redis_connection_string",
-                    variable: "RAFTWIRE_REDIS_CONNECTION_STRING",
+                    missing,
+                    variable,
                 });
             }
             let others = cluster.nodes.iter();

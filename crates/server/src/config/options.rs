@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use raftwire::{ClusterOptions, NamePolicy};
+use raftwire_transport_rabbitmq::RabbitMQConnectionString;
 use raftwire_transport_redis::RedisConnectionString;
 
 use super::{TlsOptions, WebOrigin};
@@ -20,6 +21,10 @@ pub struct ServerOptions {
     pub redis_connection_string: Option<RedisConnectionString>,
     /// A PEM file with the authorities of that server's certificate; `None`: those of the system.
     pub redis_tls_authorities: Option<PathBuf>,
+    /// The broker of what `rabbitmq` carries.
+    pub rabbitmq_connection_string: Option<RabbitMQConnectionString>,
+    /// A PEM file with the authorities of that broker's certificate; `None`: those of the system.
+    pub rabbitmq_tls_authorities: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogOptions,
     /// How long a stop may take in all.
@@ -104,6 +109,8 @@ impl Default for ServerOptions {
             listen_address: None,
             redis_connection_string: None,
             redis_tls_authorities: None,
+            rabbitmq_connection_string: None,
+            rabbitmq_tls_authorities: None,
             log: LogOptions::default(),
             shutdown_deadline: Duration::from_secs(10),
             tls: TlsOptions::default(),

@@ -27,7 +27,7 @@ pub enum ServeError {
     /// The transport is not known, or its broker is not given.
     #[error(
         "\"{transport}\" is to carry the {lane} lane: not known, or its connection string is missing \
-         (redis_connection_string)"
+         ({transport}_connection_string)"
     )]
     NoTransport {
         /// For what.

@@ -164,10 +164,13 @@ fn announce_timings(options: &ServerOptions) {
     let [control, data] = Lane::ALL.map(|lane| options.cluster.transport_of(lane));
     let redis = options.redis_connection_string.as_ref();
     let redis = redis.filter(|_| options.rides_on("redis"));
+    let rabbitmq = options.rabbitmq_connection_string.as_ref();
+    let rabbitmq = rabbitmq.filter(|_| options.rides_on("rabbitmq"));
     info!(
         control,
         data,
         redis = redis.map(ToString::to_string),
+        rabbitmq = rabbitmq.map(ToString::to_string),
         heartbeat = ?timings.heartbeat,
         election = ?(timings.election_min..=timings.election_max),
         lease = ?timings.lease,

@@ -4,7 +4,8 @@ use raftwire::{
     ClusterTransport, ClusterTransportFactory, Lane, SplitClusterTransportFactory, TransportSetup,
 };
 use raftwire_transport::CreateError;
-use raftwire_transport_redis::{RedisClusterTransportFactory, RedisConnectionString, RedisOptions};
+use raftwire_transport_rabbitmq::{RabbitMQClusterTransportFactory, RabbitMQOptions};
+use raftwire_transport_redis::{RedisClusterTransportFactory, RedisOptions};
 use raftwire_transport_ws::{WsAcceptor, WsClusterTransportFactory, WsOptions};
 
 use super::ServeError;
@@ -24,18 +25,16 @@ impl Transports {
         let ws: Arc<dyn ClusterTransportFactory> = Arc::new(ws);
         let of_lane = |lane| {
             let transport = options.cluster.transport_of(lane);
-            let factory: Arc<dyn ClusterTransportFactory> =
-                match (transport, &options.redis_connection_string) {
-                    ("ws", _) => Arc::clone(&ws),
-                    ("redis", Some(string)) => Arc::new(redis(options, string.clone())),
-                    _ => {
-                        return Err(ServeError::NoTransport {
-                            lane,
-                            transport: transport.to_owned(),
-                        });
-                    }
-                };
-            Ok(factory)
+            let factory: Option<Arc<dyn ClusterTransportFactory>> = match transport {
+                "ws" => Some(Arc::clone(&ws)),
+                "redis" => redis(options),
+                "rabbitmq" => rabbitmq(options),
+                _ => None,
+            };
+            factory.ok_or_else(|| ServeError::NoTransport {
+                lane,
+                transport: transport.to_owned(),
+            })
         };
         let control = of_lane(Lane::Control)?;
         let factory = if options.is_split() {
@@ -53,14 +52,25 @@ impl Transports {
     }
 }
 
-fn redis(
-    options: &ServerOptions,
-    connection: RedisConnectionString,
-) -> RedisClusterTransportFactory {
-    RedisClusterTransportFactory::new(RedisOptions {
+/// `None`: no server is named.
+fn redis(options: &ServerOptions) -> Option<Arc<dyn ClusterTransportFactory>> {
+    let connection = options.redis_connection_string.clone()?;
+    Some(Arc::new(RedisClusterTransportFactory::new(RedisOptions {
         tls_authorities: options.redis_tls_authorities.clone(),
         ..RedisOptions::new(connection)
-    })
+    })))
+}
+
+/// `None`: no broker is named.
+fn rabbitmq(options: &ServerOptions) -> Option<Arc<dyn ClusterTransportFactory>> {
+    let connection = options.rabbitmq_connection_string.clone()?;
+    let options = RabbitMQOptions {
+        tls_authorities: options.rabbitmq_tls_authorities.clone(),
+        // What is older than an election is of one that is over.
+        control_ttl: options.cluster.timings.election_min,
+        ..RabbitMQOptions::new(connection)
+    };
+    Some(Arc::new(RabbitMQClusterTransportFactory::new(options)))
 }
 
 fn ws(options: &ServerOptions, tls: Option<&PortTls>) -> WsClusterTransportFactory {
