@@ -2,7 +2,7 @@
 //!
 //! `make figures-transports` builds and runs this. Each round measures every transport in turn, so that a
 //! machine that drifts drifts for all; what is printed are medians. Arguments are the transports to measure
-//! (`ws`, `redis`) and `rounds=5`. The brokers are private ones, which end with the program.
+//! (`ws`, `redis`, `rabbitmq`) and `rounds=5`. The brokers are private ones, which end with the program.
 
 #![allow(
     clippy::print_stdout,
@@ -10,11 +10,17 @@
     clippy::disallowed_methods // it starts brokers
 )]
 
+#[path = "../../../transport-rabbitmq/examples/throughput/bare.rs"]
+#[allow(dead_code)]
+mod bare_rabbitmq;
 mod bare_redis;
 mod carrier;
 mod comeback;
 mod counted;
 mod nodes;
+#[path = "../../../transport-rabbitmq/tests/common/rabbitmq_server.rs"]
+#[allow(dead_code, unreachable_pub)]
+mod rabbitmq_server;
 mod rates;
 #[path = "../../../transport-redis/tests/common/redis_server.rs"]
 #[allow(dead_code, unreachable_pub)]
