@@ -4,6 +4,14 @@
 
 mod support;
 
+#[path = "../../transport-rabbitmq/tests/common/rabbitmq_server.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::disallowed_methods
+)]
+mod rabbitmq_server;
 #[path = "../../transport-redis/tests/common/redis_server.rs"]
 #[allow(
     dead_code,
@@ -16,6 +24,7 @@ mod redis_server;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
+use rabbitmq_server::RabbitMQServer;
 use raftwire_environment::Environment;
 use raftwire_server::ClusterReport;
 use raftwire_server::http_client::HttpClient;
@@ -67,11 +76,35 @@ fn program() -> Command {
     command
 }
 
+/// What carries the nodes' traffic, where a broker does.
+enum Broker {
+    Redis(RedisServer),
+    RabbitMQ(RabbitMQServer),
+}
+
+impl Broker {
+    /// The variable that tells a node of it.
+    fn variable(&self) -> (&'static str, String) {
+        match self {
+            Broker::Redis(server) => ("RAFTWIRE_REDIS_CONNECTION_STRING", server.url()),
+            Broker::RabbitMQ(server) => ("RAFTWIRE_RABBITMQ_CONNECTION_STRING", server.url()),
+        }
+    }
+
+    /// The names on it that the nodes listen to.
+    fn names(&self) -> String {
+        match self {
+            Broker::Redis(server) => server.ask(&["PUBSUB", "CHANNELS"]),
+            Broker::RabbitMQ(server) => server.ctl(&["list_queues", "name"]),
+        }
+    }
+}
+
 /// One scenario as it is played, on ports and in folders of its own.
 struct Stage {
     ports: Vec<u16>,
     variables: Vec<(String, String)>,
-    broker: Option<RedisServer>,
+    broker: Option<Broker>,
     nodes: Vec<Child>,
     listener: Option<(Child, Lines<BufReader<ChildStdout>>)>,
     /// Last, so that the processes are gone before it goes.
@@ -106,7 +139,10 @@ impl Stage {
                 self.variables.push((name.to_owned(), value.to_owned()));
             }
             ["redis-server", settings @ ..] => {
-                self.broker = Some(RedisServer::start_with(settings));
+                self.broker = Some(Broker::Redis(RedisServer::start_with(settings)));
+            }
+            ["rabbitmq-server"] => {
+                self.broker = Some(Broker::RabbitMQ(RabbitMQServer::start()));
             }
             [PROGRAM, "serve", "--config", file] => self.serve(file),
             [PROGRAM, "listen", rest @ ..] => self.listen(rest).await,
@@ -135,7 +171,8 @@ impl Stage {
             .env("RAFTWIRE_DATA_DIR", self.folder.path().join(node))
             .stderr(std::fs::File::create(self.folder.path().join(format!("{node}.log"))).unwrap());
         if let Some(broker) = &self.broker {
-            command.env("RAFTWIRE_REDIS_CONNECTION_STRING", broker.url());
+            let (variable, url) = broker.variable();
+            command.env(variable, url);
         }
         self.nodes.push(command.spawn().unwrap());
     }
@@ -208,8 +245,20 @@ async fn three_nodes_over_redis() {
     let mut stage = Stage::new().await;
     stage.play_all("redis").await;
     let broker = stage.broker.as_ref().expect("a broker");
-    let channels = broker.ask(&["PUBSUB", "CHANNELS"]);
+    let channels = broker.names();
     assert!(channels.contains("control"), "{channels}");
+}
+
+#[tokio::test]
+async fn three_nodes_over_rabbitmq() {
+    let mut stage = Stage::new().await;
+    stage.play_all("rabbitmq").await;
+    let broker = stage.broker.as_ref().expect("a broker");
+    let queues = broker.names();
+    for node in ["node1", "node2", "node3"] {
+        let queue = format!(".control.{node}.");
+        assert!(queues.contains(&queue), "{queues}");
+    }
 }
 
 #[tokio::test]
@@ -217,7 +266,7 @@ async fn three_nodes_on_websocket_and_redis() {
     let mut stage = Stage::new().await;
     stage.play_all("ws-and-redis").await;
     let broker = stage.broker.as_ref().expect("a broker");
-    let channels = broker.ask(&["PUBSUB", "CHANNELS"]);
+    let channels = broker.names();
     assert!(
         channels.contains("data") && !channels.contains("control"),
         "{channels}"
@@ -233,5 +282,5 @@ fn every_scenario_has_its_test() {
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
     found.sort();
-    assert_eq!(found, ["redis", "ws", "ws-and-redis"]);
+    assert_eq!(found, ["rabbitmq", "redis", "ws", "ws-and-redis"]);
 }
