@@ -13,11 +13,21 @@ mod support;
 )]
 mod redis_server;
 
+#[path = "../../transport-rabbitmq/tests/common/rabbitmq_server.rs"]
+#[allow(
+    dead_code,
+    unreachable_pub,
+    clippy::unwrap_used,
+    clippy::disallowed_methods
+)]
+mod rabbitmq_server;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use rabbitmq_server::RabbitMQServer;
 use raftwire::{Lanes, SplitClusterTransportFactory, TransportSetup};
 use raftwire_environment::Environment;
 use raftwire_protocol::{NodeAddress, NodeId};
@@ -30,9 +40,6 @@ use redis_server::RedisServer;
 use support::{Client, Cluster, Settings, Traffic, eventually, free_ports};
 
 const CLIENTS_PER_NODE: usize = 8;
-
-/// How often the broker is killed.
-const KILLS: u32 = 4;
 
 /// How long it is away at first: longer than the lease of 5 s, so that a lease that went by the
 /// broker would end.
@@ -108,11 +115,55 @@ mod control_over_websocket_data_over_redis {
     }
 }
 
-fn settings(server: &RedisServer) -> Settings {
+/// A private broker that carries the data lane.
+trait Broker {
+    const TRANSPORT: &'static str;
+    const VARIABLE: &'static str;
+
+    fn url(&self) -> String;
+    fn kill(&mut self);
+    fn restart(&mut self);
+}
+
+impl Broker for RedisServer {
+    const TRANSPORT: &'static str = "redis";
+    const VARIABLE: &'static str = "RAFTWIRE_REDIS_CONNECTION_STRING";
+
+    fn url(&self) -> String {
+        RedisServer::url(self)
+    }
+
+    fn kill(&mut self) {
+        RedisServer::kill(self);
+    }
+
+    fn restart(&mut self) {
+        RedisServer::restart(self);
+    }
+}
+
+impl Broker for RabbitMQServer {
+    const TRANSPORT: &'static str = "rabbitmq";
+    const VARIABLE: &'static str = "RAFTWIRE_RABBITMQ_CONNECTION_STRING";
+
+    fn url(&self) -> String {
+        RabbitMQServer::url(self)
+    }
+
+    fn kill(&mut self) {
+        RabbitMQServer::kill(self);
+    }
+
+    fn restart(&mut self) {
+        RabbitMQServer::restart(self);
+    }
+}
+
+fn settings<B: Broker>(server: &B) -> Settings {
     Settings::default()
         .with_flag("control", "ws")
-        .with_flag("data", "redis")
-        .with_variable("RAFTWIRE_REDIS_CONNECTION_STRING", &server.url())
+        .with_flag("data", B::TRANSPORT)
+        .with_variable(B::VARIABLE, &server.url())
         .with_variable("RAFTWIRE_SECRET", "what the three nodes of the test know")
 }
 
@@ -153,7 +204,16 @@ fn elections(cluster: &Cluster, node: usize) -> usize {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_election_happens_while_the_broker_of_the_data_lane_dies() {
-    let mut server = RedisServer::start();
+    broker_of_the_data_lane_dies(RedisServer::start(), 4).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_election_happens_while_rabbitmq_under_the_data_lane_dies() {
+    broker_of_the_data_lane_dies(RabbitMQServer::start(), 2).await;
+}
+
+/// Kills the broker so many times under acknowledged traffic.
+async fn broker_of_the_data_lane_dies<B: Broker>(mut server: B, kills: u32) {
     let cluster = Cluster::start_with(3, &settings(&server)).await;
     let elected = agreed(&cluster).await;
     let before = [0, 1, 2].map(|node| elections(&cluster, node));
@@ -161,7 +221,7 @@ async fn no_election_happens_while_the_broker_of_the_data_lane_dies() {
     ring(&cluster, &mut traffic).await;
     flows(&traffic, "messages over the broker").await;
 
-    for run in 0..KILLS {
+    for run in 0..kills {
         server.kill();
         let outage = if run == 0 { LONG_OUTAGE } else { OUTAGE * run };
         tokio::time::sleep(outage).await;

@@ -21,12 +21,12 @@ pub enum DemoError {
     Folder(io::Error),
     /// No broker is there, and none can be started.
     #[error(
-        "{program} is not installed: `apt install {package}`, or name a broker that runs already: \
+        "no {broker} is installed: `apt install {package}`, or name a broker that runs already: \
          --connection-string {example}"
     )]
     NoBroker {
         /// What was looked for.
-        program: &'static str,
+        broker: &'static str,
         /// The package that has it.
         package: &'static str,
         /// What names a broker.

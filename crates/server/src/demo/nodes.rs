@@ -104,12 +104,12 @@ impl Nodes {
             self.carrier.cluster = format!("{CLUSTER}-{number:08x}");
             return Ok(());
         }
-        let port = ports::another(&self.environment, &self.ports).await;
-        let port = port.map_err(DemoError::Ports)?;
+        let ports = ports::others(&self.environment, &self.ports).await;
+        let ports = ports.map_err(DemoError::Ports)?;
         let folder = self.path("broker");
-        let started = PrivateBroker::start(&self.environment, options.transport, port, folder);
+        let started = PrivateBroker::start(&self.environment, options.transport, ports, folder);
         if let Some(broker) = started.await? {
-            let text = format!("a private {} starts, port {port}", broker.name);
+            let text = format!("a private {} starts, port {}", broker.name, broker.port);
             narrator.tell(Style::Plain, &text);
             self.carrier.connection = Some(broker.connection.clone());
             self.broker = Some(broker);
@@ -151,7 +151,7 @@ impl Nodes {
         let address = |index: usize| match self.carrier.transport {
             DemoTransport::Ws => format!("ws://127.0.0.1:{}/{}", self.ports[index], NAMES[index]),
             // Who says hello on the broker is found by its name.
-            DemoTransport::Redis => NAMES[index].to_owned(),
+            DemoTransport::Redis | DemoTransport::RabbitMQ => NAMES[index].to_owned(),
         };
         let peers: Vec<_> = (0..NODES)
             .filter(|other| *other != index)

@@ -1,4 +1,4 @@
-//! Three ports for three nodes, and one for their broker.
+//! Three ports for three nodes, and more for their broker.
 
 use std::io;
 use std::ops::RangeInclusive;
@@ -48,11 +48,18 @@ pub(super) async fn find(environment: &Environment) -> io::Result<Ports> {
     Err(io::Error::from(io::ErrorKind::AddrInUse))
 }
 
-/// One more that is free now.
-pub(super) async fn another(environment: &Environment, ports: &[u16]) -> io::Result<u16> {
+/// So many more that are free now.
+pub(super) async fn others<const COUNT: usize>(
+    environment: &Environment,
+    ports: &[u16],
+) -> io::Result<[u16; COUNT]> {
+    let mut found = Vec::with_capacity(COUNT);
     for port in OTHERS.filter(|port| !ports.contains(port)) {
         if environment.bind("127.0.0.1", port).await.is_ok() {
-            return Ok(port);
+            found.push(port);
+        }
+        if let Ok(ports) = found.as_slice().try_into() {
+            return Ok(ports);
         }
     }
     Err(io::Error::from(io::ErrorKind::AddrInUse))

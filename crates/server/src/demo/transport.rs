@@ -3,6 +3,7 @@
 use std::str::FromStr;
 
 use raftwire::Timings;
+use raftwire_transport_rabbitmq::RabbitMQConnectionString;
 use raftwire_transport_redis::RedisConnectionString;
 
 use super::DemoOptions;
@@ -16,6 +17,8 @@ pub enum DemoTransport {
     Ws,
     /// A Redis server.
     Redis,
+    /// A RabbitMQ broker.
+    RabbitMQ,
 }
 
 impl DemoTransport {
@@ -24,6 +27,7 @@ impl DemoTransport {
         match self {
             Self::Ws => "ws",
             Self::Redis => "redis",
+            Self::RabbitMQ => "rabbitmq",
         }
     }
 
@@ -32,6 +36,7 @@ impl DemoTransport {
         match self {
             Self::Ws => None,
             Self::Redis => Some("RAFTWIRE_REDIS_CONNECTION_STRING"),
+            Self::RabbitMQ => Some("RAFTWIRE_RABBITMQ_CONNECTION_STRING"),
         }
     }
 
@@ -42,14 +47,14 @@ impl DemoTransport {
 
 /// Not a transport.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("must be ws or redis")]
+#[error("must be ws, redis or rabbitmq")]
 pub struct UnknownTransport;
 
 impl FromStr for DemoTransport {
     type Err = UnknownTransport;
 
     fn from_str(text: &str) -> Result<Self, UnknownTransport> {
-        let known = [Self::Ws, Self::Redis];
+        let known = [Self::Ws, Self::Redis, Self::RabbitMQ];
         let mut known = known.into_iter().filter(|it| it.name() == text);
         known.next().ok_or(UnknownTransport)
     }
@@ -61,7 +66,7 @@ impl FromStr for DemoTransport {
 pub enum UnfitConnection {
     /// There is no broker.
     #[error(
-        "--connection-string names a broker, and the nodes speak WebSocket: add --transport redis"
+        "--connection-string names a broker, and the nodes speak WebSocket: add --transport redis or rabbitmq"
     )]
     NoBroker,
     /// It does not name one.
@@ -81,14 +86,20 @@ impl DemoOptions {
         let Some(text) = &self.connection_string else {
             return Ok(());
         };
-        let malformed = |error: String| UnfitConnection::Malformed { reason: error };
         match self.transport {
             DemoTransport::Ws => Err(UnfitConnection::NoBroker),
-            DemoTransport::Redis => match text.parse::<RedisConnectionString>() {
-                Ok(_) => Ok(()),
-                Err(error) => Err(malformed(error.to_string())),
-            },
+            DemoTransport::Redis => check::<RedisConnectionString>(text),
+            DemoTransport::RabbitMQ => check::<RabbitMQConnectionString>(text),
         }
+    }
+}
+
+fn check<T: FromStr<Err: ToString>>(text: &str) -> Result<(), UnfitConnection> {
+    match text.parse::<T>() {
+        Ok(_) => Ok(()),
+        Err(error) => Err(UnfitConnection::Malformed {
+            reason: error.to_string(),
+        }),
     }
 }
 
@@ -108,6 +119,9 @@ mod tests {
     #[test]
     fn connection_string_must_fit_the_transport() {
         assert_eq!(options("redis", "redis://cache:6379").check(), Ok(()));
+        assert_eq!(options("rabbitmq", "amqp://mq:5672").check(), Ok(()));
+        let refused = options("rabbitmq", "redis://cache:6379").check();
+        assert!(matches!(refused, Err(UnfitConnection::Malformed { .. })));
         let refused = options("redis", "cache:6379,pasword=x").check();
         assert!(matches!(refused, Err(UnfitConnection::Malformed { .. })));
         let refused = options("ws", "redis://cache:6379").check();

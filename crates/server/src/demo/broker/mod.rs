@@ -1,7 +1,10 @@
 //! A broker of the demonstration's own.
 
-use std::fs::OpenOptions;
-use std::io;
+mod rabbitmq;
+mod redis;
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -23,61 +26,68 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 /// Where every system has it; the person's `PATH` may lead anywhere.
 const SHELL: &str = "/bin/sh";
 
-/// Runs what follows for as long as somebody holds the other end of standard input: a process that
-/// is killed can end nobody, but its pipes close.
-const GUARD: &str =
-    r#""$@" & broker=$!; cat >/dev/null; kill "$broker" 2>/dev/null; wait "$broker""#;
+/// Runs the second and following arguments, and the first as a command line of the shell beside them, for
+/// as long as somebody holds the other end of standard input: a process that is killed can end nobody,
+/// but its pipes close.
+const GUARD: &str = r#"
+    companion=
+    if test -n "$1"; then $1 & companion=$!; fi
+    shift
+    "$@" & broker=$!
+    cat >/dev/null
+    kill "$broker" 2>/dev/null
+    wait "$broker"
+    test -z "$companion" || kill "$companion"
+"#;
 
 /// How a broker is started.
-struct Launch {
+pub(super) struct Launch {
     /// For people.
-    name: &'static str,
-    program: &'static str,
+    pub(super) name: &'static str,
+    /// Where the program may be, the likeliest place first.
+    pub(super) programs: &'static [&'static str],
     /// The package of Debian that has it.
-    package: &'static str,
+    pub(super) package: &'static str,
     /// What a connection string to one of one's own looks like.
-    example: &'static str,
-    arguments: Vec<String>,
-    connection: String,
+    pub(super) example: &'static str,
+    pub(super) arguments: Vec<String>,
+    pub(super) variables: Vec<(&'static str, String)>,
+    /// What else has to run, in words without blanks.
+    pub(super) companion: Option<String>,
+    pub(super) connection: String,
+    /// What the broker reads, by the name of the file.
+    pub(super) files: Vec<(&'static str, String)>,
 }
 
 impl Launch {
     /// `None`: the transport needs no broker.
-    fn of(transport: DemoTransport, port: u16, folder: &Path) -> Option<Launch> {
+    fn of(transport: DemoTransport, ports: BrokerPorts, folder: &Path) -> Option<Launch> {
         match transport {
             DemoTransport::Ws => None,
-            DemoTransport::Redis => Some(redis(port, folder)),
+            DemoTransport::Redis => Some(redis::launch(ports, folder)),
+            DemoTransport::RabbitMQ => Some(rabbitmq::launch(ports, folder)),
         }
+    }
+
+    /// The first of the programs that is there.
+    async fn program(&self) -> Option<&'static str> {
+        for program in self.programs {
+            if is_installed(program).await {
+                return Some(program);
+            }
+        }
+        None
     }
 }
 
-/// Nothing is kept on disk.
-fn redis(port: u16, folder: &Path) -> Launch {
-    let (port_text, folder) = (port.to_string(), folder.display().to_string());
-    let arguments = [
-        "--port",
-        &port_text,
-        "--bind",
-        "127.0.0.1",
-        "--dir",
-        &folder,
-    ];
-    let ephemeral = ["--save", "", "--appendonly", "no"];
-    let arguments = arguments.iter().chain(&ephemeral);
-    Launch {
-        name: "Redis server",
-        program: "redis-server",
-        package: "redis-server",
-        example: "redis://127.0.0.1:6379",
-        arguments: arguments.map(|argument| (*argument).to_owned()).collect(),
-        connection: format!("redis://127.0.0.1:{port}"),
-    }
-}
+/// Ports that a broker may use; its clients come by the first.
+pub(super) type BrokerPorts = [u16; 3];
 
 /// A running broker. It ends with whoever holds this, in whatever way that ends.
 #[derive(Debug)]
 pub(super) struct PrivateBroker {
     pub(super) name: &'static str,
+    pub(super) port: u16,
     pub(super) connection: String,
     guard: Child,
 }
@@ -88,39 +98,38 @@ impl PrivateBroker {
     pub(super) async fn start(
         environment: &Environment,
         transport: DemoTransport,
-        port: u16,
+        ports: BrokerPorts,
         folder: PathBuf,
     ) -> Result<Option<PrivateBroker>, DemoError> {
-        let Some(launch) = Launch::of(transport, port, &folder) else {
+        let Some(launch) = Launch::of(transport, ports, &folder) else {
             return Ok(None);
         };
-        let made = environment.disk().create_dir_all(&folder);
-        made.map_err(DemoError::Folder)?;
-        if !is_installed(launch.program).await {
+        let Some(program) = launch.program().await else {
             return Err(DemoError::NoBroker {
-                program: launch.program,
+                broker: launch.name,
                 package: launch.package,
                 example: launch.example,
             });
-        }
-        let log = folder.join("broker.log");
+        };
         let failed = |source| DemoError::Process {
             node: launch.name,
             source,
         };
-        let guard = spawn(&launch, &log).map_err(failed)?;
+        prepare(&launch, &folder).map_err(DemoError::Folder)?;
+        let guard = spawn(&launch, program, &folder.join("broker.log")).map_err(failed)?;
         let broker = PrivateBroker {
             name: launch.name,
+            port: ports[0],
             connection: launch.connection,
             guard,
         };
-        broker.answers(environment, port).await?;
+        broker.answers(environment).await?;
         Ok(Some(broker))
     }
 
-    async fn answers(&self, environment: &Environment, port: u16) -> Result<(), DemoError> {
+    async fn answers(&self, environment: &Environment) -> Result<(), DemoError> {
         let deadline = environment.now() + START_TIMEOUT;
-        while environment.connect("127.0.0.1", port).await.is_err() {
+        while environment.connect("127.0.0.1", self.port).await.is_err() {
             if environment.now() >= deadline {
                 return Err(DemoError::TooLate {
                     what: format!("an answer of the private {}", self.name),
@@ -155,11 +164,24 @@ async fn is_installed(program: &str) -> bool {
     asking.status().await.is_ok_and(|status| status.success())
 }
 
-fn spawn(launch: &Launch, log: &Path) -> io::Result<Child> {
+fn prepare(launch: &Launch, folder: &Path) -> io::Result<()> {
+    DirBuilder::new().create(folder)?;
+    for (name, text) in &launch.files {
+        let mut file = OpenOptions::new();
+        let mut file = file.create_new(true).write(true).open(folder.join(name))?;
+        file.write_all(text.as_bytes())?;
+    }
+    Ok(())
+}
+
+fn spawn(launch: &Launch, program: &str, log: &Path) -> io::Result<Child> {
     let log = OpenOptions::new().create(true).append(true).open(log)?;
     Command::new(SHELL)
-        .args(["-c", GUARD, "sh", launch.program])
+        .args(["-c", GUARD, "sh"])
+        .arg(launch.companion.as_deref().unwrap_or_default())
+        .arg(program)
         .args(&launch.arguments)
+        .envs(launch.variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::piped())
         .stdout(log.try_clone()?)
         .stderr(log)
