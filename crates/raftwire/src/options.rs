@@ -178,6 +178,16 @@ pub enum InvalidOptions {
         /// The other.
         second: String,
     },
+    /// Two entries of `nodes` give two nodes one address.
+    #[error("nodes: {first} and {second} have the same address ({address}); each has its own")]
+    OneAddress {
+        /// One node.
+        first: NodeId,
+        /// The other.
+        second: NodeId,
+        /// The entry of the other.
+        address: String,
+    },
     /// An option that is of no use without the secret.
     #[error("{key} is set, and no secret: set `secret` as well, the same on every node")]
     NeedsSecret {
@@ -262,14 +272,11 @@ impl ClusterOptions {
     /// The other nodes, each once, sorted by name: without `local`, which may be listed.
     ///
     /// # Errors
-    /// [`InvalidOptions::TwoAddresses`] where two entries contradict each other.
+    /// [`InvalidOptions::TwoAddresses`] and [`InvalidOptions::OneAddress`] where two entries contradict
+    /// each other.
     pub fn peers(&self, local: Option<&NodeId>) -> Result<Vec<NodeAddress>, InvalidOptions> {
         let mut peers: Vec<NodeAddress> = Vec::with_capacity(self.nodes.len());
-        for address in self
-            .nodes
-            .iter()
-            .filter(|address| Some(&address.node) != local)
-        {
+        for address in &self.nodes {
             match peers.iter_mut().find(|known| known.node == address.node) {
                 None => peers.push(address.clone()),
                 Some(known) if known == address || address.endpoint.is_none() => {}
@@ -283,6 +290,18 @@ impl ClusterOptions {
                 }
             }
         }
+        for (index, peer) in peers.iter().enumerate() {
+            let is_same =
+                |other: &&NodeAddress| other.endpoint.is_some() && other.endpoint == peer.endpoint;
+            if let Some(other) = peers[..index].iter().find(is_same) {
+                return Err(InvalidOptions::OneAddress {
+                    first: other.node.clone(),
+                    second: peer.node.clone(),
+                    address: peer.to_string(),
+                });
+            }
+        }
+        peers.retain(|peer| Some(&peer.node) != local);
         peers.sort_by(|one, other| one.node.cmp(&other.node));
         Ok(peers)
     }
@@ -451,5 +470,26 @@ mod policy {
             .find(|(_, policy)| policy == value)
             .map_or("close", |(name, _)| name);
         s.serialize_str(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_belongs_to_one_node_and_a_node_to_one_address() {
+        let invalid = |nodes: [&str; 2]| {
+            let options = ClusterOptions {
+                node_id: Some("node1".parse().expect("a node id")),
+                nodes: nodes.map(|node| node.parse().expect("an address")).into(),
+                ..ClusterOptions::default()
+            };
+            options.validate().expect_err("a contradiction")
+        };
+        let two = invalid(["ws://127.0.0.1:1/node1", "ws://127.0.0.1:2/node1"]);
+        assert!(matches!(two, InvalidOptions::TwoAddresses { .. }), "{two}");
+        let one = invalid(["ws://127.0.0.1:1/node1", "ws://127.0.0.1:1/node2"]);
+        assert!(matches!(one, InvalidOptions::OneAddress { .. }), "{one}");
     }
 }

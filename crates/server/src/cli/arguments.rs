@@ -149,7 +149,7 @@ pub(super) struct NodesArguments {
 
 #[derive(Args, Debug)]
 pub(super) struct SendArguments {
-    /// The connection's id, as in its welcome: ~ and 22 characters; or its name.
+    /// The connection's name, or its id, as in its welcome: ~ and 22 characters.
     pub(super) connection: String,
     /// What to send.
     pub(super) text: String,

@@ -130,3 +130,27 @@ fn fail(failure: &Failure) -> ExitCode {
     }
     ExitCode::from(failure.code)
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::config::{KEYS, Key, OTHER_VARIABLES};
+
+    #[test]
+    fn every_variable_of_the_command_line_may_be_set_for_a_node_as_well() {
+        let mut variables = Vec::new();
+        let mut commands = vec![Arguments::command()];
+        while let Some(command) = commands.pop() {
+            let named = command.get_arguments().filter_map(clap::Arg::get_env);
+            variables.extend(named.map(|name| name.to_string_lossy().into_owned()));
+            commands.extend(command.get_subcommands().cloned());
+        }
+        assert!(variables.iter().any(|name| name == "RAFTWIRE_CA"));
+        for name in variables {
+            let is_key = KEYS.iter().map(Key::variable).any(|key| key == name);
+            assert!(is_key || OTHER_VARIABLES.contains(&name.as_str()), "{name}");
+        }
+    }
+}

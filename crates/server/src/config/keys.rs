@@ -114,7 +114,8 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "secret",
-        allowed: "text that every node of the cluster has, and nobody else",
+        allowed: "text of at least 16 bytes that every node of the cluster has, and nobody else: \
+                  `openssl rand -base64 32` makes one",
         example: "\"what every node of the cluster knows\"",
         help: "What nodes prove to each other to know. Default: none, allowed only while every \
                address is loopback",
@@ -725,6 +726,17 @@ fn token(value: &Value) -> Result<String, Unfit> {
 
 fn log_filter(value: &Value) -> Result<String, Unfit> {
     let text = value.text()?;
+    // A bare word that is no level would be the name of a module, and the log silent.
+    let is_level = |word: &str| {
+        let is_bare = word
+            .parse::<tracing_subscriber::filter::LevelFilter>()
+            .is_ok();
+        word.contains('=') || is_bare && !word.is_empty()
+    };
+    if let Some(word) = text.split(',').map(str::trim).find(|word| !is_level(word)) {
+        let reason = format!("\"{word}\" is no level: error, warn, info, debug, trace or off");
+        return Err(Unfit::because(reason));
+    }
     match text.parse::<tracing_subscriber::EnvFilter>() {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(Unfit::because(error)),
@@ -765,6 +777,23 @@ mod tests {
         for spelling in spellings {
             let distinct: std::collections::BTreeSet<_> = KEYS.iter().map(spelling).collect();
             assert_eq!(distinct.len(), KEYS.len());
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_does_not_silence_the_log() {
+        let filter = |text: &str| log_filter(&Value::Bare(text.to_owned()));
+        for right in [
+            "info",
+            "WARN",
+            "off",
+            "info,raftwire=debug",
+            "raftwire_link=trace,error",
+        ] {
+            assert!(filter(right).is_ok(), "{right}");
+        }
+        for wrong in ["loud", "", "info,", "raftwire", "raftwire=loud"] {
+            assert!(filter(wrong).is_err(), "{wrong}");
         }
     }
 

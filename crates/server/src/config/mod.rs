@@ -35,4 +35,6 @@ pub use report::{Report, report};
 pub use template::template;
 pub use tls::{TlsConflict, TlsOptions};
 use value::Value;
+#[cfg(test)]
+pub(crate) use variables::OTHER_VARIABLES;
 pub use web_origin::{InvalidWebOrigin, WebOrigin};
