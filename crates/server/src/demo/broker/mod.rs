@@ -16,8 +16,8 @@ use tokio::process::{Child, Command};
 use super::DemoError;
 use super::transport::DemoTransport;
 
-/// How long a broker may take until it answers.
-const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// How long a broker may take until it answers: RabbitMQ needs seconds of both cores, which may be busy.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
 /// From one look to the next.
 const LOOK_INTERVAL: Duration = Duration::from_millis(20);
 /// How long it may take to stop when it is asked to, before it is killed.
