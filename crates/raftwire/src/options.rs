@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use raftwire_consensus::{NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, SeatPolicy, Timings};
 use raftwire_link::session::Secret;
-use raftwire_protocol::{InvalidNodeId, NodeAddress, NodeId};
+use raftwire_protocol::{InvalidNodeId, Lane, NodeAddress, NodeId};
 use serde::{Deserialize, Serialize};
 
 use crate::OutboxPolicy;
@@ -54,6 +54,14 @@ pub struct ClusterOptions {
     /// Which transport carries the cluster: read by whoever makes the factory, which is the server
     /// for instance. Default `ws`.
     pub transport_type: String,
+    /// The transport of the control lane, where it is another one than `transport_type`: elections and
+    /// leases ride on it, so [`timings`](Self::timings) are as suit it. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
+    /// The transport of the data lane, where it is another one than `transport_type`: messages ride on
+    /// it. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// The other founding members, each in one of the forms of [`NodeAddress`]. Listing oneself,
     /// duplicates and the order make no difference. Default none: a cluster of one.
     #[serde(with = "text::list")]
@@ -113,6 +121,8 @@ impl Default for ClusterOptions {
             node_address: "127.0.0.1".to_owned(),
             node_port: 5000,
             transport_type: "ws".to_owned(),
+            control: None,
+            data: None,
             nodes: Vec::new(),
             timings: Timings::direct(),
             channel_name: "/cluster".to_owned(),
@@ -190,6 +200,17 @@ pub enum InvalidOptions {
 }
 
 impl ClusterOptions {
+    /// What carries a lane: [`control`](Self::control) or [`data`](Self::data), or where it is not
+    /// set `transport_type`. A
+    /// [`SplitClusterTransportFactory`](crate::SplitClusterTransportFactory) puts two together.
+    pub fn transport_of(&self, lane: Lane) -> &str {
+        let own = match lane {
+            Lane::Control => &self.control,
+            Lane::Data => &self.data,
+        };
+        own.as_deref().unwrap_or(&self.transport_type)
+    }
+
     /// Checks what types cannot.
     ///
     /// # Errors

@@ -12,7 +12,9 @@ use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
 use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role, VersionRange};
 use raftwire_protocol::{NodeAddress, NodeId, Session};
-use raftwire_transport::{ClusterTransport, ClusterTransportFactory, CreateError, TransportSetup};
+use raftwire_transport::{
+    ClusterTransport, ClusterTransportFactory, CreateError, Lanes, TransportSetup,
+};
 use tokio::sync::{broadcast, watch};
 
 use crate::connection::{ConnectionTable, Delivery};
@@ -120,6 +122,7 @@ impl ClusterManager {
             cluster: options.cluster_name.clone(),
             node: node.clone(),
             peers,
+            lanes: Lanes::Both,
         })?;
         let events = transport.start().await?;
 

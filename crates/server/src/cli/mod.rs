@@ -2,6 +2,7 @@
 
 mod arguments;
 mod config;
+mod listen;
 mod nodes;
 mod output;
 mod recover;
@@ -100,7 +101,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(*arguments, environment).await,
         Command::Demo(arguments) => {
             let output = Output::stdout();
-            crate::demo::run(arguments.options(), environment, output)
+            let options = arguments.options();
+            options.check().map_err(Failure::usage)?;
+            crate::demo::run(options, environment, output)
                 .await
                 .map_err(Failure::new)
         }
@@ -110,6 +113,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Nodes(arguments) => nodes::run(arguments, environment).await,
         Command::Config(command) => config::run(command, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,
+        Command::Listen(arguments) => listen::run(arguments, environment).await,
     }
 }
 
