@@ -3,8 +3,8 @@
 mod rabbitmq;
 mod redis;
 
-use std::fs::{DirBuilder, OpenOptions};
-use std::io::{self, Write as _};
+use std::fs::OpenOptions;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -52,7 +52,7 @@ pub(super) struct Launch {
     pub(super) example: &'static str,
     pub(super) arguments: Vec<String>,
     pub(super) variables: Vec<(&'static str, String)>,
-    /// What else has to run, in words without blanks.
+    /// A command that has to run beside it; none of its words has a blank in it.
     pub(super) companion: Option<String>,
     pub(super) connection: String,
     /// What the broker reads, by the name of the file.
@@ -115,7 +115,7 @@ impl PrivateBroker {
             node: launch.name,
             source,
         };
-        prepare(&launch, &folder).map_err(DemoError::Folder)?;
+        prepare(environment, &launch, &folder).map_err(DemoError::Folder)?;
         let guard = spawn(&launch, program, &folder.join("broker.log")).map_err(failed)?;
         let broker = PrivateBroker {
             name: launch.name,
@@ -164,12 +164,12 @@ async fn is_installed(program: &str) -> bool {
     asking.status().await.is_ok_and(|status| status.success())
 }
 
-fn prepare(launch: &Launch, folder: &Path) -> io::Result<()> {
-    DirBuilder::new().create(folder)?;
+fn prepare(environment: &Environment, launch: &Launch, folder: &Path) -> io::Result<()> {
+    let disk = environment.disk();
+    disk.create_dir_all(folder)?;
     for (name, text) in &launch.files {
-        let mut file = OpenOptions::new();
-        let mut file = file.create_new(true).write(true).open(folder.join(name))?;
-        file.write_all(text.as_bytes())?;
+        let mut file = disk.open_append(&folder.join(name))?;
+        file.append(text.as_bytes())?;
     }
     Ok(())
 }
