@@ -30,6 +30,8 @@ impl Scenario {
             carrier: Carrier::Memory,
             is_ephemeral: false,
             secret: None,
+            encrypt: false,
+            rotation: None,
             network: LinkProfile::default(),
             detects_cuts: Some(Duration::from_secs(3)),
             faults: Vec::new(),
@@ -45,6 +47,7 @@ impl Scenario {
                 names: 0,
                 named_percent: 0,
                 crowd_per_node: 1,
+                broadcast_ms_max: 1_000,
             },
             wrong: WrongVariants::default(),
         }

@@ -433,7 +433,10 @@ async fn a_slow_disk_takes_its_time_until_it_is_speeded_up() {
     disk.speed_up();
 
     let tick = Duration::from_millis(1);
-    assert!(took.iter().all(|it| (delays.start..delays.end + tick).contains(it)));
+    assert!(
+        took.iter()
+            .all(|it| (delays.start..delays.end + tick).contains(it))
+    );
     assert!(took.len() > 10, "{took:?}");
     assert_eq!(process.busy_for(), Duration::ZERO);
 }
