@@ -105,6 +105,27 @@ impl Members {
         None
     }
 
+    /// A process told its application that an incarnation had gone by the removal at this index.
+    pub(super) fn told(
+        &mut self,
+        at: Duration,
+        (node, incarnation, index): (&NodeId, Incarnation, u64),
+        violations: &mut Violations,
+    ) {
+        let Some(life) = self.lives.get_mut(&(node.clone(), incarnation)) else {
+            return;
+        };
+        let absent = life.first_absent.unwrap_or(index).min(index);
+        life.first_absent = Some(absent);
+        if life.last_present >= absent {
+            let last = life.last_present;
+            let what = format!(
+                "{node} of {incarnation} is said to be removed at index {index}, and is there at {last}"
+            );
+            violations.add(at, NAME, what);
+        }
+    }
+
     /// An operator was told what became of a removal.
     pub(super) fn removal(&mut self, at: Duration, removal: &Removal, violations: &mut Violations) {
         let Removal {
@@ -208,6 +229,17 @@ mod tests {
         assert_eq!(then((8, &[(1, 1), (2, 2)])), 0);
         assert_eq!(then((10, &[(1, 1), (2, 10)])), 0);
         assert_eq!(then((10, &[(1, 1), (2, 2)])), 1);
+    }
+
+    #[test]
+    fn a_removal_that_is_told_of_and_was_none_is_found() {
+        for (index, found) in [(8, 0), (7, 1)] {
+            let (mut invariant, mut violations) = (Members::default(), Violations::default());
+            invariant.add(7, &members(&[(1, 1), (2, 2)]));
+            let told = (&process(2).node, Incarnation::new(2), index);
+            invariant.told(at(50), told, &mut violations);
+            assert_eq!(violations.into_vec().len(), found);
+        }
     }
 
     fn removal(answer: Result<(), RemoveError>) -> Removal {

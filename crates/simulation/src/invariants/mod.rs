@@ -26,7 +26,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{ClusterEvent, ConnectionId, NodeId, RouteOutcome};
+use raftwire::{ClusterEvent, ConnectionId, DownReason, NodeId, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
 
 use crate::crowd::CrowdEvent;
@@ -120,8 +120,18 @@ impl Invariants {
         match &fact.event {
             Event::Told(process, event) => {
                 self.true_events.told(at, process, event, violations);
-                if let ClusterEvent::NodeDown { node, .. } = event {
+                if let ClusterEvent::NodeDown {
+                    node,
+                    incarnation,
+                    index,
+                    reason,
+                } = event
+                {
                     self.down_nodes.told(at, process, node);
+                    if *reason == DownReason::Removed {
+                        let told = (node, *incarnation, *index);
+                        self.members.told(at, told, violations);
+                    }
                 }
             }
             Event::Inspected(process, seen) => self.inspected(at, process, seen),

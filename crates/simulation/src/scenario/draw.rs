@@ -37,6 +37,9 @@ const SLOW_DISKS_PERCENT: u64 = 30;
 /// Share of the durable clusters whose operator removes a node that was lost, in percent.
 const REMOVAL_PERCENT: u64 = 20;
 
+/// How long a removal takes on a good network, and some more.
+const REMOVAL_MS: u64 = 7_500;
+
 /// Shares of the clusters with a secret that encrypt, and that exchange it, in percent.
 const ENCRYPT_PERCENT: u64 = 40;
 const ROTATION_PERCENT: u64 = 35;
@@ -142,9 +145,9 @@ fn removal(dice: &mut Dice, count: usize, heals_at: Duration, faults: &mut Vec<P
         return;
     }
     let millis = u64::try_from(heals_at.as_millis()).unwrap_or(u64::MAX);
-    let at = dice.millis(WIPE_MS_MIN..millis);
-    // A node is dead after its lease of some 5 s.
-    let lasts = dice.millis(2_000..15_000);
+    // A node is dead after its lease of some 5 s, and is to be removed before all is put right.
+    let at = dice.millis(WIPE_MS_MIN..millis.saturating_sub(REMOVAL_MS).max(WIPE_MS_MIN));
+    let lasts = dice.millis(REMOVAL_MS..2 * REMOVAL_MS);
     let loss = *dice.pick(&[Loss::Killed, Loss::Replaced, Loss::CutOff]);
     let fault = Fault::Remove(whom(dice, count), loss);
     faults.push(PlannedFault { at, lasts, fault });
