@@ -10,8 +10,9 @@ use raftwire_protocol::{Boot, MintedId, Name, NodeId, Session, Slot};
 use raftwire_transport::ClusterTransport;
 use tokio::sync::watch;
 
+use crate::CloseCode;
 use crate::address_book::AddressBook;
-use crate::connection::ConnectionTable;
+use crate::connection::Delivery;
 use crate::facts::{Facts, RemoteFacts};
 use crate::peer::{Death, LinkTarget, PeerHandle, PeerRegistry, Standing};
 
@@ -101,7 +102,7 @@ pub(crate) struct DirectoryWriter {
     local: NodeId,
     session: Session,
     registry: Arc<PeerRegistry>,
-    table: Arc<ConnectionTable>,
+    delivery: Delivery,
     facts: Arc<Facts>,
     directory: Arc<ArcSwap<Directory>>,
     applied: watch::Sender<u64>,
@@ -112,7 +113,7 @@ impl DirectoryWriter {
     pub(crate) fn new(
         (local, session): (NodeId, Session),
         registry: Arc<PeerRegistry>,
-        (table, facts): (Arc<ConnectionTable>, Arc<Facts>),
+        (delivery, facts): (Delivery, Arc<Facts>),
         directory: Arc<ArcSwap<Directory>>,
         applied: watch::Sender<u64>,
         transport: Arc<dyn ClusterTransport>,
@@ -122,7 +123,7 @@ impl DirectoryWriter {
             local,
             session,
             registry,
-            table,
+            delivery,
             facts,
             directory,
             applied,
@@ -148,9 +149,12 @@ impl DirectoryWriter {
             .get(&self.local)
             .filter(|member| member.session == self.session);
         if let Some(member) = local {
-            self.table.allow_minting(member.slot, member.boot);
+            let table = self.delivery.table();
+            if table.allow_minting(member.slot, member.boot) {
+                self.close_unreachable(table.ids());
+            }
             // Before anything can arrive for this incarnation.
-            self.table.outdate_names(member.joined_at);
+            table.outdate_names(member.joined_at);
         }
         // Before the links hear of it: each finds the copy that it is to keep.
         self.follow(state, local);
@@ -175,6 +179,15 @@ impl DirectoryWriter {
         }));
         // After the store: whoever waits for the index finds what it stands for.
         self.applied.send_replace(state.applied_index);
+    }
+
+    /// The cluster had removed this node, and took it in as a new one: by the ids of before nobody finds
+    /// the connections any more. Their clients are to come back, and get new ones.
+    fn close_unreachable(&self, ids: Vec<MintedId>) {
+        let unreachable = ids.iter().filter(|id| !self.delivery.is_ours(id));
+        for id in unreachable {
+            self.delivery.close(id, CloseCode::GOING_AWAY);
+        }
     }
 
     /// Keeps copies of the facts of the living, and drops those of the dead.

@@ -256,7 +256,7 @@ impl Parts {
         let writer = DirectoryWriter::new(
             (node.clone(), session),
             Arc::clone(&registry),
-            (Arc::clone(&table), Arc::clone(&facts)),
+            (delivery.clone(), Arc::clone(&facts)),
             Arc::clone(&directory),
             applied,
             Arc::clone(&transport),

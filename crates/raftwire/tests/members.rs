@@ -2,8 +2,8 @@
 
 mod support;
 
-use raftwire::{ClusterOptions, RemoveError, RouteOutcome, SeatPolicy};
-use support::{Cluster, accept, eventually, receive};
+use raftwire::{CloseCode, ClusterOptions, RemoveError, RouteOutcome, SeatPolicy};
+use support::{Cluster, accept, closed, eventually, ready, receive};
 
 #[tokio::test(start_paused = true)]
 async fn two_late_joiners_that_list_only_the_first_node_reach_each_other() {
@@ -69,4 +69,37 @@ async fn edges_deliver_to_each_other_and_learn_of_deaths() {
     // Nobody ends who has never been: the id is of no process that the cluster knows.
     let outcome = edge.router().route(&id, "hello").await;
     assert_eq!(outcome, RouteOutcome::NotFound);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_node_that_was_removed_while_it_was_cut_off_closes_its_sockets_and_gets_new_ones() {
+    let cluster = Cluster::start(4).await;
+    let (one, cut_off) = (&cluster.nodes[0], &cluster.nodes[3]);
+    let name = cut_off.node_id().clone();
+    let (before, mut outbox) = accept(cut_off);
+    cluster.isolate(3);
+    eventually("the death", || {
+        let mut nodes = one.nodes().into_iter();
+        nodes.any(|view| view.node == name && !view.is_alive)
+    })
+    .await;
+    one.remove_node(&name).await.expect("it is dead");
+
+    for other in &cluster.nodes[..3] {
+        cluster.network.heal(&name, other.node_id());
+    }
+    assert_eq!(closed(&mut outbox).await, CloseCode::GOING_AWAY);
+    ready(cut_off).await;
+
+    let (after, mut outbox) = accept(cut_off);
+    assert_eq!(
+        one.router().route(&after, "hello").await,
+        RouteOutcome::Delivered
+    );
+    assert_eq!(receive(&mut outbox).await.len(), 1);
+    assert_eq!(
+        one.router().route(&before, "hello").await,
+        RouteOutcome::NotFound
+    );
+    assert_eq!(cut_off.local_connections(), 1);
 }

@@ -1,7 +1,7 @@
 //! The slab of this node's connections: an id holds its own index, so finding one is no search.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use raftwire_environment::Environment;
 use raftwire_protocol::{Boot, ConnectionId, MintedId, Name, Slot};
@@ -17,6 +17,8 @@ use crate::facts::Memberships;
 /// different cores from waiting for one lock.
 const SHARD_BITS: u32 = 4;
 const SHARDS: usize = 1 << SHARD_BITS;
+/// Bits of a boot, behind those of its slot.
+const BOOT_BITS: u32 = 24;
 /// An id has room for 24 bits of index.
 const SHARD_ENTRIES_MAX: usize = 1 << (24 - SHARD_BITS);
 
@@ -57,8 +59,8 @@ pub(crate) struct ConnectionTable {
     count: AtomicUsize,
     /// What the connections belong to, which ends with them.
     memberships: Arc<Memberships>,
-    /// Issued once per process by the log.
-    minting: OnceLock<(Slot, Boot)>,
+    /// The slot and boot that the log issued to this process, packed; 0 before: no boot is 0.
+    minting: AtomicU64,
     /// Registrations of names before this index of the log are of an earlier incarnation.
     pub(super) names_floor: AtomicU64,
     /// Names of connections that have ended, until somebody takes them.
@@ -79,7 +81,7 @@ impl ConnectionTable {
             next_shard: AtomicUsize::new(0),
             count: AtomicUsize::new(0),
             memberships: Arc::default(),
-            minting: OnceLock::new(),
+            minting: AtomicU64::new(0),
             names_floor: AtomicU64::new(0),
             released: Mutex::default(),
             name_released: Notify::new(),
@@ -87,14 +89,21 @@ impl ConnectionTable {
         }
     }
 
-    /// From now on ids can be minted. The log issues one boot per process: later calls change
-    /// nothing.
-    pub(crate) fn allow_minting(&self, slot: Slot, boot: Boot) {
-        self.minting.get_or_init(|| (slot, boot));
+    /// From now on ids are minted of this slot and boot. The log issues one boot per process, unless
+    /// the cluster removes the node while the process lives: it is whether there was another one
+    /// before, whose ids nobody finds any more.
+    pub(crate) fn allow_minting(&self, slot: Slot, boot: Boot) -> bool {
+        let issued = u64::from(slot.get()) << BOOT_BITS | u64::from(boot.get());
+        let before = self.minting.swap(issued, Ordering::Relaxed);
+        before != 0 && before != issued
     }
 
     pub(crate) fn minting(&self) -> Option<(Slot, Boot)> {
-        self.minting.get().copied()
+        let issued = self.minting.load(Ordering::Relaxed);
+        let slot = u16::try_from(issued >> BOOT_BITS).ok()?;
+        let boot = u32::try_from(issued & u64::from(Boot::MAX.get())).ok()?;
+        let boot = Boot::new(boot).filter(|boot| boot.get() > 0)?;
+        Some((Slot::new(slot), boot))
     }
 
     pub(crate) fn len(&self) -> usize {
