@@ -34,7 +34,9 @@ fn two_seeds_have_different_traces() {
 
 fn traces(seeds: &[u64]) -> Vec<TraceHash> {
     let scenarios = seeds.iter().map(|seed| Scenario::draw(*seed));
-    scenarios.map(|scenario| run(&scenario, None).trace).collect()
+    scenarios
+        .map(|scenario| run(&scenario, None).trace)
+        .collect()
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::{
 use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 
 use super::{Fault, SimulatedDisk};
+use crate::Environment;
 use crate::disk::{Disk, DiskFile, suite::disk_suite, turn};
 
 /// Enough for every outcome of a crash to occur in a test that waits for each.
@@ -419,16 +420,17 @@ async fn a_slow_disk_takes_its_time_until_it_is_speeded_up() {
         Duration::from_millis(5)..Duration::from_secs(2),
     );
     let process = disk.attach();
-    let begun = tokio::time::Instant::now();
+    let clock = Environment::simulated(1, disk.clone());
+    let begun = clock.now();
     turn(&process).await;
-    assert_eq!(begun.elapsed(), Duration::ZERO);
+    assert_eq!(clock.now() - begun, Duration::ZERO);
 
     disk.slow_down(delays.clone());
     let mut took = BTreeSet::new();
     for _ in 0..50 {
-        let begun = tokio::time::Instant::now();
+        let begun = clock.now();
         turn(&process).await;
-        took.insert(begun.elapsed());
+        took.insert(clock.now() - begun);
     }
     disk.speed_up();
 
