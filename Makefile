@@ -10,19 +10,20 @@ KOSOKU_VERSION = 0.1.0
 TOOLS = target/tools
 KOSOKU = $(TOOLS)/kosoku-$(KOSOKU_VERSION)
 
-.PHONY: help demo test check simulate figures fmt autobahn redis
+.PHONY: help demo test check simulate figures figures-transports fmt autobahn redis rabbitmq
 
 help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
 	@echo "make test      every test (20 simulated clusters, real processes, Autobahn's cases, the documents' commands)"
 	@echo "make check     format, clippy, documentation, licences; changes nothing"
 	@echo "make figures   failover, acknowledged routes, names and memory of real nodes on this machine"
+	@echo "make figures-transports  rates and latency over each transport, beside each broker's own limit"
 	@echo "make simulate  SEEDS=$(SEEDS) simulated clusters from seed FIRST=$(FIRST)"
 
 demo:
 	$(CARGO) run --release --quiet -p raftwire-server --bin raftwire -- demo $(DEMO_FLAGS)
 
-test: autobahn redis
+test: autobahn redis rabbitmq
 	$(CARGO) test --workspace
 
 check: $(TOOLS)/bin/cargo-deny
@@ -37,6 +38,10 @@ simulate:
 figures:
 	$(CARGO) build --release --quiet -p raftwire-server --bin raftwire --example figures
 	./target/release/examples/figures
+
+figures-transports: redis rabbitmq
+	$(CARGO) build --release --quiet -p raftwire-server --example transports
+	./target/release/examples/transports $(TRANSPORTS_FLAGS)
 
 # Built once, without optimisation: it runs for a second.
 $(TOOLS)/bin/cargo-deny:
@@ -60,6 +65,13 @@ redis:
 	@{ command -v redis-server && command -v redis-sentinel && command -v redis-cli; } >/dev/null \
 		|| { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y redis-server redis-sentinel >/dev/null; } \
 		|| { echo "the tests need Redis 7: apt install redis-server redis-sentinel" >&2; exit 1; }
+
+# Private brokers for the tests of the transport over RabbitMQ. RUNLEVEL keeps Debian from starting one
+# of its own when the package is installed.
+rabbitmq:
+	@test -x /usr/lib/rabbitmq/bin/rabbitmq-server \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends rabbitmq-server >/dev/null; } \
+		|| { echo "the tests need RabbitMQ: apt install rabbitmq-server" >&2; exit 1; }
 
 fmt:
 	$(CARGO) fmt --all

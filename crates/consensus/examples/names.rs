@@ -20,8 +20,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use raftwire_consensus::testing::{decode_state, encode_state};
 use raftwire_consensus::{
-    CallError, ControlNetwork, NAMES_MAX_DEFAULT, NamePolicy, RaftNode, RaftOptions, RegisterError,
-    Storage, Timings,
+    CallError, ControlNetwork, NamePolicy, RaftNode, RaftOptions, RegisterError, Storage,
 };
 use raftwire_environment::Environment;
 use raftwire_protocol::{MintedId, Name, NodeId, Session};
@@ -110,25 +109,16 @@ async fn start(
     for node in NODES {
         let node: NodeId = node.parse()?;
         let options = RaftOptions {
-            cluster: "example".to_owned(),
-            node: node.clone(),
-            session: Session::new(u128::from(environment.random_u64())),
             founding: NODES
                 .map(str::parse)
                 .into_iter()
                 .collect::<Result<_, _>>()?,
-            storage: Storage::Durable(folder.join(node.as_str())),
-            timings: Timings::direct(),
-            address: None,
-            seat: raftwire_consensus::SeatPolicy::Auto,
-            versions: raftwire_consensus::WireVersions::CURRENT,
-            names_max: NAMES_MAX_DEFAULT,
-            #[cfg(feature = "wrong-variants")]
-            ignore_fence: false,
-            #[cfg(feature = "wrong-variants")]
-            forget_vote: false,
-            #[cfg(feature = "wrong-variants")]
-            snapshot_every: None,
+            ..RaftOptions::new(
+                "example",
+                node.clone(),
+                Session::new(u128::from(environment.random_u64())),
+                Storage::Durable(folder.join(node.as_str())),
+            )
         };
         let raft = Arc::new(RaftNode::open(options, environment.clone()).await?);
         here.lock().insert(node.clone(), Arc::downgrade(&raft));

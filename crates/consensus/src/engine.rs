@@ -77,7 +77,7 @@ fn config(cluster: &str, timings: &Timings, snapshots: Snapshots) -> Config {
         heartbeat_interval: millis(timings.heartbeat),
         election_timeout_min: millis(timings.election_min),
         election_timeout_max: election_max,
-        // A leader that hears from no quorum falls silent, so that a quorum that it still reaches
+        // A leader that hears from no quorum falls silent every other second, so that a quorum that it still reaches
         // one way can elect another. Twice the longest election is the shortest that is allowed.
         quorum_loss_probe_interval: Some(election_max.saturating_mul(2)),
         enable_pre_vote: Some(true),

@@ -8,24 +8,59 @@ use openraft::async_runtime::watch::WatchReceiver as _;
 use openraft::errors::Fatal;
 use raftwire_environment::BootTime;
 use raftwire_protocol::NodeId;
+use tokio::time::timeout;
 
 use crate::engine::Metrics;
+use crate::feed;
 use crate::leader::quorum_acknowledged;
 use crate::shared::Shared;
 use crate::status::{RaftStatus, Role};
+
+/// How often it is looked at what changes without a report: that there has been none for long.
+const LOOK: Duration = Duration::from_millis(500);
 
 /// Follows the engine's reports until the node ends.
 pub(crate) async fn follow_engine(shared: &Shared) {
     let mut metrics = shared.engine.metrics();
     let mut wakefulness = Wakefulness::default();
+    let mut lease = LeaseLog::default();
     loop {
         let report = metrics.borrow_watched().clone();
         publish_leadership(shared, &report, &mut wakefulness);
         publish(shared, &report);
-        if metrics.changed().await.is_err() {
+        lease.look(shared);
+        // Not within the time: then it is looked at again all the same.
+        if let Ok(Err(_)) = timeout(LOOK, metrics.changed()).await {
             publish_end(shared, &report).await;
             return;
         }
+    }
+}
+
+/// Says in the log when this member loses its lease, and when it has it again.
+#[derive(Debug, Default)]
+struct LeaseLog {
+    had: bool,
+    is_lost: bool,
+}
+
+impl LeaseLog {
+    fn look(&mut self, shared: &Shared) {
+        let node = &shared.options.node;
+        let holds = shared.published.lease.view().holds(shared.now());
+        // One that has left, or whose engine has stopped, has lost nothing.
+        let is_member = shared.published.membership.borrow().is_some()
+            && shared.published.status.borrow().role != Role::Stopped;
+        if self.had && !holds && is_member {
+            self.is_lost = true;
+            tracing::warn!(
+                %node,
+                "the lease has ended: this node is fenced until a leader with a majority renews it"
+            );
+        } else if holds && std::mem::take(&mut self.is_lost) {
+            tracing::info!(%node, "the lease is back");
+        }
+        self.had = holds;
     }
 }
 
@@ -109,9 +144,14 @@ fn publish(shared: &Shared, report: &Metrics) {
     // A node without a seat hears from the feed who leads, not from its engine.
     let is_fed = stopped.is_none() && shared.published.state.borrow().is_fed();
     let problem = stopped.and_then(|fatal| fatal_problem(shared, fatal));
+    let leader = report
+        .current_leader
+        .filter(|leader| is_heard(shared, report, *leader))
+        .and_then(|leader| name(report, leader));
+    let is_deaf = shared.hearing.feed.elapsed(shared.now()) > feed::STALE_MAX;
     shared.published.status.send_if_modified(|status| {
         if is_fed {
-            return false;
+            return is_deaf && status.leader.take().is_some();
         }
         let new = RaftStatus {
             term: report.current_term,
@@ -120,9 +160,7 @@ fn publish(shared: &Shared, report: &Metrics) {
             } else {
                 role(report.state)
             },
-            leader: report
-                .current_leader
-                .and_then(|leader| name(report, leader)),
+            leader,
             last_log_index: report.last_log_index.unwrap_or(0),
             applied_index: report.last_applied.map_or(0, |applied| applied.index),
             voters: report.membership_config.voter_ids().count(),
@@ -132,6 +170,19 @@ fn publish(shared: &Shared, report: &Metrics) {
         *status = new;
         changed
     });
+}
+
+/// Whether a leader has been heard from lately: the engine remembers one until it hears of another, and
+/// a leader itself until somebody else is elected.
+fn is_heard(shared: &Shared, report: &Metrics, leader: u64) -> bool {
+    let now = shared.now();
+    let lately = shared.options.timings.failover();
+    if leader == shared.raft_id.get() {
+        // One that was elected just now has nothing acknowledged yet.
+        return quorum_acknowledged(shared, report)
+            .is_none_or(|acknowledged| now.duration_since(acknowledged) <= lately);
+    }
+    shared.hearing.leader.elapsed(now) <= lately
 }
 
 /// The engine's last report need not have been its end: a panic leaves no report.

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use raftwire_protocol::{NodeId, Session};
 
-use crate::state::WireVersions;
+use crate::state::{NAMES_MAX_DEFAULT, WireVersions};
 
 /// How a [`RaftNode`](crate::RaftNode) takes part.
 #[derive(Clone, Debug)]
@@ -116,6 +116,12 @@ impl Timings {
         lease * 4 / 5
     }
 
+    /// How long a failover takes at the most where nothing else is wrong: the last word of the old
+    /// leader, an election that has to be held again, and its winner's first words.
+    pub(crate) fn failover(&self) -> Duration {
+        self.election_max * 4
+    }
+
     /// How long after its last word to a quorum a leader calls itself the leader: 0.8 of the time
     /// in which the voters of that quorum elect nobody else.
     pub(crate) fn leadership(&self) -> Duration {
@@ -130,6 +136,33 @@ impl Default for Timings {
 }
 
 impl RaftOptions {
+    /// A node of a cluster of one on links of its own; what else it is, its fields say.
+    pub fn new(
+        cluster: impl Into<String>,
+        node: NodeId,
+        session: Session,
+        storage: Storage,
+    ) -> RaftOptions {
+        RaftOptions {
+            cluster: cluster.into(),
+            node,
+            session,
+            founding: Vec::new(),
+            storage,
+            timings: Timings::default(),
+            address: None,
+            seat: SeatPolicy::default(),
+            versions: WireVersions::CURRENT,
+            names_max: NAMES_MAX_DEFAULT,
+            #[cfg(feature = "wrong-variants")]
+            ignore_fence: false,
+            #[cfg(feature = "wrong-variants")]
+            forget_vote: false,
+            #[cfg(feature = "wrong-variants")]
+            snapshot_every: None,
+        }
+    }
+
     /// The founding list in the form in which it is compared: with this node unless it is an edge,
     /// sorted, each once.
     pub(crate) fn founding_list(&self) -> Vec<NodeId> {

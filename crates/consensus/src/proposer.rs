@@ -7,11 +7,12 @@ use raftwire_protocol::NodeId;
 use tokio::time::timeout;
 
 use crate::command::{Command, Outcome};
+use crate::names::batch::OPERATIONS_MAX;
 use crate::shared::Shared;
 use crate::type_config::TypeConfig;
 use crate::wire::request::{Propose, RequestKind};
 use crate::wire::response::{RefusalCode, Refused, ResponseKind};
-use crate::wire::{decode_command, encode_command};
+use crate::wire::{ENTRY_BYTES_MAX, decode_command, encode_command};
 
 /// How long one attempt may take: a commit takes milliseconds, and an attempt that meets an
 /// election is better made again.
@@ -55,7 +56,10 @@ async fn propose_until_done(shared: &Shared, command: &Command) -> Result<Outcom
             Err(Missed::Stopped) => return Err(ProposeError::Stopped),
             Err(Missed::Elsewhere(leader)) => leader.or_else(|| shared.leader()),
         };
-        let mut target = leader.or_else(|| any_peer(shared, round));
+        // What is known of the leader may be old: every second time somebody else is asked.
+        let mut target = leader
+            .filter(|_| round.is_multiple_of(2))
+            .or_else(|| any_peer(shared, round / 2));
         // The node that was asked may know the leader; who it names is asked at once.
         for _ in 0..2 {
             let Some(node) = target.take().filter(|node| *node != shared.options.node) else {
@@ -71,7 +75,7 @@ async fn propose_until_done(shared: &Shared, command: &Command) -> Result<Outcom
     }
 }
 
-/// While no leader is known, one peer after the other is asked.
+/// One peer after the other.
 fn any_peer(shared: &Shared, round: usize) -> Option<NodeId> {
     let peers = shared.peers();
     let at = round.checked_rem(peers.len())?;
@@ -128,10 +132,16 @@ async fn attempt_there(
 /// itself only, and what only a leader decides nobody proposes to it.
 pub(crate) async fn answer(shared: &Shared, from: &NodeId, request: Propose) -> ResponseKind {
     let malformed = |text: &str| ResponseKind::Refused(Refused::new(RefusalCode::Malformed, text));
+    if request.command.len() > ENTRY_BYTES_MAX {
+        return malformed("the command is larger than any entry of the log");
+    }
     let command = match decode_command(request.command) {
         Ok(command) => command,
         Err(error) => return malformed(&error.to_string()),
     };
+    if matches!(&command, Command::Names(batch) if batch.operations.len() > OPERATIONS_MAX) {
+        return malformed("the batch has more operations than any");
+    }
     let about = match &command {
         Command::Join(join) => &join.node,
         Command::Leave { node, .. } => node,

@@ -9,10 +9,6 @@ use crate::shared::Shared;
 use crate::wire::request::{AskIndex, RequestKind};
 use crate::wire::response::{Refused, ResponseKind, ToldIndex};
 
-/// How long a question may take: longer than an election on direct links, and less than a sender
-/// that waits for a route is given by default.
-const DEADLINE: Duration = Duration::from_secs(2);
-
 /// How long one call to the leader may take: a round of heartbeats is much less.
 const ATTEMPT: Duration = Duration::from_millis(500);
 
@@ -24,7 +20,7 @@ const PAUSE: Duration = Duration::from_millis(50);
 #[error("no leader with a quorum answered")]
 pub struct NoQuorum;
 
-/// Asks the leader, wherever it is.
+/// Asks the leader, wherever it is, for as long as a failover takes.
 pub(crate) async fn read_index(shared: &Shared) -> Result<u64, NoQuorum> {
     let until_answered = async {
         loop {
@@ -39,15 +35,10 @@ pub(crate) async fn read_index(shared: &Shared) -> Result<u64, NoQuorum> {
             }
         }
     };
-    let index = tokio::time::timeout(DEADLINE, until_answered)
+    let index = tokio::time::timeout(shared.options.timings.failover(), until_answered)
         .await
         .map_err(|_| NoQuorum)?;
-    // Where the state comes by the feed, it is asked for now rather than when something changes.
-    shared.hearing.wanted.send_if_modified(|wanted| {
-        let is_later = index > *wanted;
-        *wanted = index.max(*wanted);
-        is_later
-    });
+    shared.hearing.want(index);
     Ok(index)
 }
 

@@ -71,6 +71,18 @@ pub(crate) struct Moment {
     nanos: AtomicU64,
 }
 
+impl Hearing {
+    /// Somebody waits for this index: where the state comes by the feed, it is asked for now rather than
+    /// when something changes.
+    pub(crate) fn want(&self, index: u64) {
+        self.wanted.send_if_modified(|wanted| {
+            let is_later = index > *wanted;
+            *wanted = index.max(*wanted);
+            is_later
+        });
+    }
+}
+
 impl Moment {
     fn new(at: BootTime) -> Moment {
         let moment = Moment {
@@ -196,6 +208,13 @@ impl Shared {
         all.into_iter()
             .filter(|node| *node != self.options.node)
             .collect()
+    }
+
+    /// The same, where nothing is known that says more.
+    pub(crate) fn report_if_none(&self, problem: String) {
+        if self.published.status.borrow().problem.is_none() {
+            self.report(Some(problem));
+        }
     }
 
     /// Says what keeps the node from being a member; `None` once nothing does.

@@ -8,7 +8,8 @@ pub struct RaftStatus {
     pub term: u64,
     /// What this node is.
     pub role: Role,
-    /// The leader that this node knows; none while there is an election.
+    /// The leader that this node knows; none while there is an election, or when it has been heard of by
+    /// nobody for the time of a failover: it may have lost its majority, this node too.
     pub leader: Option<NodeId>,
     /// The index of the last entry of this node's log, 0 if it is empty.
     pub last_log_index: u64,

@@ -284,6 +284,34 @@ async fn what_an_edge_knows_survives_loss_and_a_slow_network() {
     }
 }
 
+/// A leader that has lost its quorum goes on to answer whoever reaches it, and so do its followers.
+#[tokio::test(start_paused = true)]
+async fn an_edge_that_reaches_the_majority_is_not_kept_by_a_leader_without_one() {
+    for seed in 20..24 {
+        let cluster = three_voters_and_two_edges(seed).await;
+        let lonely = cluster.leader().await;
+        let others: Vec<NodeId> = names(&VOTERS)
+            .into_iter()
+            .filter(|node| *node != lonely)
+            .collect();
+        cluster.network.cut(std::slice::from_ref(&lonely), &others);
+
+        // Longer than what was left of the leases of both edges, and then some.
+        sleep(LEASE * 3).await;
+
+        for edge in ["d", "e"] {
+            let leader = status(&cluster.node(edge)).leader;
+            assert!(
+                leader
+                    .as_ref()
+                    .is_some_and(|leader| others.contains(leader)),
+                "{edge} of seed {seed} follows {leader:?}, {lonely} is alone"
+            );
+            assert!(cluster.holds_lease(edge), "{edge} of seed {seed} is fenced");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn the_third_member_beside_the_voters_is_an_edge() {
     let cluster = six_nodes(9).await;

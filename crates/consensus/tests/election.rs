@@ -230,3 +230,28 @@ async fn a_leader_that_stops_hands_over_without_an_election_timeout() {
         "the log says that it has stopped"
     );
 }
+
+/// Its engine calls itself the leader until somebody else is elected.
+#[tokio::test(start_paused = true)]
+async fn a_node_that_has_lost_the_majority_soon_names_no_leader() {
+    let mut cluster = TestCluster::started(31, &["a", "b", "c"]).await;
+    cluster.settled().await;
+    let leader = cluster.leader().await;
+    let others = ["a", "b", "c"].map(name);
+    for other in others.iter().filter(|node| **node != leader) {
+        cluster.crash(other.as_str()).await;
+    }
+    let alone = cluster.node(leader.as_str());
+
+    cluster
+        .until("silence", Duration::from_secs(4), || {
+            status(&alone).leader.is_none()
+        })
+        .await;
+
+    for other in others.iter().filter(|node| **node != leader) {
+        cluster.start(other.as_str(), &["a", "b", "c"]).await;
+    }
+    cluster.settled().await;
+    assert!(status(&alone).leader.is_some());
+}

@@ -190,3 +190,25 @@ async fn an_ephemeral_voter_that_restarts_gets_its_vote_back() {
         );
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_founding_that_waits_says_for_whom() {
+    let mut cluster = TestCluster::new(33);
+    let list = ["a", "b", "c"];
+    let (a, b) = (
+        cluster.start("a", &list).await,
+        cluster.start("b", &list).await,
+    );
+    for node in [&a, &b] {
+        cluster
+            .until("the reason", Duration::from_secs(10), || {
+                let problem = status(node).problem;
+                problem.is_some_and(|problem| problem.starts_with("waiting for c:"))
+            })
+            .await;
+    }
+
+    cluster.start("c", &list).await;
+    cluster.settled().await;
+    assert_eq!((status(&a).problem, status(&b).problem), (None, None));
+}

@@ -5,7 +5,7 @@ mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire_consensus::{RaftNode, RaftOptions, Storage, Timings};
+use raftwire_consensus::{RaftNode, RaftOptions, Storage};
 use raftwire_environment::Environment;
 use raftwire_protocol::Session;
 use support::{TestNetwork, name, names, state, status};
@@ -19,22 +19,13 @@ async fn start(
 ) -> (Environment, Arc<RaftNode>) {
     let environment = Environment::real();
     let options = RaftOptions {
-        cluster: "real".to_owned(),
-        node: name(own),
-        session: Session::new(u128::from(environment.random_u64())),
         founding: names(&LIST),
-        storage: Storage::Durable(folder.join(own)),
-        timings: Timings::direct(),
-        address: None,
-        seat: raftwire_consensus::SeatPolicy::Auto,
-        versions: raftwire_consensus::WireVersions::CURRENT,
-        names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
-        #[cfg(feature = "wrong-variants")]
-        ignore_fence: false,
-        #[cfg(feature = "wrong-variants")]
-        forget_vote: false,
-        #[cfg(feature = "wrong-variants")]
-        snapshot_every: None,
+        ..RaftOptions::new(
+            "real",
+            name(own),
+            Session::new(u128::from(environment.random_u64())),
+            Storage::Durable(folder.join(own)),
+        )
     };
     let node = RaftNode::open(options, environment.clone())
         .await
@@ -95,22 +86,13 @@ async fn three_nodes_found_stop_and_start_again_from_their_folders() {
     for _ in 0..500 {
         let environment = Environment::real();
         let options = RaftOptions {
-            cluster: "real".to_owned(),
-            node: name("a"),
-            session: Session::new(u128::from(environment.random_u64())),
             founding: names(&LIST),
-            storage: Storage::Durable(folder.path().join("a")),
-            timings: Timings::direct(),
-            address: None,
-            seat: raftwire_consensus::SeatPolicy::Auto,
-            versions: raftwire_consensus::WireVersions::CURRENT,
-            names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
-            #[cfg(feature = "wrong-variants")]
-            ignore_fence: false,
-            #[cfg(feature = "wrong-variants")]
-            forget_vote: false,
-            #[cfg(feature = "wrong-variants")]
-            snapshot_every: None,
+            ..RaftOptions::new(
+                "real",
+                name("a"),
+                Session::new(u128::from(environment.random_u64())),
+                Storage::Durable(folder.path().join("a")),
+            )
         };
         if RaftNode::open(options, environment).await.is_ok() {
             return;

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
-use raftwire_consensus::{CallError, ControlNetwork, RaftNode, RaftOptions, Storage, Timings};
+use raftwire_consensus::{CallError, ControlNetwork, RaftNode, RaftOptions, Storage};
 use raftwire_environment::{Environment, SimulatedDisk};
 use raftwire_protocol::{NodeId, Session};
 use support::{name, names};
@@ -143,22 +143,13 @@ async fn host(seed: u64, own: &'static str, disk: SimulatedDisk, trace: Trace) -
     let mut session = [0; 16];
     environment.fill_random(&mut session);
     let options = RaftOptions {
-        cluster: "simulated".to_owned(),
-        node: name(own),
-        session: Session::new(u128::from_be_bytes(session)),
         founding: names(&LIST),
-        storage: Storage::Durable(PathBuf::from("/data")),
-        timings: Timings::direct(),
-        address: None,
-        seat: raftwire_consensus::SeatPolicy::Auto,
-        versions: raftwire_consensus::WireVersions::CURRENT,
-        names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
-        #[cfg(feature = "wrong-variants")]
-        ignore_fence: false,
-        #[cfg(feature = "wrong-variants")]
-        forget_vote: false,
-        #[cfg(feature = "wrong-variants")]
-        snapshot_every: None,
+        ..RaftOptions::new(
+            "simulated",
+            name(own),
+            Session::new(u128::from_be_bytes(session)),
+            Storage::Durable(PathBuf::from("/data")),
+        )
     };
     let node = Arc::new(RaftNode::open(options, environment.clone()).await?);
     let socket = UdpSocket::bind(("0.0.0.0", PORT)).await?;

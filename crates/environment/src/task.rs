@@ -1,17 +1,35 @@
 //! Panics in tasks leave a trace.
 
-use std::{future::poll_fn, pin::pin};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// A future whose panics are logged.
+    ///
+    /// Tokio keeps a panic for whoever awaits the task; of a task that nobody awaits it would be lost. A
+    /// type and no `async fn`, which would hold the future twice: once as it came, once pinned.
+    pub(crate) struct Watched<F> {
+        name: &'static str,
+        #[pin]
+        future: F,
+    }
+}
 
 /// `future`, with its panics logged.
-///
-/// Tokio keeps a panic for whoever awaits the task; of a task that nobody awaits it would be lost.
-pub(crate) async fn watched<F: Future>(name: &'static str, future: F) -> F::Output {
-    let mut future = pin!(future);
-    poll_fn(|context| {
-        let _report = ReportPanic { task: name };
-        future.as_mut().poll(context)
-    })
-    .await
+pub(crate) fn watched<F: Future>(name: &'static str, future: F) -> Watched<F> {
+    Watched { name, future }
+}
+
+impl<F: Future> Future for Watched<F> {
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        let this = self.project();
+        let _report = ReportPanic { task: this.name };
+        this.future.poll(context)
+    }
 }
 
 struct ReportPanic {

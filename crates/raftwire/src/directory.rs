@@ -6,13 +6,12 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use raftwire_consensus::{ClusterState, Liveness, Member, NameRow};
 use raftwire_link::LinkIdentity;
-use raftwire_protocol::{Boot, MintedId, Name, NodeId, Session, Slot};
+use raftwire_protocol::{Boot, CloseCode, MintedId, Name, NodeId, Session, Slot};
 use raftwire_transport::ClusterTransport;
 use tokio::sync::watch;
 
-use crate::CloseCode;
 use crate::address_book::AddressBook;
-use crate::connection::Delivery;
+use crate::connection::{ConnectionTable, Delivery};
 use crate::facts::{Facts, RemoteFacts};
 use crate::peer::{Death, LinkTarget, PeerHandle, PeerRegistry, Standing};
 
@@ -102,6 +101,7 @@ pub(crate) struct DirectoryWriter {
     local: NodeId,
     session: Session,
     registry: Arc<PeerRegistry>,
+    table: Arc<ConnectionTable>,
     delivery: Delivery,
     facts: Arc<Facts>,
     directory: Arc<ArcSwap<Directory>>,
@@ -113,7 +113,7 @@ impl DirectoryWriter {
     pub(crate) fn new(
         (local, session): (NodeId, Session),
         registry: Arc<PeerRegistry>,
-        (delivery, facts): (Delivery, Arc<Facts>),
+        (table, delivery, facts): (Arc<ConnectionTable>, Delivery, Arc<Facts>),
         directory: Arc<ArcSwap<Directory>>,
         applied: watch::Sender<u64>,
         transport: Arc<dyn ClusterTransport>,
@@ -123,6 +123,7 @@ impl DirectoryWriter {
             local,
             session,
             registry,
+            table,
             delivery,
             facts,
             directory,
@@ -149,12 +150,9 @@ impl DirectoryWriter {
             .get(&self.local)
             .filter(|member| member.session == self.session);
         if let Some(member) = local {
-            let table = self.delivery.table();
-            if table.allow_minting(member.slot, member.boot) {
-                self.close_unreachable(table.ids());
-            }
+            self.mint_as(member);
             // Before anything can arrive for this incarnation.
-            table.outdate_names(member.joined_at);
+            self.table.outdate_names(member.joined_at);
         }
         // Before the links hear of it: each finds the copy that it is to keep.
         self.follow(state, local);
@@ -172,6 +170,11 @@ impl DirectoryWriter {
             fan_places.extend(self.fan_place(node, member, &place));
             by_slot.insert(member.slot, (member.boot, place));
         }
+        for (node, peer) in self.registry.all() {
+            if !state.members.contains_key(&node) {
+                peer.set_removed(state.applied_index);
+            }
+        }
         self.directory.store(Arc::new(Directory {
             by_slot,
             state: Arc::clone(state),
@@ -181,12 +184,22 @@ impl DirectoryWriter {
         self.applied.send_replace(state.applied_index);
     }
 
-    /// The cluster had removed this node, and took it in as a new one: by the ids of before nobody finds
-    /// the connections any more. Their clients are to come back, and get new ones.
-    fn close_unreachable(&self, ids: Vec<MintedId>) {
-        let unreachable = ids.iter().filter(|id| !self.delivery.is_ours(id));
-        for id in unreachable {
-            self.delivery.close(id, CloseCode::GOING_AWAY);
+    /// The ids that this process mints are the ones that the log issued to it. It issues others to one
+    /// that was removed while it was cut off and has joined again: no node finds what has an id of
+    /// before, so those connections are sent elsewhere.
+    fn mint_as(&self, member: &Member) {
+        if !self.table.mint_as(member.slot, member.boot) {
+            return;
+        }
+        let is_old = |id: &MintedId| (id.slot(), id.boot()) != (member.slot, member.boot);
+        let old: Vec<_> = self.table.ids().into_iter().filter(is_old).collect();
+        tracing::warn!(
+            connections = old.len(),
+            "this node was removed while it ran, and has joined as a new one: its clients are sent \
+             to reconnect"
+        );
+        for id in old {
+            self.delivery.close(&id, CloseCode::GOING_AWAY);
         }
     }
 

@@ -107,9 +107,11 @@ pub use raftwire_environment::Environment;
 pub use raftwire_link::session::Secret;
 pub use raftwire_protocol::{
     CloseCode, ConnectionId, Frame, FrameKind, Group, Incarnation, InvalidConnectionId,
-    InvalidName, InvalidNodeId, MintedId, Name, NodeAddress, NodeId, UserId,
+    InvalidName, InvalidNodeId, Lane, MintedId, Name, NodeAddress, NodeId, UserId,
 };
-pub use raftwire_transport::{ClusterTransport, ClusterTransportFactory, TransportSetup};
+pub use raftwire_transport::{
+    ClusterTransport, ClusterTransportFactory, Lanes, SplitClusterTransportFactory, TransportSetup,
+};
 pub use report::ConnectionCount;
 pub use router::{Acknowledgement, ClusterRouter, RouteOptions};
 pub use start::StartError;

@@ -34,6 +34,8 @@ pub struct NodeView {
     pub is_leader: bool,
     /// Whether it has a vote, the leader among them; `None` where this node does not know who has.
     pub is_voter: Option<bool>,
+    /// Whether it has the log, with a vote or to stand by; `None` where this node does not know.
+    pub has_log: Option<bool>,
     /// Whether it is this node.
     pub is_local: bool,
     /// Whether it is an edge for ever, as its configuration says.
@@ -46,6 +48,7 @@ impl ClusterManager {
         let leader = self.leader();
         let local = self.node_id();
         let voters = self.inner.raft.voters();
+        let seated = self.inner.raft.seated();
         let view = |(node, member): (&NodeId, &Member)| NodeView {
             node: node.clone(),
             address: member.address.clone(),
@@ -53,6 +56,7 @@ impl ClusterManager {
             is_alive: member.is_alive(),
             is_leader: leader.as_ref() == Some(node),
             is_voter: (!voters.is_empty()).then(|| voters.contains(node)),
+            has_log: (!voters.is_empty()).then(|| seated.contains(node)),
             is_local: node == local,
             is_edge: member.edge,
         };

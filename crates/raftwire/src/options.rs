@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use raftwire_consensus::{NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, SeatPolicy, Timings};
 use raftwire_link::session::Secret;
-use raftwire_protocol::{InvalidNodeId, NodeAddress, NodeId};
+use raftwire_protocol::{InvalidNodeId, Lane, NodeAddress, NodeId};
 use serde::{Deserialize, Serialize};
 
 use crate::OutboxPolicy;
@@ -54,6 +54,14 @@ pub struct ClusterOptions {
     /// Which transport carries the cluster: read by whoever makes the factory, which is the server
     /// for instance. Default `ws`.
     pub transport_type: String,
+    /// The transport of the control lane, where it is another one than `transport_type`: elections and
+    /// leases ride on it, so [`timings`](Self::timings) are as suit it. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub control: Option<String>,
+    /// The transport of the data lane, where it is another one than `transport_type`: messages ride on
+    /// it. Default none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
     /// The other founding members, each in one of the forms of [`NodeAddress`]. Listing oneself,
     /// duplicates and the order make no difference. Default none: a cluster of one.
     #[serde(with = "text::list")]
@@ -113,6 +121,8 @@ impl Default for ClusterOptions {
             node_address: "127.0.0.1".to_owned(),
             node_port: 5000,
             transport_type: "ws".to_owned(),
+            control: None,
+            data: None,
             nodes: Vec::new(),
             timings: Timings::direct(),
             channel_name: "/cluster".to_owned(),
@@ -168,6 +178,16 @@ pub enum InvalidOptions {
         /// The other.
         second: String,
     },
+    /// Two entries of `nodes` give two nodes one address.
+    #[error("nodes: {first} and {second} have the same address ({address}); each has its own")]
+    OneAddress {
+        /// One node.
+        first: NodeId,
+        /// The other.
+        second: NodeId,
+        /// The entry of the other.
+        address: String,
+    },
     /// An option that is of no use without the secret.
     #[error("{key} is set, and no secret: set `secret` as well, the same on every node")]
     NeedsSecret {
@@ -180,6 +200,17 @@ pub enum InvalidOptions {
 }
 
 impl ClusterOptions {
+    /// What carries a lane: [`control`](Self::control) or [`data`](Self::data), or where it is not
+    /// set `transport_type`. A
+    /// [`SplitClusterTransportFactory`](crate::SplitClusterTransportFactory) puts two together.
+    pub fn transport_of(&self, lane: Lane) -> &str {
+        let own = match lane {
+            Lane::Control => &self.control,
+            Lane::Data => &self.data,
+        };
+        own.as_deref().unwrap_or(&self.transport_type)
+    }
+
     /// Checks what types cannot.
     ///
     /// # Errors
@@ -241,14 +272,11 @@ impl ClusterOptions {
     /// The other nodes, each once, sorted by name: without `local`, which may be listed.
     ///
     /// # Errors
-    /// [`InvalidOptions::TwoAddresses`] where two entries contradict each other.
+    /// [`InvalidOptions::TwoAddresses`] and [`InvalidOptions::OneAddress`] where two entries contradict
+    /// each other.
     pub fn peers(&self, local: Option<&NodeId>) -> Result<Vec<NodeAddress>, InvalidOptions> {
         let mut peers: Vec<NodeAddress> = Vec::with_capacity(self.nodes.len());
-        for address in self
-            .nodes
-            .iter()
-            .filter(|address| Some(&address.node) != local)
-        {
+        for address in &self.nodes {
             match peers.iter_mut().find(|known| known.node == address.node) {
                 None => peers.push(address.clone()),
                 Some(known) if known == address || address.endpoint.is_none() => {}
@@ -262,6 +290,18 @@ impl ClusterOptions {
                 }
             }
         }
+        for (index, peer) in peers.iter().enumerate() {
+            let is_same =
+                |other: &&NodeAddress| other.endpoint.is_some() && other.endpoint == peer.endpoint;
+            if let Some(other) = peers[..index].iter().find(is_same) {
+                return Err(InvalidOptions::OneAddress {
+                    first: other.node.clone(),
+                    second: peer.node.clone(),
+                    address: peer.to_string(),
+                });
+            }
+        }
+        peers.retain(|peer| Some(&peer.node) != local);
         peers.sort_by(|one, other| one.node.cmp(&other.node));
         Ok(peers)
     }
@@ -430,5 +470,26 @@ mod policy {
             .find(|(_, policy)| policy == value)
             .map_or("close", |(name, _)| name);
         s.serialize_str(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_belongs_to_one_node_and_a_node_to_one_address() {
+        let invalid = |nodes: [&str; 2]| {
+            let options = ClusterOptions {
+                node_id: Some("node1".parse().expect("a node id")),
+                nodes: nodes.map(|node| node.parse().expect("an address")).into(),
+                ..ClusterOptions::default()
+            };
+            options.validate().expect_err("a contradiction")
+        };
+        let two = invalid(["ws://127.0.0.1:1/node1", "ws://127.0.0.1:2/node1"]);
+        assert!(matches!(two, InvalidOptions::TwoAddresses { .. }), "{two}");
+        let one = invalid(["ws://127.0.0.1:1/node1", "ws://127.0.0.1:1/node2"]);
+        assert!(matches!(one, InvalidOptions::OneAddress { .. }), "{one}");
     }
 }

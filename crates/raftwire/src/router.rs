@@ -385,6 +385,11 @@ impl Inner {
         })
     }
 
+    /// Whether this node is a member that the others may not hold dead.
+    pub(crate) fn holds_lease(&self) -> bool {
+        self.lease.holds(self.environment.boot_time())
+    }
+
     /// The last hop, on this node.
     fn put_here(
         &self,
@@ -395,7 +400,7 @@ impl Inner {
     ) -> Result<(), RouteOutcome> {
         let Parcel { epoch, frame, .. } = parcel;
         // Without its lease this node cannot know whether a name is still its own.
-        if epoch.is_some() && !self.lease.holds(self.environment.boot_time()) {
+        if epoch.is_some() && !self.holds_lease() {
             return Err(RouteOutcome::Unavailable);
         }
         self.delivery

@@ -7,14 +7,14 @@ use arc_swap::ArcSwap;
 use async_trait::async_trait;
 use bytes::Bytes;
 use prost::Message as _;
-use raftwire_consensus::{
-    ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage, WireVersions,
-};
+use raftwire_consensus::{ClusterEvent, ClusterState, LeaseView, RaftNode, RaftOptions, Storage};
 use raftwire_environment::Environment;
 use raftwire_link::LinkConfig;
 use raftwire_link::session::{LocalIdentity, PeerIdentity, RefusalReason, Role, VersionRange};
 use raftwire_protocol::{NodeAddress, NodeId, Session};
-use raftwire_transport::{ClusterTransport, ClusterTransportFactory, CreateError, TransportSetup};
+use raftwire_transport::{
+    ClusterTransport, ClusterTransportFactory, CreateError, Lanes, TransportSetup,
+};
 use tokio::sync::{broadcast, watch};
 
 use crate::connection::{ConnectionTable, Delivery};
@@ -122,6 +122,7 @@ impl ClusterManager {
             cluster: options.cluster_name.clone(),
             node: node.clone(),
             peers,
+            lanes: Lanes::Both,
         })?;
         let events = transport.start().await?;
 
@@ -182,22 +183,12 @@ fn raft_options(
         .chain([node.clone()]);
     let storage = data_dir.map_or(Storage::Ephemeral, Storage::Durable);
     RaftOptions {
-        cluster: options.cluster_name.clone(),
-        node: node.clone(),
-        session,
         founding: founding.collect(),
-        storage,
         timings: options.timings,
         address: Some(address(&options.node_address, options.node_port)),
         names_max: options.names_max,
         seat: options.seat,
-        versions: WireVersions::CURRENT,
-        #[cfg(feature = "wrong-variants")]
-        ignore_fence: false,
-        #[cfg(feature = "wrong-variants")]
-        forget_vote: false,
-        #[cfg(feature = "wrong-variants")]
-        snapshot_every: None,
+        ..RaftOptions::new(&options.cluster_name, node.clone(), session, storage)
     }
 }
 
@@ -256,7 +247,7 @@ impl Parts {
         let writer = DirectoryWriter::new(
             (node.clone(), session),
             Arc::clone(&registry),
-            (delivery.clone(), Arc::clone(&facts)),
+            (Arc::clone(&table), delivery.clone(), Arc::clone(&facts)),
             Arc::clone(&directory),
             applied,
             Arc::clone(&transport),

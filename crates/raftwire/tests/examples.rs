@@ -36,7 +36,8 @@ mod custom_transport_keeps_the_contract {
 
     use async_trait::async_trait;
     use raftwire::{
-        ClusterTransport, ClusterTransportFactory, Environment, NodeAddress, NodeId, TransportSetup,
+        ClusterTransport, ClusterTransportFactory, Environment, Lanes, NodeAddress, NodeId,
+        TransportSetup,
     };
     use raftwire_transport::conformance::ConformanceHarness;
 
@@ -56,6 +57,7 @@ mod custom_transport_keeps_the_contract {
                 cluster: "conformance".to_owned(),
                 node: node.clone(),
                 peers: peers.collect(),
+                lanes: Lanes::Both,
             });
             made.expect("a switchboard refuses nobody")
         }

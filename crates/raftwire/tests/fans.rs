@@ -365,10 +365,38 @@ async fn a_fenced_node_holds_the_fan_outs_of_others_and_delivers_its_own() {
     };
     let (held, own) = tokio::join!(held, own);
 
-    assert_eq!(delivered(&own), 1);
+    assert_eq!(own.counts.delivered, 1);
+    // It cannot speak for the others, nor for those that it has not heard of.
+    assert!(
+        own.is_fenced && own.missed.len() + own.unknown.len() == 2,
+        "{own}"
+    );
     assert_eq!(receive(&mut outbox).await, [Frame::text("own")]);
     assert_eq!(held.unknown.len() + held.missed.len(), 1, "{held}");
     assert_silent(&mut outbox).await;
+}
+
+/// While a node is held dead, a member of another one joins without its hearing of it.
+#[tokio::test(start_paused = true)]
+async fn a_fan_out_of_a_fenced_node_does_not_pass_over_who_joined_meanwhile() {
+    let cluster = Cluster::start(3).await;
+    let fenced = &cluster.nodes[0];
+    cluster.isolate(0);
+    eventually("its death", || {
+        let views = cluster.nodes[1].nodes();
+        let its = views.iter().find(|view| view.node == *fenced.node_id());
+        its.is_some_and(|view| !view.is_alive)
+    })
+    .await;
+    let (_connection, mut outbox) = member(&cluster.nodes[1], "room").await;
+
+    let outcome = fan_out(fenced, "room", "hello").await;
+
+    assert_silent(&mut outbox).await;
+    assert!(!outcome.is_complete() && outcome.is_fenced, "{outcome}");
+    let node = cluster.nodes[1].node_id();
+    let is_named = outcome.missed.contains_key(node) || outcome.unknown.contains_key(node);
+    assert!(is_named, "{outcome}");
 }
 
 #[tokio::test(start_paused = true)]

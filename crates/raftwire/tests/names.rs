@@ -11,6 +11,7 @@ use raftwire::{
     Name, NamePolicy, NamedConnectionError, RegisterNameError, RouteOptions, RouteOutcome,
     Undeliverable,
 };
+use raftwire_transport::memory::LinkProfile;
 use support::{Cluster, accept, accept_named, closed, eventually, receive};
 
 fn name(text: &str) -> Name {
@@ -398,4 +399,26 @@ async fn an_application_ends_a_connection_by_its_name() {
     );
     let closed = provider.closed.lock().expect("no panic").clone();
     assert_eq!(closed, [(alice, CloseCode::NORMAL)]);
+}
+
+/// They wait in one line, and ask together.
+#[tokio::test(start_paused = true)]
+async fn a_thousand_messages_to_a_name_that_nobody_has_wait_for_a_question_or_two() {
+    let cluster = Cluster::start(3).await;
+    let far = Duration::from_millis(10);
+    cluster.network.set_default_profile(LinkProfile {
+        delay: far..far * 2,
+        ..LinkProfile::default()
+    });
+    let nobody = named("nobody");
+    let router = cluster.nodes[0].router();
+    let hurried = RouteOptions::default().deadline(Duration::from_secs(1));
+    let messages = (0..1_000).map(|_| router.route_with(&nobody, "hello", hurried));
+
+    let outcomes = join_all(messages).await;
+
+    let not_found = outcomes
+        .iter()
+        .filter(|outcome| **outcome == RouteOutcome::NotFound);
+    assert_eq!(not_found.count(), 1_000);
 }

@@ -10,6 +10,7 @@ use http::uri::{Authority, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
+use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire_environment::{Environment, TcpStream};
 use raftwire_transport_ws::tls::{PemError, WallClock, read_authorities, tls_failure};
 use rustls::pki_types::ServerName;
@@ -19,6 +20,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+use crate::client::protocol::SUBPROTOCOL;
+use crate::websocket_engine::{self, Target, WebSocket};
+
 /// How long one request may take in all: twice the default deadline of a route.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of the largest answer that is read: a report of ten thousand nodes.
@@ -27,6 +31,14 @@ const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
 const PORT_DEFAULT: u16 = 80;
 /// The same over TLS.
 const PORT_DEFAULT_TLS: u16 = 443;
+
+/// A connection to a node, with TLS or without.
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<IO: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for IO {}
+
+/// The same, whichever it is.
+pub(crate) type AnyStream = Box<dyn ByteStream>;
 
 /// A node's HTTP API, at one address.
 #[derive(Clone, Debug)]
@@ -253,23 +265,52 @@ impl HttpClient {
         }
     }
 
-    async fn exchange(
-        &self,
-        request: Request<Full<Bytes>>,
-    ) -> Result<Response<Bytes>, RequestError> {
+    /// Opens the WebSocket of a client.
+    ///
+    /// # Errors
+    /// See [`RequestError`].
+    pub(crate) async fn open(&self, path: &str) -> Result<WebSocket<AnyStream>, RequestError> {
+        let target = Target {
+            host: self.authority.as_str(),
+            path,
+            protocol: SUBPROTOCOL,
+            received_bytes_max: MESSAGE_BYTES_MAX_CEILING,
+        };
+        let opening = async {
+            let stream = self.connect().await?;
+            let stream: AnyStream = match &self.tls {
+                None => Box::new(stream),
+                Some(config) => Box::new(self.protect(stream, Arc::clone(config)).await?),
+            };
+            let opened = websocket_engine::connect(stream, target, &self.environment).await;
+            opened.map_err(|error| self.unintelligible(error))
+        };
+        match tokio::time::timeout(REQUEST_TIMEOUT, opening).await {
+            Ok(opened) => opened,
+            Err(_) => Err(RequestError::Timeout {
+                address: self.authority.to_string(),
+            }),
+        }
+    }
+
+    async fn connect(&self) -> Result<TcpStream, RequestError> {
         let port = match self.tls {
             None => PORT_DEFAULT,
             Some(_) => PORT_DEFAULT_TLS,
         };
         let port = self.authority.port_u16().unwrap_or(port);
-        let stream = self
-            .environment
-            .connect(self.authority.host(), port)
-            .await
-            .map_err(|source| RequestError::Unreachable {
-                address: self.authority.to_string(),
-                source,
-            })?;
+        let connected = self.environment.connect(self.authority.host(), port).await;
+        connected.map_err(|source| RequestError::Unreachable {
+            address: self.authority.to_string(),
+            source,
+        })
+    }
+
+    async fn exchange(
+        &self,
+        request: Request<Full<Bytes>>,
+    ) -> Result<Response<Bytes>, RequestError> {
+        let stream = self.connect().await?;
         match &self.tls {
             None => self.speak(stream, request).await,
             Some(config) => {

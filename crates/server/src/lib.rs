@@ -4,7 +4,7 @@
 //!   flags; [`mod@serve`] runs a node from that until it is told to stop.
 //! - One port serves everything: `listener` accepts, `http` answers requests, [`client`] speaks
 //!   `raftwire.v1` with WebSocket clients, and the channels of other nodes are handed to the
-//!   transport. [`websocket_engine`] is the only module that knows the WebSocket library.
+//!   transport. [`websocket_engine`] is the only module that knows WebSocket.
 //! - [`authentication`] says who a client is: by the configuration, or by the application's own code.
 //! - [`metrics`] says the library's figures in Prometheus' text format.
 //! - [`http_client`] is what `raftwire status` and `raftwire send` ask a node with; [`demo`] is a

@@ -16,10 +16,6 @@ use tokio::process::Command;
 /// All cases but those of compression (12 and 13), which is not offered.
 const CASES: usize = 301;
 
-/// Text that is not UTF-8 in the middle of a frame may be refused when the frame is whole: it is
-/// refused all the same, but not as early as the suite would like.
-const NON_STRICT: [&str; 2] = ["6.4.3", "6.4.4"];
-
 /// The suite judges nothing here: what follows a close, and close codes that nobody has assigned.
 const INFORMATIONAL: [&str; 3] = ["7.1.6", "7.13.1", "7.13.2"];
 
@@ -102,6 +98,6 @@ async fn the_websocket_of_clients_passes_autobahns_cases() {
     .unwrap();
     assert!(failed.is_empty(), "failed: {failed:?}\n{printed}");
     assert_eq!(verdicts.len(), CASES, "the suite has other cases");
-    assert_eq!(non_strict, NON_STRICT);
+    assert!(non_strict.is_empty(), "not strict: {non_strict:?}");
     assert_eq!(informational, INFORMATIONAL);
 }

@@ -107,11 +107,12 @@ async fn names_are_reached_while_each_of_five_nodes_is_killed_and_after_all_were
         let what = format!("the clients of {node} at home after the restart");
         reached(&traffic, &what, &names_of(node), |place| place == node).await;
     }
+    // The connections that lost their names hear of it a little later than the new ones are reached.
+    eventually("each came home twice", async || {
+        (traffic.tally().superseded >= 2 * everybody.len()).then_some(())
+    })
+    .await;
     let tally = traffic.settle().await;
 
     assert!(tally.acknowledged > 50 * everybody.len(), "{tally:?}");
-    assert!(
-        tally.superseded >= 2 * everybody.len(),
-        "each came home twice: {tally:?}"
-    );
 }

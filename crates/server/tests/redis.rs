@@ -31,6 +31,9 @@ const OUTAGE: Duration = Duration::from_millis(500);
 /// Longer than the silence after which a broker counts as gone.
 const PAUSE: Duration = Duration::from_secs(5);
 
+/// Cut into packets that are more than what Redis writes without keeping it.
+const LARGE_BYTES: usize = 200_000;
+
 const CLIENTS_PER_NODE: usize = 8;
 
 fn settings(server: &RedisServer) -> Settings {
@@ -55,6 +58,11 @@ async fn flows(traffic: &Traffic, what: &str) {
     let before = traffic.received();
     let enough = before + 20 * CLIENTS_PER_NODE;
     eventually(what, async || (traffic.received() > enough).then_some(())).await;
+}
+
+fn set_backlog_limit(server: &RedisServer, limit: &str) {
+    let set = server.ask(&["CONFIG", "SET", "client-output-buffer-limit", limit]);
+    assert_eq!(set.trim(), "OK");
 }
 
 /// Waits until every node has lost its lease.
@@ -115,6 +123,48 @@ async fn every_acknowledged_message_arrives_while_the_broker_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn subscribers_that_the_broker_cuts_off_for_their_backlog_miss_nothing() {
+    let server = RedisServer::start();
+    let cluster = Cluster::start_with(3, &settings(&server)).await;
+    let mut traffic = Traffic::new();
+    ring(&cluster, &mut traffic).await;
+    flows(&traffic, "messages over the broker").await;
+    let mut sender = cluster.node(0).client().await;
+    let receiver = cluster.node(1).client().await;
+    let large = "x".repeat(LARGE_BYTES);
+
+    // So low that each large message cuts its subscriber off.
+    set_backlog_limit(&server, "pubsub 1 0 0");
+    sender.send(&receiver.id, &large).await;
+    eventually("the broker to cut a subscriber off", async || {
+        let lost = |node: usize| {
+            cluster
+                .node(node)
+                .log()
+                .matches("connection to Redis lost")
+                .count()
+        };
+        let count: usize = (0..3).map(lost).sum();
+        (count > 2).then_some(())
+    })
+    .await;
+    set_backlog_limit(&server, "pubsub 33554432 8388608 60");
+
+    let outcome = sender.json().await;
+    assert_eq!(outcome["type"], "result", "{outcome}");
+    flows(&traffic, "messages after subscribers were cut off").await;
+    for node in 0..3 {
+        assert_eq!(
+            traffic.ended_on(node),
+            0,
+            "a client of node {node} was closed"
+        );
+    }
+    let tally = traffic.settle().await;
+    assert!(tally.acknowledged > 100, "{tally:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_is_killed_while_the_broker_dies() {
     let mut server = RedisServer::start();
     let mut cluster = Cluster::start_with(3, &settings(&server)).await;
@@ -145,8 +195,9 @@ async fn a_node_says_what_carries_the_cluster_and_how_long_things_take() {
 
     for words in [
         "timings between nodes",
-        "transport=\"redis\"",
-        &format!("broker=\"{}\"", server.url()),
+        "control=\"redis\"",
+        "data=\"redis\"",
+        &format!("redis=\"{}\"", server.url()),
         "heartbeat=400ms",
         "lease=12s",
         "connected to Redis",

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use raftwire_environment::Environment;
 use raftwire_protocol::Lane;
 use raftwire_transport::{
-    Channel, ClusterTransport, ClusterTransportFactory, TransportEvent, TransportEvents,
+    Channel, ClusterTransport, ClusterTransportFactory, Lanes, TransportEvent, TransportEvents,
     TransportSetup,
 };
 use raftwire_transport_redis::{RedisClusterTransportFactory, RedisOptions};
@@ -30,6 +30,7 @@ pub(crate) async fn greet(url: &str) -> Result<(), Box<dyn Error>> {
             node: name.parse()?,
             // Nobody is listed: who says hello is heard.
             peers: Vec::new(),
+            lanes: Lanes::Both,
         };
         Ok(factory.create_transport(setup)?)
     };

@@ -1,5 +1,6 @@
 use bytes::Bytes;
 use raftwire_protocol::{Lane, NodeId};
+use raftwire_transport::broker::escaped;
 
 /// The names of the broker's channels on one lane.
 ///
@@ -29,20 +30,6 @@ impl ChannelNames {
     pub(crate) fn node(&self, node: &NodeId) -> Bytes {
         format!("{}node:{node}", self.prefix).into()
     }
-}
-
-/// The same text for the same name only, without braces and colons.
-fn escaped(cluster: &str) -> String {
-    let mut text = String::with_capacity(cluster.len());
-    for byte in cluster.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'_' | b'-' | b'/' => {
-                text.push(char::from(byte));
-            }
-            other => text.push_str(&format!("%{other:02X}")),
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -33,20 +33,17 @@
 //! its user through a queue without a bound, where this transport must not read what it has no
 //! room for.
 
-mod back_off;
 mod broker;
 mod channel_names;
 mod connection_string;
-mod envelope;
 mod factory;
-mod lane;
 mod options;
+mod publisher;
 mod resp;
-mod statistics;
+mod session;
 mod transport;
 
 pub use connection_string::{InvalidRedisConnectionString, RedisConnectionString};
 pub use factory::RedisClusterTransportFactory;
 pub use options::RedisOptions;
-pub use statistics::RedisStatistics;
 pub use transport::RedisClusterTransport;

@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use common::{Node, RedisServer, deliver, make, node, setup};
 use raftwire_protocol::Lane;
+use raftwire_transport::broker::BrokerOptions;
 use raftwire_transport::{ClusterTransport, SendError};
 use raftwire_transport_redis::{RedisClusterTransport, RedisOptions};
 
@@ -165,7 +166,10 @@ async fn output_limit_of_the_broker_costs_a_gap_and_nothing_else() {
     // With the usual window a node that does not read fills its peers' queues before that limit.
     let wide = |id: &str, peer: &str| {
         let options = RedisOptions {
-            data_window_bytes: 256 << 20,
+            channels: BrokerOptions {
+                data_window_bytes: 256 << 20,
+                ..BrokerOptions::default()
+            },
             ..RedisOptions::new(server.url().parse().unwrap())
         };
         RedisClusterTransport::new(setup("test", &node(id), &[node(peer)]), options).unwrap()

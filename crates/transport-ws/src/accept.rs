@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, Response, StatusCode};
 use raftwire_environment::TcpStream;
-use raftwire_protocol::NodeId;
+use raftwire_protocol::{Lane, NodeId};
 use raftwire_transport::{ChannelSecurity, Initiator};
 use tokio::sync::OwnedSemaphorePermit;
 
@@ -115,6 +115,9 @@ fn answer(
     if peer.node == context.shared.node {
         return Err(Refused::OwnId(peer.node));
     }
+    if !context.shared.lanes.contains(peer.lane) {
+        return Err(Refused::OtherLane(peer.lane));
+    }
     if let (Some(tls), Some(shown)) = (&context.options().tls, tls) {
         tls.check_peer(shown, &context.shared.cluster, &peer.node)?;
     }
@@ -142,6 +145,16 @@ pub(crate) enum Refused {
     Peer(#[from] InvalidPeerRequest),
     #[error("this node is {0} itself: the ids of nodes must differ, and none dials itself")]
     OwnId(NodeId),
+    #[error("{}", other_lane(.0))]
+    OtherLane(Lane),
+}
+
+/// What to say to a peer that asks for a lane which is not carried here.
+pub(crate) fn other_lane(lane: &Lane) -> String {
+    format!(
+        "the {lane} lane rides on another transport at this node: all nodes of a cluster have the \
+         same transport for a lane"
+    )
 }
 
 impl Refused {
@@ -157,7 +170,7 @@ impl Refused {
             Self::Certificate(_) => StatusCode::FORBIDDEN,
             Self::Slow(_) | Self::SlowTls(_) => StatusCode::REQUEST_TIMEOUT,
             Self::Path(_) => StatusCode::NOT_FOUND,
-            Self::OwnId(_) => StatusCode::CONFLICT,
+            Self::OwnId(_) | Self::OtherLane(_) => StatusCode::CONFLICT,
         };
         refusal(status, self.to_string())
     }
@@ -191,6 +204,9 @@ pub(crate) fn upgraded(
     if request.node == context.shared.node {
         return Err(AcceptUpgradedError::OwnId);
     }
+    if !context.shared.lanes.contains(request.lane) {
+        return Err(AcceptUpgradedError::OtherLane { lane: request.lane });
+    }
     let place = context.place().ok_or(AcceptUpgradedError::TooMany {
         max: context.options().unadopted_inbound_max,
     })?;
@@ -215,6 +231,12 @@ pub enum AcceptUpgradedError {
     /// The stream claims to come from this node itself.
     #[error("the peer has this node's own id: the ids of nodes must differ")]
     OwnId,
+    /// It is of a lane that this transport does not carry.
+    #[error("{}", other_lane(.lane))]
+    OtherLane {
+        /// The lane.
+        lane: Lane,
+    },
     /// Too many connections wait for their hello.
     #[error("{max} connections to the cluster channel wait for their hello already")]
     TooMany {

@@ -4,6 +4,7 @@ use http::{Request, Response, StatusCode};
 use raftwire_transport::ChannelSecurity;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use crate::accept::other_lane;
 use crate::upgrade::{refusal, upgrade_response};
 use crate::{AcceptUpgradedError, PeerRequest, WsClusterTransport};
 
@@ -37,11 +38,14 @@ impl WsAcceptor {
             Ok(response) => response.map(|()| String::new()),
             Err(error) => return (error.response(), None),
         };
-        if self.slot().is_none() {
+        let Some(lanes) = self.slot().as_ref().map(WsClusterTransport::lanes) else {
             let text = AcceptUpgradedError::NotRunning.to_string();
             return (refusal(StatusCode::SERVICE_UNAVAILABLE, text), None);
-        }
+        };
         match PeerRequest::from_uri(request.uri()) {
+            Ok(peer) if !lanes.contains(peer.lane) => {
+                (refusal(StatusCode::CONFLICT, other_lane(&peer.lane)), None)
+            }
             Ok(peer) => (response, Some(peer)),
             Err(error) => (refusal(StatusCode::BAD_REQUEST, error.to_string()), None),
         }

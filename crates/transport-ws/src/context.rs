@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use raftwire_environment::Environment;
 use raftwire_protocol::{Lane, NodeId};
-use raftwire_transport::{Channel, EventsClosed, TransportEvent, TransportEventSender};
+use raftwire_transport::{Channel, EventsClosed, Lanes, TransportEvent, TransportEventSender};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use crate::WsOptions;
@@ -21,6 +21,7 @@ pub(crate) struct Shared {
     /// The cluster's name, which certificates have.
     pub(crate) cluster: String,
     pub(crate) node: NodeId,
+    pub(crate) lanes: Lanes,
     pub(crate) tasks: Tasks,
     pub(crate) refusals: RefusalLog,
     registry: Mutex<Registry>,
@@ -37,7 +38,7 @@ impl Shared {
         options: WsOptions,
         environment: Environment,
         cluster: String,
-        node: NodeId,
+        (node, lanes): (NodeId, Lanes),
     ) -> Self {
         let places = Arc::new(Semaphore::new(options.unadopted_inbound_max));
         Self {
@@ -45,6 +46,7 @@ impl Shared {
             environment,
             cluster,
             node,
+            lanes,
             tasks: Tasks::default(),
             refusals: RefusalLog::default(),
             registry: Mutex::default(),

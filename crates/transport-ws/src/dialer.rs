@@ -4,11 +4,10 @@ use std::time::Duration;
 
 use http::Uri;
 use raftwire_protocol::{Endpoint, Lane, NodeId, Scheme};
-use raftwire_transport::Initiator;
+use raftwire_transport::{BackOff, Initiator};
 use tokio::sync::watch;
 
 use crate::PeerRequest;
-use crate::back_off::BackOff;
 use crate::channel_task::{ChannelEnd, NewChannel, run, security_of};
 use crate::context::Context;
 use crate::peer_book::Places;

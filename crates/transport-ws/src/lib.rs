@@ -19,7 +19,6 @@
 
 mod accept;
 mod acceptor;
-mod back_off;
 mod channel_task;
 mod context;
 mod dialer;

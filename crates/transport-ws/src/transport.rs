@@ -8,7 +8,7 @@ use bytes::Bytes;
 use raftwire_environment::TcpListener;
 use raftwire_protocol::{Endpoint, Lane, NodeAddress, NodeId, Scheme};
 use raftwire_transport::{
-    Channel, ChannelSecurity, ClusterTransport, CreateError, SendError, StartError,
+    Channel, ChannelSecurity, ClusterTransport, CreateError, Lanes, SendError, StartError,
     TransportEvents, TransportSetup, event_queue,
 };
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -61,6 +61,7 @@ impl WsClusterTransport {
             cluster,
             node,
             peers,
+            lanes,
         } = setup;
         match &options.tls {
             Some(tls) => check_own_certificate(tls, &cluster, &node)?,
@@ -70,7 +71,7 @@ impl WsClusterTransport {
         let peers = others.filter_map(|peer| Some((peer.node, peer.endpoint?)));
         Ok(Self {
             peers: Arc::new(peers.collect()),
-            shared: Arc::new(Shared::new(options, environment, cluster, node)),
+            shared: Arc::new(Shared::new(options, environment, cluster, (node, lanes))),
             phase: Arc::new(Mutex::new(Phase::Created)),
         })
     }
@@ -113,6 +114,11 @@ impl WsClusterTransport {
         accept::upgraded(&context, Box::new(io), request, security)
     }
 
+    /// The lanes that it carries.
+    pub(crate) fn lanes(&self) -> Lanes {
+        self.shared.lanes
+    }
+
     fn phase(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -153,9 +159,9 @@ impl WsClusterTransport {
     }
 }
 
-/// Keeps both lanes to a peer connected from now on.
+/// Keeps its lanes to a peer connected from now on.
 fn dial(context: &Context, peer: &NodeId, places: &watch::Receiver<Places>) {
-    for lane in Lane::ALL {
+    for lane in context.shared.lanes.iter() {
         let dialer = Dialer::new(context.clone(), peer.clone(), places.clone(), lane);
         context.spawn("cluster dialer", dialer.run());
     }

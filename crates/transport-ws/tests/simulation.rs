@@ -13,7 +13,7 @@ use futures_util::SinkExt;
 use raftwire_environment::{Environment, SimulatedDisk};
 use raftwire_protocol::{Endpoint, Lane, NodeAddress, Scheme};
 use raftwire_transport::{
-    ClusterTransport, SendError, TransportEvent, TransportSetup, conformance,
+    ClusterTransport, Lanes, SendError, TransportEvent, TransportSetup, conformance,
 };
 use raftwire_transport_ws::{WsClusterTransport, WsOptions};
 use tokio::io::AsyncWriteExt;
@@ -77,6 +77,7 @@ fn host(simulation: &mut turmoil::Sim<'_>, id: &'static str, peer: &'static str)
                     node: node(peer),
                     endpoint: Some(Endpoint::new(Scheme::Ws, peer, PORT)?),
                 }],
+                lanes: Lanes::Both,
             };
             let options = WsOptions {
                 listen: Some(("0.0.0.0".to_owned(), PORT)),
@@ -180,6 +181,7 @@ fn black_holed_peer_delays_no_other() {
             cluster: "test".to_owned(),
             node: node("a"),
             peers: vec![peer("c"), peer("b")],
+            lanes: Lanes::Both,
         };
         let transport = WsClusterTransport::new(setup, WsOptions::default())?;
         let begun = turmoil::elapsed();
@@ -278,6 +280,7 @@ fn peer_that_takes_nothing_is_dropped() {
             cluster: "test".to_owned(),
             node: node("a"),
             peers: Vec::new(),
+            lanes: Lanes::Both,
         };
         let options = WsOptions {
             listen: Some(("0.0.0.0".to_owned(), PORT)),

@@ -2,7 +2,7 @@ use std::fmt;
 
 use raftwire_protocol::{Lane, NodeId};
 
-/// Names one channel among all those that one transport has ever had.
+/// Names one channel among all those that one transport has ever had on a lane.
 ///
 /// Never used again within a process: an event of a channel that has gone cannot be taken
 /// for one of its successor.
@@ -10,7 +10,7 @@ use raftwire_protocol::{Lane, NodeId};
 pub struct ChannelId(u64);
 
 impl ChannelId {
-    /// Makes an id of a number that the transport has not used before.
+    /// Makes an id of a number that the transport has not used before on this lane.
     pub const fn new(id: u64) -> Self {
         Self(id)
     }
@@ -38,7 +38,7 @@ pub struct Channel {
     pub peer: NodeId,
     /// What the channel is for.
     pub lane: Lane,
-    /// Tells this channel from every other one of the same transport.
+    /// Tells this channel from every other one of the same transport and lane.
     pub id: ChannelId,
 }
 

@@ -44,6 +44,7 @@ pub fn event_queue() -> (TransportEventSender, TransportEvents) {
     let events = TransportEvents {
         control,
         data,
+        unwanted: Vec::new(),
         control_run: 0,
     };
     (sender, events)
@@ -145,11 +146,29 @@ pub struct EventsClosed;
 pub struct TransportEvents {
     control: LaneEvents,
     data: LaneEvents,
+    /// Lanes that nobody wants to hear of. They are read and thrown away, so that no transport waits
+    /// for room in them.
+    unwanted: Vec<LaneEvents>,
     /// How many events of the control lane came in a row.
     control_run: u32,
 }
 
 impl TransportEvents {
+    /// The control lane of one transport and the data lane of another. What either has to tell of its
+    /// other lane is thrown away.
+    pub(crate) fn of_two(control: Self, data: Self) -> Self {
+        let mut unwanted = control.unwanted;
+        unwanted.push(control.data);
+        unwanted.push(data.control);
+        unwanted.extend(data.unwanted);
+        Self {
+            control: control.control,
+            data: data.data,
+            unwanted,
+            control_run: 0,
+        }
+    }
+
     /// Waits for the next event; `None` when the transport has stopped and all was read. The
     /// control lane comes first, except that a flood of it lets a data event through now and
     /// then.
@@ -180,7 +199,21 @@ impl TransportEvents {
         if ended == Lane::ALL.len() {
             return Poll::Ready(None);
         }
+        self.discard(context);
         Poll::Pending
+    }
+
+    /// Reads what nobody wants. The runtime's own budget bounds how much at a time.
+    fn discard(&mut self, context: &mut Context<'_>) {
+        self.unwanted.retain_mut(|lane| {
+            loop {
+                match lane.events.poll_recv(context) {
+                    Poll::Ready(Some(_)) => {}
+                    Poll::Ready(None) => return false,
+                    Poll::Pending => return true,
+                }
+            }
+        });
     }
 
     /// In which order to look into the lanes.
@@ -282,6 +315,28 @@ mod tests {
 
         assert_eq!(waiting.await, Err(EventsClosed));
         sender.closed().await;
+    }
+
+    #[tokio::test]
+    async fn lane_that_nobody_wants_is_read_and_holds_nobody_up() {
+        let (one, control) = event_queue();
+        let (other, data) = event_queue();
+        let mut events = TransportEvents::of_two(control, data);
+        let flood = async {
+            for _ in 0..4 * EVENTS_PER_LANE_MAX {
+                one.send(received(Lane::Data, 1)).await.unwrap();
+                other.send(received(Lane::Control, 1)).await.unwrap();
+            }
+            one.send(received(Lane::Control, 1)).await.unwrap();
+            other.send(received(Lane::Data, 1)).await.unwrap();
+        };
+
+        let (heard, ()) = tokio::join!(async { [events.recv().await, events.recv().await] }, flood);
+
+        let lanes = heard.map(|event| event.unwrap().channel().lane);
+        assert_eq!(lanes, [Lane::Control, Lane::Data]);
+        drop((one, other));
+        assert!(events.recv().await.is_none());
     }
 
     #[tokio::test]

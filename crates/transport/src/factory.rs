@@ -3,7 +3,7 @@ use std::sync::Arc;
 use raftwire_environment::Environment;
 use raftwire_protocol::{NodeAddress, NodeId};
 
-use crate::ClusterTransport;
+use crate::{ClusterTransport, Lanes};
 
 /// Makes transports. The application chooses one; the library knows only this trait.
 pub trait ClusterTransportFactory: Send + Sync {
@@ -29,6 +29,9 @@ pub struct TransportSetup {
     pub node: NodeId,
     /// The other nodes that are known from the start, without the node itself. More may appear.
     pub peers: Vec<NodeAddress>,
+    /// The lanes that it is for. A transport that serves the other one as well costs connections that
+    /// nobody uses, and does no other harm.
+    pub lanes: Lanes,
 }
 
 /// Why a transport cannot be made of a configuration.

@@ -7,20 +7,28 @@
 //! an application brings along has them too.
 //!
 //! - [`ClusterTransport`] and [`ClusterTransportFactory`]: what a transport implements.
+//! - [`SplitClusterTransport`]: two of them, one a lane.
 //! - [`event_queue`]: the bounded queue between a transport and its reader, ready to use.
 //! - [`memory::MemoryNetwork`]: a whole network in memory, with cuts, delays and losses drawn
 //!   from a seed.
+//! - `broker`, a feature: channels where there are none, for transports over a message broker.
 //! - [`conformance`]: the checks. An implementation outside this repository runs them in its
 //!   own tests.
 
+mod back_off;
+#[cfg(feature = "broker")]
+pub mod broker;
 mod channel;
 pub mod conformance;
 mod event;
 mod event_queue;
 mod factory;
+mod lanes;
 pub mod memory;
+mod split;
 mod transport;
 
+pub use back_off::BackOff;
 pub use channel::{Channel, ChannelId, ChannelSecurity, Initiator};
 pub use event::TransportEvent;
 pub use event_queue::{
@@ -28,4 +36,6 @@ pub use event_queue::{
     TransportEventSender, TransportEvents, event_queue,
 };
 pub use factory::{ClusterTransportFactory, CreateError, TransportSetup};
+pub use lanes::Lanes;
+pub use split::{SplitClusterTransport, SplitClusterTransportFactory};
 pub use transport::{ClusterTransport, SendError, StartError};

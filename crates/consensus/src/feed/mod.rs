@@ -7,8 +7,8 @@
 //!
 //! # How old it may be
 //!
-//! A node answers only if it has heard from a leader within [`SILENCE_MAX`], and a leader without a
-//! quorum falls silent. Whoever gets no answer asks the next node. An edge whose last answer was to a
+//! A node answers only while it holds its own lease, which a leader without a quorum gives nobody, so
+//! that no answer comes from the lonely side of a partition. Whoever gets no answer asks the next node. An edge whose last answer was to a
 //! question older than [`STALE_MAX`] lets its lease end: it may still serve under what is left of
 //! it, that is for 0.8 of a lease at most, and is fenced then. Committed deaths and taken names
 //! reach it in a round trip when nothing is wrong, and it never acts as a member on a state that is
@@ -50,10 +50,6 @@ const HOLD: Duration = Duration::from_secs(1);
 /// How long an answer may take beyond the holding: much more than a round trip through a broker.
 const ANSWER: Duration = Duration::from_millis(500);
 
-/// For how long a node that heard from no leader gives the feed, and a node with a seat does without
-/// it: an election with its successor's first word takes about half of it on direct links.
-const SILENCE_MAX: Duration = Duration::from_secs(2);
-
 /// How old the last answered question may be before a node on the feed renews its lease no more:
 /// two nodes that do not answer may be asked in vain until then.
 pub(crate) const STALE_MAX: Duration = Duration::from_secs(4);
@@ -88,7 +84,8 @@ pub(crate) async fn run(shared: &Shared, losses: mpsc::Sender<LostName>) {
 fn needs_feed(shared: &Shared) -> bool {
     let report = engine::metrics(&shared.engine);
     let leads = report.current_leader == Some(shared.raft_id.get());
-    let is_told = leads || shared.hearing.leader.elapsed(shared.now()) <= SILENCE_MAX;
+    let is_told =
+        leads || shared.hearing.leader.elapsed(shared.now()) <= shared.options.timings.failover();
     !(shared.has_log() && is_told)
 }
 
@@ -187,11 +184,11 @@ fn take(
         Ok(Collected::More) => Taken::Part,
         Ok(Collected::Behind) | Err(_) => Taken::Failed,
         Ok(Collected::OtherCluster) => {
-            shared.report(Some(
+            shared.report_if_none(
                 "the cluster has another id than before, it was recovered as a new one: restart \
                  this node"
                     .to_owned(),
-            ));
+            );
             Taken::Failed
         }
     }
@@ -247,8 +244,9 @@ pub(crate) async fn answer(shared: &Shared, question: AskFeed) -> ResponseKind {
             return ResponseKind::Refused(Refused::new(RefusalCode::Malformed, text));
         }
     };
-    if needs_feed(shared) {
-        let text = "this node has no log, or has heard from no leader lately";
+    let has_lease = shared.published.lease.view().holds(shared.now());
+    if needs_feed(shared) || !has_lease {
+        let text = "this node has no log or no lease, or has heard from no leader lately";
         let mut refused = Refused::new(RefusalCode::NoLog, text);
         refused.leader = shared.leader().map(|leader| leader.as_str().to_owned());
         return ResponseKind::Refused(refused);

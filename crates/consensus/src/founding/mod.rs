@@ -36,11 +36,15 @@ use crate::wire::{parse_node, parse_u128};
 /// The pause between two rounds of greetings.
 const PAUSE: Duration = Duration::from_millis(200);
 
+/// After how long it is said whom the founding waits for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 /// How long a greeting may take.
 const GREETING: Duration = Duration::from_millis(500);
 
 /// Greets until there is a cluster, which this node founds if it is its turn.
 pub(crate) async fn run(shared: &Shared) {
+    let begun = shared.now();
     loop {
         let report = engine::metrics(&shared.engine);
         if !is_blank(&report) || shared.state().cluster_id.is_some() {
@@ -61,10 +65,33 @@ pub(crate) async fn run(shared: &Shared) {
                 found(shared, voters).await;
                 continue;
             }
-            Decision::Wait { problem } => shared.report(problem),
+            Decision::Wait { problem } => {
+                let waits_long = shared.now().duration_since(begun) >= PATIENCE;
+                let waits = || waits_long.then(|| waiting(shared, &heard)).flatten();
+                shared.report(problem.or_else(waits));
+            }
         }
         sleep(PAUSE).await;
     }
+}
+
+/// Whom the founding waits for, in words.
+fn waiting(shared: &Shared, heard: &[Heard]) -> Option<String> {
+    let is_missing = |node: &&NodeId| {
+        **node != shared.options.node && heard.iter().all(|peer| peer.node != **node)
+    };
+    let missing: Vec<&str> = shared
+        .founding
+        .iter()
+        .filter(is_missing)
+        .map(NodeId::as_str)
+        .collect();
+    (!missing.is_empty()).then(|| {
+        format!(
+            "waiting for {}: a cluster is founded when the nodes of the list have heard each other",
+            missing.join(", ")
+        )
+    })
 }
 
 /// The answer to a greeting.

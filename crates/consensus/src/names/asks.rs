@@ -28,9 +28,6 @@ const ROW_BYTES_MAX: usize = 2 + 9 + 9 + 11 + 11;
 const _: () = assert!(NAMES_BYTES_MAX + 1024 <= crate::CALL_BYTES_MAX);
 const _: () = assert!(NAMES_MAX * ROW_BYTES_MAX + 1024 <= crate::CALL_BYTES_MAX);
 
-/// How long all questions for one set of names may take together.
-const DEADLINE: Duration = Duration::from_secs(2);
-
 /// How long one question may take.
 const ATTEMPT: Duration = Duration::from_millis(700);
 
@@ -75,7 +72,9 @@ pub(crate) async fn run(shared: &Shared, mut queue: mpsc::Receiver<Ask>) {
         while !waiting.is_empty() {
             let part = take_part(&mut waiting);
             let names: Vec<Name> = part.keys().cloned().collect();
-            let rows = timeout(DEADLINE, question(shared, &names, &mut asked)).await;
+            // As long as a failover takes: then there is nobody who knows.
+            let deadline = shared.options.timings.failover();
+            let rows = timeout(deadline, question(shared, &names, &mut asked)).await;
             tell(shared, part, rows.ok());
         }
     }
@@ -103,6 +102,9 @@ fn tell(shared: &Shared, part: Waiting, rows: Option<Vec<Option<NameRow>>>) {
         }
         return;
     };
+    // Whoever asked goes by a row when the state is as far.
+    let newest = rows.iter().flatten().map(|row| row.epoch).max();
+    shared.hearing.want(newest.unwrap_or(0));
     for ((name, answers), row) in part.into_iter().zip(rows) {
         match row {
             Some(row) => shared.names.cache().put(name, row),
@@ -126,11 +128,12 @@ async fn question(
     .into_bytes();
     let mut round = 0_usize;
     loop {
-        let target = asked
-            .take()
-            .or_else(|| shared.leader())
-            .filter(|node| *node != shared.options.node)
-            .or_else(|| nth_peer(shared, round));
+        // Whoever answered last, or the leader; then whom that one named; then anybody, as what is
+        // known of the leader may be old.
+        let known = asked.take().or_else(|| shared.leader());
+        let target = known
+            .filter(|node| round % 3 < 2 && *node != shared.options.node)
+            .or_else(|| nth_peer(shared, round / 3));
         round = round.wrapping_add(1);
         let Some(node) = target else {
             sleep(PAUSE).await;
@@ -144,8 +147,7 @@ async fn question(
             }
             Ok(Ok(ResponseKind::Refused(refused))) => {
                 let hint = refused.leader.and_then(|leader| leader.parse().ok());
-                // Every second time another node is asked, whatever the hint: it may be stale.
-                *asked = hint.filter(|hint| *hint != node && round.is_multiple_of(2));
+                *asked = hint.filter(|hint| *hint != node);
             }
             Ok(_) | Err(_) => {}
         }

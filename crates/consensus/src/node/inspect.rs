@@ -26,6 +26,18 @@ impl RaftNode {
             .collect()
     }
 
+    /// Who has the log, by name, voters or not, as far as this node's log says.
+    pub fn seated(&self) -> Vec<NodeId> {
+        let Some(running) = self.running.get() else {
+            return Vec::new();
+        };
+        let report = engine::metrics(&running.shared.engine);
+        let seats = report.membership_config.nodes();
+        seats
+            .filter_map(|(_, seat)| seat.node.parse().ok())
+            .collect()
+    }
+
     /// A look inside, for diagnosis and for the invariants of a simulation. Nothing before
     /// [`start`](Self::start).
     pub async fn inspect(&self) -> Option<Inspection> {

@@ -171,7 +171,8 @@ impl RaftNode {
     ///
     /// # Errors
     ///
-    /// When no leader with a quorum answered within 2 s, or the node has not started.
+    /// When no leader with a quorum answered within the time of a failover (four times the longest
+    /// election timeout), or the node has not started.
     pub async fn read_index(&self) -> Result<u64, NoQuorum> {
         let running = self.running.get().ok_or(NoQuorum)?;
         seeded(self.seed, read_index::read_index(&running.shared)).await

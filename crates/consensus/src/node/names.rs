@@ -76,7 +76,7 @@ impl RaftNode {
         let (answer, answered) = oneshot::channel();
         let queued = Queued {
             operation: NameOperation::Register {
-                name,
+                name: name.clone(),
                 connection,
                 policy,
             },
@@ -90,9 +90,15 @@ impl RaftNode {
             }
             Err(mpsc::error::TrySendError::Closed(_)) => return Err(RegisterError::NotMember),
         }
-        match timeout(REGISTRATION, answered).await {
+        let mut pending = Pending {
+            answered,
+            name,
+            wanted: running.shared.names.wanted.clone(),
+        };
+        match timeout(REGISTRATION, &mut pending.answered).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) | Err(_) => Err(RegisterError::Unavailable),
+            Ok(Err(_)) => Err(RegisterError::Unavailable),
+            Err(_) => pending.late(),
         }
     }
 
@@ -120,6 +126,37 @@ impl RaftNode {
     /// register anew whatever it still wants.
     pub fn lost_names(&self) -> Option<mpsc::Receiver<LostName>> {
         lock(&self.lost_names).take()
+    }
+}
+
+/// A registration that is waited for. One that nobody waits for any more is undone, whichever comes
+/// first: the answer, or the end of the waiting.
+struct Pending {
+    answered: oneshot::Receiver<Result<u64, RegisterError>>,
+    name: Name,
+    wanted: mpsc::Sender<Queued>,
+}
+
+impl Pending {
+    /// The answer, if it has come meanwhile: from here on it cannot, and who would give it knows.
+    fn late(&mut self) -> Result<u64, RegisterError> {
+        self.answered.close();
+        self.answered
+            .try_recv()
+            .unwrap_or(Err(RegisterError::Unavailable))
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if let Ok(epoch) = self.late() {
+            let name = self.name.clone();
+            // A full queue means that nothing has been answered for long, so this has not either.
+            let _ = self.wanted.try_send(Queued {
+                operation: NameOperation::Unregister { name, epoch },
+                answer: None,
+            });
+        }
     }
 }
 

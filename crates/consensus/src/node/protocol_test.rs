@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::RaftNode;
 use crate::control_network::{CallError, ControlNetwork};
-use crate::options::{RaftOptions, Storage, Timings};
+use crate::options::{RaftOptions, Storage};
 use crate::status::Role;
 use crate::type_config::{CommittedLeaderId, Entry, LogId, Membership, Seat, SnapshotMeta, Vote};
 use crate::wire::request::{Append, Ballot, RequestKind, SnapshotChunk};
@@ -43,22 +43,13 @@ fn name(text: &str) -> NodeId {
 /// Node b of a, b, c; the others are this test.
 async fn voter(disk: &SimulatedDisk, seed: u64) -> RaftNode {
     let options = RaftOptions {
-        cluster: "test".to_owned(),
-        node: name("b"),
-        session: Session::new(u128::from(seed)),
         founding: vec![name("a"), name("c")],
-        storage: Storage::Durable(PathBuf::from("/data")),
-        timings: Timings::direct(),
-        address: None,
-        seat: crate::SeatPolicy::Auto,
-        versions: crate::WireVersions::CURRENT,
-        names_max: crate::state::NAMES_MAX_DEFAULT,
-        #[cfg(feature = "wrong-variants")]
-        ignore_fence: false,
-        #[cfg(feature = "wrong-variants")]
-        forget_vote: false,
-        #[cfg(feature = "wrong-variants")]
-        snapshot_every: None,
+        ..RaftOptions::new(
+            "test",
+            name("b"),
+            Session::new(u128::from(seed)),
+            Storage::Durable(PathBuf::from("/data")),
+        )
     };
     let environment = Environment::simulated(seed, disk.clone());
     let node = RaftNode::open(options, environment).await.expect("opens");

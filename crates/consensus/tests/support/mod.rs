@@ -111,22 +111,14 @@ impl TestCluster {
         );
         let session = u128::from(machine.environment.random_u64());
         RaftOptions {
-            cluster: "test".to_owned(),
-            node: name(node),
-            session: Session::new(session),
             founding: names(list),
-            storage: Storage::Durable(PathBuf::from("/data")),
             timings: self.timings,
-            address: None,
-            seat: raftwire_consensus::SeatPolicy::Auto,
-            versions: raftwire_consensus::WireVersions::CURRENT,
-            names_max: raftwire_consensus::NAMES_MAX_DEFAULT,
-            #[cfg(feature = "wrong-variants")]
-            ignore_fence: false,
-            #[cfg(feature = "wrong-variants")]
-            forget_vote: false,
-            #[cfg(feature = "wrong-variants")]
-            snapshot_every: None,
+            ..RaftOptions::new(
+                "test",
+                name(node),
+                Session::new(session),
+                Storage::Durable(PathBuf::from("/data")),
+            )
         }
     }
 

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use arc_swap::ArcSwapOption;
 use raftwire_environment::Environment;
 use raftwire_protocol::{Boot, ConnectionId, MintedId, Name, Slot};
 use tokio::sync::Notify;
@@ -17,8 +18,6 @@ use crate::facts::Memberships;
 /// different cores from waiting for one lock.
 const SHARD_BITS: u32 = 4;
 const SHARDS: usize = 1 << SHARD_BITS;
-/// Bits of a boot, behind those of its slot.
-const BOOT_BITS: u32 = 24;
 /// An id has room for 24 bits of index.
 const SHARD_ENTRIES_MAX: usize = 1 << (24 - SHARD_BITS);
 
@@ -59,8 +58,8 @@ pub(crate) struct ConnectionTable {
     count: AtomicUsize,
     /// What the connections belong to, which ends with them.
     memberships: Arc<Memberships>,
-    /// The slot and boot that the log issued to this process, packed; 0 before: no boot is 0.
-    minting: AtomicU64,
+    /// Issued by the log: once per process, unless it is removed while it runs.
+    minting: ArcSwapOption<(Slot, Boot)>,
     /// Registrations of names before this index of the log are of an earlier incarnation.
     pub(super) names_floor: AtomicU64,
     /// Names of connections that have ended, until somebody takes them.
@@ -81,7 +80,7 @@ impl ConnectionTable {
             next_shard: AtomicUsize::new(0),
             count: AtomicUsize::new(0),
             memberships: Arc::default(),
-            minting: AtomicU64::new(0),
+            minting: ArcSwapOption::empty(),
             names_floor: AtomicU64::new(0),
             released: Mutex::default(),
             name_released: Notify::new(),
@@ -89,21 +88,18 @@ impl ConnectionTable {
         }
     }
 
-    /// From now on ids are minted of this slot and boot. The log issues one boot per process, unless
-    /// the cluster removes the node while the process lives: it is whether there was another one
-    /// before, whose ids nobody finds any more.
-    pub(crate) fn allow_minting(&self, slot: Slot, boot: Boot) -> bool {
-        let issued = u64::from(slot.get()) << BOOT_BITS | u64::from(boot.get());
-        let before = self.minting.swap(issued, Ordering::Relaxed);
-        before != 0 && before != issued
+    /// From now on the ids that are minted are these. Whether there may be connections with others.
+    pub(crate) fn mint_as(&self, slot: Slot, boot: Boot) -> bool {
+        let before = self.minting();
+        if before == Some((slot, boot)) {
+            return false;
+        }
+        self.minting.store(Some(Arc::new((slot, boot))));
+        before.is_some()
     }
 
     pub(crate) fn minting(&self) -> Option<(Slot, Boot)> {
-        let issued = self.minting.load(Ordering::Relaxed);
-        let slot = u16::try_from(issued >> BOOT_BITS).ok()?;
-        let boot = u32::try_from(issued & u64::from(Boot::MAX.get())).ok()?;
-        let boot = Boot::new(boot).filter(|boot| boot.get() > 0)?;
-        Some((Slot::new(slot), boot))
+        self.minting.load().as_deref().copied()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -111,6 +107,9 @@ impl ConnectionTable {
     }
 
     /// Registers a connection under a new id. The caller has checked that minting is allowed.
+    ///
+    /// Whoever changes what is minted and looks at all connections then finds each of before, as each
+    /// shard is locked in between.
     pub(crate) fn insert(
         &self,
         (slot, boot): (Slot, Boot),
@@ -120,6 +119,7 @@ impl ConnectionTable {
         for offset in 0..SHARDS {
             let number = (first + offset) % SHARDS;
             let mut shard = lock(&self.shards[number]);
+            let (slot, boot) = self.minting().unwrap_or((slot, boot));
             let Some(position) = shard.vacant() else {
                 continue;
             };
@@ -275,7 +275,7 @@ mod tests {
 
     fn table() -> ConnectionTable {
         let table = ConnectionTable::new(Environment::real());
-        table.allow_minting(Slot::new(3), boot(7));
+        table.mint_as(Slot::new(3), boot(7));
         table
     }
 
@@ -373,9 +373,13 @@ mod tests {
     #[test]
     fn ids_carry_the_slot_and_the_boot_of_their_node() {
         let table = table();
-        table.allow_minting(Slot::new(4), boot(9));
         let id = insert(&table);
-
         assert_eq!((id.slot(), id.boot()), (Slot::new(3), boot(7)));
+        assert!(!table.mint_as(Slot::new(3), boot(7)), "the same");
+
+        assert!(table.mint_as(Slot::new(4), boot(9)));
+        let id = table.insert((Slot::new(3), boot(7)), entry("/ws"));
+        let id = id.expect("room");
+        assert_eq!((id.slot(), id.boot()), (Slot::new(4), boot(9)));
     }
 }

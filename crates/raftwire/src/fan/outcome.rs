@@ -62,12 +62,15 @@ pub struct FanOutcome {
     /// The nodes of which it is not known whether their connections received it: they died with the
     /// message in flight, or did not answer by the deadline.
     pub unknown: BTreeMap<NodeId, RouteOutcome>,
+    /// This node was without a lease when it sent: there may be nodes that it has not heard of, which
+    /// are in no map and did not get it.
+    pub is_fenced: bool,
 }
 
 impl FanOutcome {
-    /// Whether every node said what became of it.
+    /// Whether every node there is said what became of it.
     pub fn is_complete(&self) -> bool {
-        self.missed.is_empty() && self.unknown.is_empty()
+        self.missed.is_empty() && self.unknown.is_empty() && !self.is_fenced
     }
 
     pub(crate) fn add(&mut self, node: NodeId, reply: FanReply) {
@@ -105,6 +108,11 @@ impl fmt::Display for FanOutcome {
         }
         for (node, outcome) in &self.unknown {
             write!(f, "; {node} may have received it: {outcome}")?;
+        }
+        if self.is_fenced {
+            f.write_str(
+                "; nodes that this one has not heard of, as it was cut off, did not receive it",
+            )?;
         }
         Ok(())
     }

@@ -84,11 +84,15 @@ impl ClusterRouter {
     ) -> FanOutcome {
         let deadline = options.deadline.unwrap_or(self.inner.limits.deadline);
         let deadline = self.inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
+        let is_fenced = !self.inner.holds_lease();
         let flights = self.start_fan(audience, &message.into(), deadline, true);
         let landing = flights
             .into_iter()
             .map(|(node, flight)| async move { (node, land(flight, deadline).await) });
-        let mut outcome = FanOutcome::default();
+        let mut outcome = FanOutcome {
+            is_fenced,
+            ..FanOutcome::default()
+        };
         for (node, reply) in join_all(landing).await {
             if let Some(reply) = reply {
                 outcome.add(node, reply);
@@ -127,7 +131,9 @@ impl ClusterRouter {
         let inner = &self.inner;
         let directory = inner.directory.load();
         let size = inner.check_size(frame);
-        let row = audience.row();
+        // Without a lease this node may be held dead: others join then without telling it, so that no
+        // copy of what they hold says that a row is not in it.
+        let row = audience.row().filter(|_| inner.holds_lease());
         let begin =
             |send: &dyn Fn(Option<oneshot::Sender<FanReply>>) -> Result<(), RouteOutcome>| {
                 size.clone()?;

@@ -8,9 +8,9 @@ use raftwire_link::LinkStats;
 use raftwire_protocol::{Lane, NodeId};
 
 /// How long a living member must have been without a channel of one of the lanes until it counts
-/// as unreachable: about twice the time from a node's crash to its committed death (a lease of 5 s
-/// and a failover), so that a crash is not told as a cut.
-pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(15);
+/// as unreachable: about twice the time from a leader's crash to its committed death where that takes
+/// longest, over a broker (a lease of 12 s and a failover), so that a crash is not told as a cut.
+pub const UNREACHABLE_AFTER: Duration = Duration::from_secs(30);
 
 /// What this node knows of one other node.
 #[derive(Clone, Debug)]

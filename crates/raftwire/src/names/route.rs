@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use futures_util::future::try_join;
 use raftwire_consensus::{NameRow, NoQuorum};
 use raftwire_protocol::{Frame, MintedId, Name};
 
@@ -229,19 +230,33 @@ impl Journey<'_> {
     async fn depart(&mut self) -> Result<NameRow, RouteOutcome> {
         let mut asked = None;
         loop {
-            self.place.turn().await;
-            let known = self.router.known_row(self.name);
-            let newest = [known, asked].into_iter().flatten();
-            let newest = newest.max_by_key(|row: &NameRow| row.epoch);
-            let row = match newest.filter(|row| Some(row.epoch) > self.refused) {
-                Some(row) => row,
-                None => self.ask().await?,
+            // Asked while it waits for its turn: the answer is younger than the message, and those who
+            // wait for one name share a question instead of asking one after the other.
+            let turn = async {
+                self.place.turn().await;
+                Ok(())
             };
+            let early = async {
+                match self.newest(asked) {
+                    Some(row) => Ok(row),
+                    None => self.ask().await,
+                }
+            };
+            let ((), row) = try_join(turn, early).await?;
+            let row = self.newest(Some(row)).unwrap_or(row);
             asked = Some(row);
             if self.place.depart(row.epoch).await {
                 return Ok(row);
             }
         }
+    }
+
+    /// The newest registration that is known, here or from an answer, if it has not been refused.
+    fn newest(&self, asked: Option<NameRow>) -> Option<NameRow> {
+        let known = self.router.known_row(self.name);
+        let rows = [known, asked].into_iter().flatten();
+        let newest = rows.max_by_key(|row| row.epoch);
+        newest.filter(|row| Some(row.epoch) > self.refused)
     }
 
     async fn ask(&self) -> Result<NameRow, RouteOutcome> {

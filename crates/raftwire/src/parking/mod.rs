@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_trait::async_trait;
+use futures_util::future::try_join;
 use raftwire_environment::Environment;
 use raftwire_protocol::MintedId;
 use tokio::sync::watch;
@@ -183,16 +184,26 @@ impl Parking {
     ) -> Result<Ticket, RouteOutcome> {
         let seat = self.room.sit(payload_bytes)?;
         let place = self.lines.enter(id, None);
-        let wait = async {
-            place.turn().await;
-            self.shared.until_known(is_known).await
-        };
+        // Asked while it waits for its turn: the answer is younger than the message, whoever is first.
+        let wait = try_join(
+            async {
+                place.turn().await;
+                Ok(())
+            },
+            async {
+                self.shared
+                    .until_known(is_known)
+                    .await
+                    .then_some(())
+                    .ok_or(())
+            },
+        );
         match tokio::time::timeout_at(deadline.into(), wait).await {
-            Ok(true) => Ok(Ticket {
+            Ok(Ok(_)) => Ok(Ticket {
                 _seat: seat,
                 _place: place,
             }),
-            Ok(false) => Err(RouteOutcome::Unavailable),
+            Ok(Err(())) => Err(RouteOutcome::Unavailable),
             Err(_) => Err(RouteOutcome::Deadline { transmitted: false }),
         }
     }

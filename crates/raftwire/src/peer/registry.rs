@@ -11,6 +11,7 @@ use super::channel::PeerChannel;
 use super::handle::PeerHandle;
 use super::target::LinkTarget;
 use super::task::{PeerContext, PeerTask};
+use super::waiting::Death;
 use crate::metrics::{PeerMetrics, Reachability};
 
 /// Peers that one node keeps. Far above what any cluster has: it bounds what authenticated but
@@ -64,6 +65,22 @@ impl Peer {
                 *current = target;
             }
             is_other
+        });
+    }
+
+    /// The members do not have it any more, from this index of the log on at the latest. Whoever saw
+    /// only that has not seen its death.
+    pub(crate) fn set_removed(&self, index: u64) {
+        self.reachability.set_alive(false);
+        let node = self.handle.node().clone();
+        self.target.send_if_modified(|target| {
+            let Some(remote) = target.remote.as_mut().filter(|remote| remote.is_alive) else {
+                return false;
+            };
+            remote.is_alive = false;
+            remote.last_death = Some(Death { node, index });
+            target.identity = None;
+            true
         });
     }
 

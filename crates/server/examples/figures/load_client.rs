@@ -8,7 +8,7 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use raftwire_environment::{Environment, TcpStream};
 use raftwire_protocol::Frame;
 use raftwire_server::client::protocol::{Outcome, SUBPROTOCOL, ToClient};
-use raftwire_server::websocket_engine::{EngineLimits, Received, WebSocket, connect};
+use raftwire_server::websocket_engine::{Received, Target, WebSocket, connect};
 
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
 /// Handshakes at a time.
@@ -46,12 +46,13 @@ impl LoadClient {
         query: &str,
     ) -> Result<LoadClient, Box<dyn Error>> {
         let stream = environment.connect("127.0.0.1", port).await?;
-        let limits = EngineLimits {
+        let target = Target {
+            host: &format!("127.0.0.1:{port}"),
+            path: &format!("/ws?{query}"),
+            protocol: SUBPROTOCOL,
             received_bytes_max: MESSAGE_BYTES_MAX,
-            written_bytes_max: MESSAGE_BYTES_MAX,
         };
-        let url = format!("ws://127.0.0.1:{port}/ws?{query}");
-        let mut socket = connect(stream, &url, SUBPROTOCOL, limits).await?;
+        let mut socket = connect(stream, target, environment).await?;
         let Some(Ok(Received::Message(frame))) = socket.receive().await else {
             return Err("no welcome".into());
         };

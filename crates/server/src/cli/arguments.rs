@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::config::ServeFlags;
-use crate::demo::DemoOptions;
+use crate::demo::{DemoOptions, DemoTransport};
 
 /// A WebSocket cluster: from any node to any client, and a true word of what became of it.
 #[derive(Debug, Parser)]
@@ -37,6 +37,10 @@ pub(super) enum Command {
     ///
     /// Exits with 0 when it was delivered, with 1 when it was not, and with 3 when nobody knows.
     Send(SendArguments),
+    /// Connect as a client, and print each message that comes.
+    ///
+    /// Ends when the node closes the connection.
+    Listen(ListenArguments),
     /// Take a dead node out of the cluster for good.
     ///
     /// A seat that it had goes to another node. If it comes back it joins as a new one.
@@ -67,13 +71,23 @@ pub(super) struct DemoArguments {
     /// How many clients.
     #[arg(long, value_name = "COUNT", default_value_t = 300, value_parser = clap::value_parser!(u32).range(6..=5_000))]
     clients: u32,
+    /// What carries the traffic between the nodes. Over a broker elections and leases take longer.
+    #[arg(long, value_name = "TRANSPORT", default_value = "ws")]
+    transport: DemoTransport,
+    /// The broker; without it a private one is started, which ends with the demonstration.
+    ///
+    /// Every user of the machine can read arguments: better a broker without a password.
+    #[arg(long, value_name = "URL")]
+    connection_string: Option<String>,
 }
 
 impl DemoArguments {
-    pub(super) fn options(&self) -> DemoOptions {
+    pub(super) fn options(self) -> DemoOptions {
         DemoOptions {
             stay: self.stay,
             clients: self.clients as usize,
+            transport: self.transport,
+            connection_string: self.connection_string,
         }
     }
 }
@@ -135,12 +149,31 @@ pub(super) struct NodesArguments {
 
 #[derive(Args, Debug)]
 pub(super) struct SendArguments {
-    /// The connection's id, as in its welcome: ~ and 22 characters.
+    /// The connection's name, or its id, as in its welcome: ~ and 22 characters.
     pub(super) connection: String,
     /// What to send.
     pub(super) text: String,
     #[command(flatten)]
     pub(super) node: NodeArguments,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct ListenArguments {
+    /// The name to ask for; the node believes it where client.identity_in_query is true.
+    #[arg(long, value_name = "NAME")]
+    pub(super) name: Option<String>,
+    /// The user to be; believed in the same way.
+    #[arg(long, value_name = "USER")]
+    pub(super) user: Option<String>,
+    /// The path of the endpoint of clients.
+    #[arg(long, default_value = "/ws")]
+    pub(super) path: String,
+    /// The node to connect to.
+    #[arg(long, env = "RAFTWIRE_URL", default_value = "http://127.0.0.1:5000")]
+    pub(super) url: String,
+    /// The authority of its certificate, a PEM file, for an https:// address.
+    #[arg(long, env = "RAFTWIRE_CA", value_name = "FILE")]
+    pub(super) ca: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

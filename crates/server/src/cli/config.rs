@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use raftwire::Lane;
 use raftwire_environment::Environment;
 
 use super::arguments::{ConfigCommand, ConfigSources};
@@ -68,7 +69,7 @@ fn in_words(options: &ServerOptions) -> Vec<String> {
         1 => "founding with 1 address listed".to_owned(),
         count => format!("founding with {count} addresses listed"),
     };
-    let data = match (&cluster.data_dir, cluster.ephemeral) {
+    let kept = match (&cluster.data_dir, cluster.ephemeral) {
         (_, true) => "nothing is kept on disk".to_owned(),
         (Some(folder), false) => format!("data in {}", folder.display()),
         (None, false) => "data in ./raftwire-data/<node id>".to_owned(),
@@ -87,6 +88,12 @@ fn in_words(options: &ServerOptions) -> Vec<String> {
         (Some(_), None) => "TLS for clients",
         (Some(_), Some(_)) => "TLS for clients and between nodes",
     };
+    let [control, data] = Lane::ALL.map(|lane| cluster.transport_of(lane));
+    let carried = match options.is_split() {
+        false => format!("{control} carries the traffic between nodes"),
+        true => format!("between nodes {control} carries the control lane, {data} the data lane"),
+    };
+    let timings = &cluster.timings;
     let sends = if options.client.allow_send {
         "may send"
     } else {
@@ -101,7 +108,12 @@ fn in_words(options: &ServerOptions) -> Vec<String> {
             cluster.node_address,
             cluster.node_port
         ),
-        format!("  {data}"),
+        format!("  {kept}"),
+        format!("  {carried}"),
+        format!(
+            "  as suits {control}: heartbeat {:?}, election {:?} to {:?}, lease {:?}",
+            timings.heartbeat, timings.election_min, timings.election_max, timings.lease
+        ),
         format!("  {secret}"),
         format!("  {tls}"),
         format!("  {api}"),

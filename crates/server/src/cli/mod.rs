@@ -2,6 +2,7 @@
 
 mod arguments;
 mod config;
+mod listen;
 mod nodes;
 mod output;
 mod recover;
@@ -100,7 +101,9 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Serve(arguments) => serve::run(*arguments, environment).await,
         Command::Demo(arguments) => {
             let output = Output::stdout();
-            crate::demo::run(arguments.options(), environment, output)
+            let options = arguments.options();
+            options.check().map_err(Failure::usage)?;
+            crate::demo::run(options, environment, output)
                 .await
                 .map_err(Failure::new)
         }
@@ -110,6 +113,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Nodes(arguments) => nodes::run(arguments, environment).await,
         Command::Config(command) => config::run(command, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,
+        Command::Listen(arguments) => listen::run(arguments, environment).await,
     }
 }
 
@@ -125,4 +129,28 @@ fn fail(failure: &Failure) -> ExitCode {
         Output::stderr().line(&format!("raftwire: {}", failure.message));
     }
     ExitCode::from(failure.code)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::config::{KEYS, Key, OTHER_VARIABLES};
+
+    #[test]
+    fn every_variable_of_the_command_line_may_be_set_for_a_node_as_well() {
+        let mut variables = Vec::new();
+        let mut commands = vec![Arguments::command()];
+        while let Some(command) = commands.pop() {
+            let named = command.get_arguments().filter_map(clap::Arg::get_env);
+            variables.extend(named.map(|name| name.to_string_lossy().into_owned()));
+            commands.extend(command.get_subcommands().cloned());
+        }
+        assert!(variables.iter().any(|name| name == "RAFTWIRE_CA"));
+        for name in variables {
+            let is_key = KEYS.iter().map(Key::variable).any(|key| key == name);
+            assert!(is_key || OTHER_VARIABLES.contains(&name.as_str()), "{name}");
+        }
+    }
 }

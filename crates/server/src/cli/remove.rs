@@ -4,16 +4,14 @@ use raftwire::NodeId;
 use raftwire_environment::Environment;
 
 use super::arguments::RemoveArguments;
-use super::{Failure, Output};
-use crate::http_client::HttpClient;
+use super::{Failure, Output, client_of};
 
 pub(super) async fn run(
     arguments: RemoveArguments,
     environment: Environment,
 ) -> Result<(), Failure> {
     let name: NodeId = arguments.name.parse().map_err(Failure::usage)?;
-    let client = HttpClient::new(environment, &arguments.node.url, arguments.node.token)
-        .map_err(Failure::usage)?;
+    let client = client_of(arguments.node, environment).await?;
     client
         .delete(&format!("/api/v1/nodes/{name}"))
         .await

@@ -1,6 +1,7 @@
 //! `raftwire send`
 
 use bytes::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use raftwire::ConnectionId;
 use raftwire_environment::Environment;
 
@@ -18,6 +19,7 @@ pub(super) async fn run(arguments: SendArguments, environment: Environment) -> R
         .parse()
         .map_err(|error| Failure::usage(format!("\"{connection}\" is no connection: {error}")))?;
     let client = client_of(node, environment).await?;
+    let connection = utf8_percent_encode(&connection.to_string(), NON_ALPHANUMERIC).to_string();
     let path = format!("/api/v1/connections/{connection}/messages");
     let outcome: Outcome = client
         .post(&path, "text/plain", Bytes::from(text))

@@ -50,7 +50,8 @@ fn lines(report: &ClusterReport, paint: impl Fn(Style, &str) -> String) -> Vec<S
         ),
     ];
     if !report.ready {
-        let warning = format!("{} is not ready: it has no lease", report.node);
+        let why = report.problem.as_deref().unwrap_or("it has no lease");
+        let warning = format!("{} is not ready: {why}", report.node);
         lines.push(paint(Style::Bad, &warning));
     }
     lines.push(String::new());
@@ -104,6 +105,7 @@ mod tests {
             cluster: "raftwire".to_owned(),
             node: "node1".to_owned(),
             ready: true,
+            problem: None,
             leader: Some("node1".to_owned()),
             term: 3,
             last_log_index: 12,

@@ -53,8 +53,8 @@ pub(crate) struct Session<IO> {
     connection: ConnectionId,
     socket: WebSocket<IO>,
     outbox: Outbox,
-    /// Its place among the clients that may be connected.
-    place: OwnedSemaphorePermit,
+    /// Its places among the clients that may be connected, and among the sockets.
+    places: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
     writer: Writer,
     requests: Requests,
     /// Frames of the outbox on their way into the writer; kept for its capacity.
@@ -92,7 +92,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(crate) fn new(
         context: Arc<SessionContext>,
         dialect: Dialect,
-        client: Admitted,
+        (client, socket_place): (Admitted, Option<OwnedSemaphorePermit>),
         socket: WebSocket<IO>,
     ) -> Session<IO> {
         let requests = Requests::new(context.options.sends_in_flight_max);
@@ -102,7 +102,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             connection: client.connection,
             socket,
             outbox: client.outbox,
-            place: client.place,
+            places: (client.place, socket_place),
             writer: Writer::default(),
             requests,
             batch: Vec::new(),
@@ -321,7 +321,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             mut writer,
             outbox,
             requests,
-            place,
+            places,
             ..
         } = self;
         // Not registered any more: nothing is said to be delivered that nobody will write.
@@ -337,6 +337,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         };
         // Whoever has not closed by then is cut off: dropping the socket does it.
         drop(tokio::time::timeout(CLOSE_TIMEOUT, closing).await);
-        drop(place);
+        drop(places);
     }
 }

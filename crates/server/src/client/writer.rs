@@ -71,19 +71,21 @@ impl Writer {
             match self.queue.pop_front() {
                 Some(Outgoing::Deliver(frame)) => {
                     self.sequence += 1;
-                    socket.write(ToClient::message(self.sequence, &frame))?;
+                    socket.write(ToClient::message(self.sequence, &frame));
                 }
-                Some(Outgoing::Say(frame)) => socket.write(frame)?,
-                Some(Outgoing::Ping) => socket.write_ping()?,
+                Some(Outgoing::Say(frame)) => socket.write(frame),
+                Some(Outgoing::Ping) => socket.write_ping(),
                 Some(Outgoing::Close(code)) => {
                     self.queue.clear();
-                    socket.write_close(code)?;
+                    socket.write_close(code);
                 }
                 None => {}
             }
         }
         // The capacity of a burst is not kept for the days of silence after it.
-        self.queue.shrink_to(REPLIES_MAX);
+        if self.queue.capacity() > 0 {
+            self.queue = VecDeque::new();
+        }
         Poll::Ready(Ok(()))
     }
 

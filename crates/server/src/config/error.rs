@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{KEYS, Origin};
+use super::{KEYS, LaneConflict, Origin};
 
 /// Why a configuration cannot be used. Each names the place to mend.
 #[derive(Debug, thiserror::Error)]
@@ -73,19 +73,13 @@ pub enum ConfigError {
         /// The key.
         key: &'static str,
     },
-    /// A key is missing that another one needs.
-    #[error(
-        "{origin}: transport_type = \"{transport}\" needs {key}: set {variable}, or {key} in the configuration file"
-    )]
-    Missing {
-        /// Where the other one was set.
+    /// The transports of the lanes do not fit the rest.
+    #[error("{origin}: {source}")]
+    Lanes {
+        /// Where the key that is to be mended was set.
         origin: Origin,
-        /// The transport.
-        transport: &'static str,
-        /// The key.
-        key: &'static str,
-        /// Its variable.
-        variable: &'static str,
+        /// What does not fit.
+        source: LaneConflict,
     },
     /// The options do not fit together.
     #[error("{origin}: {source}")]

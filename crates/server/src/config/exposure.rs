@@ -2,7 +2,10 @@
 
 use std::net::IpAddr;
 
+use raftwire::Lane;
+
 use super::ServerOptions;
+use super::lanes::DIRECT;
 
 /// A node without a secret that somebody else could talk to.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -22,11 +25,13 @@ pub enum NotClosed {
     },
     /// A broker, which others use as well.
     #[error(
-        "no secret is set, and transport_type = \"{transport}\": whoever may publish on the \
+        "no secret is set, and {key} = \"{transport}\": whoever may publish on the \
          broker could join. Set the same `secret` on every node (RAFTWIRE_SECRET or the \
          configuration file)"
     )]
     Broker {
+        /// The key that names it.
+        key: &'static str,
         /// The transport.
         transport: String,
     },
@@ -58,10 +63,14 @@ impl ServerOptions {
         if self.cluster.secret.is_some() {
             return Ok(());
         }
-        if self.cluster.transport_type != "ws" {
-            return Err(NotClosed::Broker {
-                transport: self.cluster.transport_type.clone(),
-            });
+        for lane in Lane::ALL {
+            let transport = self.cluster.transport_of(lane);
+            if transport != DIRECT {
+                return Err(NotClosed::Broker {
+                    key: self.key_of(lane),
+                    transport: transport.to_owned(),
+                });
+            }
         }
         let own = [
             ("listen_address", self.listen_host()),
@@ -140,10 +149,21 @@ mod tests {
     #[test]
     fn a_broker_needs_a_secret_on_loopback_too() {
         let mut options = ServerOptions::default();
+        options.cluster.data = Some("redis".to_owned());
+        assert_eq!(
+            options.require_secret_or_loopback(),
+            Err(NotClosed::Broker {
+                key: "data",
+                transport: "redis".to_owned(),
+            })
+        );
         options.cluster.transport_type = "redis".to_owned();
         assert!(matches!(
             options.require_secret_or_loopback(),
-            Err(NotClosed::Broker { .. })
+            Err(NotClosed::Broker {
+                key: "transport_type",
+                ..
+            })
         ));
 
         options.cluster.secret = Some("a secret that all nodes share".parse().unwrap());

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use raftwire::{
-    MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, NamePolicy, OutboxPolicy, SeatPolicy, Timings,
+    MESSAGE_BYTES_MAX_CEILING, NAMES_MAX_CEILING, NamePolicy, OutboxPolicy, SeatPolicy,
 };
 
 use super::LogFormat;
 use super::key::Key;
+use super::lanes::TRANSPORTS;
 use super::value::{Unfit, Value};
 
 /// The longest that a duration may be set to: beyond it somebody has mistaken the unit.
@@ -26,6 +27,9 @@ const AUTHENTICATION_TIMEOUT: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(10)..=Duration::from_secs(10);
 /// Each costs the memory of a waiting message.
 const SENDS_IN_FLIGHT_CEILING: usize = 65_536;
+
+/// What can carry a lane, as an error lists it.
+const TRANSPORTS_ALLOWED: &str = "\"ws\", \"redis\" or \"rabbitmq\"";
 
 /// A key that nothing is known of beyond its name.
 const PLAIN: Key = Key {
@@ -110,7 +114,8 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "secret",
-        allowed: "text that every node of the cluster has, and nobody else",
+        allowed: "text of at least 16 bytes that every node of the cluster has, and nobody else: \
+                  `openssl rand -base64 32` makes one",
         example: "\"what every node of the cluster knows\"",
         help: "What nodes prove to each other to know. Default: none, allowed only while every \
                address is loopback",
@@ -144,22 +149,29 @@ pub static KEYS: &[Key] = &[
     },
     Key {
         name: "transport_type",
-        allowed: "\"ws\" or \"redis\"",
+        allowed: TRANSPORTS_ALLOWED,
         default: Some("ws"),
         reason: "WebSocket needs no broker",
         help: "What carries the traffic between nodes. Over a broker elections and leases take \
-               longer (README.md, \"Over Redis\"), and a secret is required",
-        apply: |options, value| match value.text()? {
-            "ws" => {
-                options.cluster.timings = Timings::direct();
-                put(&mut options.cluster.transport_type, owned(value))
-            }
-            "redis" => {
-                options.cluster.timings = Timings::broker();
-                put(&mut options.cluster.transport_type, owned(value))
-            }
-            _ => Err(Unfit::default()),
-        },
+               longer (README.md, \"Over a broker\"), and a secret is required",
+        apply: |options, value| put(&mut options.cluster.transport_type, transport(value)),
+        ..PLAIN
+    },
+    Key {
+        name: "control",
+        allowed: TRANSPORTS_ALLOWED,
+        example: "\"ws\"",
+        help: "What carries the control lane: elections, leases, hellos. Where nodes can reach each \
+               other, \"ws\" keeps those off a busy broker. Default: transport_type",
+        apply: |options, value| put(&mut options.cluster.control, transport(value).map(Some)),
+        ..PLAIN
+    },
+    Key {
+        name: "data",
+        allowed: TRANSPORTS_ALLOWED,
+        example: "\"redis\"",
+        help: "What carries the data lane: messages. Default: transport_type",
+        apply: |options, value| put(&mut options.cluster.data, transport(value).map(Some)),
         ..PLAIN
     },
     Key {
@@ -168,7 +180,7 @@ pub static KEYS: &[Key] = &[
                   redis-sentinel://host:port/master, host:port, or \
                   host:port,password=…,ssl=true as StackExchange.Redis has it",
         example: "\"redis://127.0.0.1:6379\"",
-        help: "The Redis or Valkey server of transport_type = \"redis\". Default: none",
+        help: "The Redis or Valkey server, where \"redis\" carries anything. Default: none",
         confidential: true,
         explains: true,
         apply: |options, value| {
@@ -189,6 +201,36 @@ pub static KEYS: &[Key] = &[
         apply: |options, value| {
             put(
                 &mut options.redis_tls_authorities,
+                value.text().map(|text| Some(text.into())),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "rabbitmq_connection_string",
+        allowed: "amqp://[user:password@]host:port[/vhost], amqps://… with TLS, or host:port",
+        example: "\"amqp://127.0.0.1:5672\"",
+        help: "The RabbitMQ broker, where \"rabbitmq\" carries anything. Default: none",
+        confidential: true,
+        explains: true,
+        apply: |options, value| {
+            put(
+                &mut options.rabbitmq_connection_string,
+                value.parse().map(Some),
+            )
+        },
+        ..PLAIN
+    },
+    Key {
+        name: "rabbitmq_tls_authorities",
+        allowed: "a PEM file with certificates",
+        example: "\"/etc/raftwire/rabbitmq-ca.pem\"",
+        help: "Who may have signed the certificate of the RabbitMQ broker. Default: the authorities \
+               of the system",
+        placeholder: "FILE",
+        apply: |options, value| {
+            put(
+                &mut options.rabbitmq_tls_authorities,
                 value.text().map(|text| Some(text.into())),
             )
         },
@@ -637,6 +679,14 @@ fn owned(value: &Value) -> Result<String, Unfit> {
     value.text().map(str::to_owned)
 }
 
+fn transport(value: &Value) -> Result<String, Unfit> {
+    let name = owned(value)?;
+    match TRANSPORTS.contains(&&*name) {
+        true => Ok(name),
+        false => Err(Unfit::default()),
+    }
+}
+
 fn host(value: &Value) -> Result<String, Unfit> {
     let host = value.text()?;
     let is_address = host.parse::<std::net::IpAddr>().is_ok();
@@ -676,6 +726,17 @@ fn token(value: &Value) -> Result<String, Unfit> {
 
 fn log_filter(value: &Value) -> Result<String, Unfit> {
     let text = value.text()?;
+    // A bare word that is no level would be the name of a module, and the log silent.
+    let is_level = |word: &str| {
+        let is_bare = word
+            .parse::<tracing_subscriber::filter::LevelFilter>()
+            .is_ok();
+        word.contains('=') || is_bare && !word.is_empty()
+    };
+    if let Some(word) = text.split(',').map(str::trim).find(|word| !is_level(word)) {
+        let reason = format!("\"{word}\" is no level: error, warn, info, debug, trace or off");
+        return Err(Unfit::because(reason));
+    }
     match text.parse::<tracing_subscriber::EnvFilter>() {
         Ok(_) => Ok(text.to_owned()),
         Err(error) => Err(Unfit::because(error)),
@@ -703,12 +764,36 @@ mod tests {
     }
 
     #[test]
+    fn every_transport_is_listed_where_one_is_asked_for() {
+        for transport in TRANSPORTS {
+            assert!(TRANSPORTS_ALLOWED.contains(&format!("\"{transport}\"")));
+        }
+    }
+
+    #[test]
     fn names_are_distinct_in_every_source() {
         let spellings: [fn(&Key) -> String; 3] =
             [|key| key.name.to_owned(), Key::variable, Key::flag];
         for spelling in spellings {
             let distinct: std::collections::BTreeSet<_> = KEYS.iter().map(spelling).collect();
             assert_eq!(distinct.len(), KEYS.len());
+        }
+    }
+
+    #[test]
+    fn a_word_that_is_no_level_does_not_silence_the_log() {
+        let filter = |text: &str| log_filter(&Value::Bare(text.to_owned()));
+        for right in [
+            "info",
+            "WARN",
+            "off",
+            "info,raftwire=debug",
+            "raftwire_link=trace,error",
+        ] {
+            assert!(filter(right).is_ok(), "{right}");
+        }
+        for wrong in ["loud", "", "info,", "raftwire", "raftwire=loud"] {
+            assert!(filter(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -77,6 +77,7 @@ impl Loaded {
                 Err(error) => errors.push(error),
             }
         }
+        options.cluster.timings = options.timings_of_lanes();
         // What a wrong value leaves at its default would be blamed for not fitting.
         if errors.is_empty() {
             errors.extend(check(&options, &settings).err());
@@ -145,13 +146,9 @@ fn check(options: &ServerOptions, settings: &[Setting]) -> Result<(), ConfigErro
         let origin = origin_of(name);
         ConfigError::Invalid { origin, source }
     })?;
-    if options.cluster.transport_type == "redis" && options.redis_connection_string.is_none() {
-        return Err(ConfigError::Missing {
-            origin: origin_of("transport_type"),
-            transport: "redis",
-            key: "redis_connection_string",
-            variable: "RAFTWIRE_REDIS_CONNECTION_STRING",
-        });
-    }
-    Ok(())
+    let names_transport = origin_of("transport_type") != Origin::Default;
+    options.check_lanes(names_transport).map_err(|source| {
+        let origin = origin_of(source.key());
+        ConfigError::Lanes { origin, source }
+    })
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use raftwire::{ClusterOptions, NamePolicy};
+use raftwire_transport_rabbitmq::RabbitMQConnectionString;
 use raftwire_transport_redis::RedisConnectionString;
 
 use super::{TlsOptions, WebOrigin};
@@ -16,10 +17,14 @@ pub struct ServerOptions {
     pub cluster: ClusterOptions,
     /// The address to listen on where it is not `node_address`, which other nodes are told.
     pub listen_address: Option<String>,
-    /// The server that carries the cluster where `transport_type` is `redis`.
+    /// The server of what `redis` carries.
     pub redis_connection_string: Option<RedisConnectionString>,
     /// A PEM file with the authorities of that server's certificate; `None`: those of the system.
     pub redis_tls_authorities: Option<PathBuf>,
+    /// The broker of what `rabbitmq` carries.
+    pub rabbitmq_connection_string: Option<RabbitMQConnectionString>,
+    /// A PEM file with the authorities of that broker's certificate; `None`: those of the system.
+    pub rabbitmq_tls_authorities: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogOptions,
     /// How long a stop may take in all.
@@ -104,6 +109,8 @@ impl Default for ServerOptions {
             listen_address: None,
             redis_connection_string: None,
             redis_tls_authorities: None,
+            rabbitmq_connection_string: None,
+            rabbitmq_tls_authorities: None,
             log: LogOptions::default(),
             shutdown_deadline: Duration::from_secs(10),
             tls: TlsOptions::default(),

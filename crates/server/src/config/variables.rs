@@ -7,7 +7,7 @@ use super::value::Value;
 use super::{ConfigError, KEYS, Origin};
 
 /// Variables with our prefix that are no keys: the command line reads them.
-const OTHER_VARIABLES: [&str; 2] = ["RAFTWIRE_CONFIG", "RAFTWIRE_URL"];
+pub(crate) const OTHER_VARIABLES: [&str; 3] = ["RAFTWIRE_CA", "RAFTWIRE_CONFIG", "RAFTWIRE_URL"];
 
 /// Reads every setting of an environment, each of which can be wrong by itself; variables without
 /// our prefix are not ours.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
+use raftwire::Timings;
 use raftwire_environment::Environment;
 use tokio::sync::mpsc;
 
@@ -15,12 +16,6 @@ use super::{DemoError, Narrator, watch};
 use crate::ClusterReport;
 use crate::cli::Style;
 
-/// How long the cluster may take to elect a leader. It takes about a second; ten mean a fault.
-const ELECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a killed node may take to be declared dead: two leases of 5 s, and some room.
-const DEATH_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a node may take to come back.
-const RETURN_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long the last messages may take to be settled: two route deadlines.
 const SETTLE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long the traffic runs before the leader is killed, and after it came back.
@@ -31,6 +26,27 @@ const PROBES: usize = 500;
 const PROBE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Clients that connect at the same time.
 const CONNECTING_MAX: usize = 64;
+
+/// How long what must happen may take before it counts as a fault.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Patience {
+    /// Until there is a leader: twenty times the longest wait of a voter. It takes two or three.
+    election: Duration,
+    /// Until a killed node is declared dead: two leases, and some room.
+    death: Duration,
+    /// Until a node is a member again: three leases. It takes about an election.
+    comeback: Duration,
+}
+
+impl Patience {
+    pub(super) fn with(timings: Timings) -> Patience {
+        Patience {
+            election: timings.election_max * 20,
+            death: timings.lease * 2 + Duration::from_secs(5),
+            comeback: timings.lease * 3,
+        }
+    }
+}
 
 /// What was seen, for the summary.
 #[derive(Clone, Copy, Debug, Default)]
@@ -50,6 +66,7 @@ pub(super) struct Facts {
 pub(super) struct Acts {
     environment: Environment,
     narrator: Narrator,
+    patience: Patience,
     pub(super) traffic: Traffic,
     pub(super) facts: Facts,
     /// By node.
@@ -62,11 +79,12 @@ pub(super) struct Acts {
 }
 
 impl Acts {
-    pub(super) fn new(environment: Environment, narrator: Narrator) -> Acts {
+    pub(super) fn new(environment: Environment, narrator: Narrator, patience: Patience) -> Acts {
         Acts {
             traffic: Traffic::new(environment.clone()),
             environment,
             narrator,
+            patience,
             facts: Facts::default(),
             clients: Default::default(),
             killed: Vec::new(),
@@ -97,7 +115,7 @@ impl Acts {
         each.iter().for_each(|line| self.narrator.add(line));
 
         let everyone: Vec<_> = (0..NODES).collect();
-        let wait = ("an election", ELECTION_TIMEOUT);
+        let wait = ("an election", self.patience.election);
         (self.leader, self.term) =
             watch::until(&self.environment, nodes, &everyone, wait, leads).await?;
         self.facts.election = self.since(started);
@@ -107,7 +125,7 @@ impl Acts {
         );
         self.tell_good(&text, self.facts.election, "after the start");
         for index in everyone {
-            let wait = ("every node's readiness", ELECTION_TIMEOUT);
+            let wait = ("every node's readiness", self.patience.election);
             watch::until(&self.environment, nodes, &[index], wait, ready).await?;
         }
         Ok(())
@@ -234,7 +252,7 @@ impl Acts {
     pub(super) async fn kill_the_leader(&mut self, nodes: &mut Nodes) -> Result<(), DemoError> {
         tokio::time::sleep(QUIET_SPELL).await;
         let everyone: Vec<_> = (0..NODES).collect();
-        let wait = ("the leader's word", ELECTION_TIMEOUT);
+        let wait = ("the leader's word", self.patience.election);
         (self.leader, self.term) =
             watch::until(&self.environment, nodes, &everyone, wait, leads).await?;
         let (leader, term) = (self.leader, self.term);
@@ -251,7 +269,7 @@ impl Acts {
         );
         self.narrator.tell(Style::Bad, &text);
 
-        let wait = ("the election of another leader", ELECTION_TIMEOUT);
+        let wait = ("the election of another leader", self.patience.election);
         let next =
             |index, report: &ClusterReport| leads(index, report).filter(|(_, newer)| *newer > term);
         (self.leader, self.term) =
@@ -273,7 +291,7 @@ impl Acts {
         let (Some(dead), Some(killed_at)) = (self.dead(), self.killed_at) else {
             return Ok(());
         };
-        let wait = ("the death's declaration", DEATH_TIMEOUT);
+        let wait = ("the death's declaration", self.patience.death);
         let is_dead = |_, report: &ClusterReport| {
             let of_dead = report.nodes.iter().find(|node| node.node == NAMES[dead]);
             of_dead.filter(|node| !node.alive).map(|_| ())
@@ -303,7 +321,7 @@ impl Acts {
             NAMES[dead]
         );
         self.narrator.tell(Style::Plain, &text);
-        let wait = ("the killed node's return", RETURN_TIMEOUT);
+        let wait = ("the killed node's return", self.patience.comeback);
         watch::until(&self.environment, nodes, &[dead], wait, ready).await?;
         self.facts.comeback = self.since(started);
         self.tell_good(

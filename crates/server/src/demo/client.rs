@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::DemoError;
 use super::nodes::NAMES;
 use crate::client::protocol::{Outcome, SUBPROTOCOL, ToClient};
-use crate::websocket_engine::{ConnectError, EngineLimits, Received, WebSocket, connect};
+use crate::websocket_engine::{ConnectError, Received, Target, WebSocket, connect};
 
 /// Bytes of the largest message that goes either way: they are a few words long.
 const MESSAGE_BYTES_MAX: usize = 64 * 1024;
@@ -101,12 +101,13 @@ async fn open(
         .connect("127.0.0.1", port)
         .await
         .map_err(|e| failed(e.to_string()))?;
-    let limits = EngineLimits {
+    let target = Target {
+        host: &format!("127.0.0.1:{port}"),
+        path: "/ws",
+        protocol: SUBPROTOCOL,
         received_bytes_max: MESSAGE_BYTES_MAX,
-        written_bytes_max: MESSAGE_BYTES_MAX,
     };
-    let url = format!("ws://127.0.0.1:{port}/ws");
-    let mut socket = connect(stream, &url, SUBPROTOCOL, limits).await?;
+    let mut socket = connect(stream, target, environment).await?;
     match socket.receive().await {
         Some(Ok(Received::Message(frame))) => match parse(&frame) {
             Some(ToClient::Welcome { connection, .. }) => Ok((connection, socket)),

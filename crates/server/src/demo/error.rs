@@ -19,7 +19,20 @@ pub enum DemoError {
     /// The temporary folder, or what belongs into it, cannot be made.
     #[error("cannot use the temporary folder: {0}")]
     Folder(io::Error),
-    /// No three ports can be had.
+    /// No broker is there, and none can be started.
+    #[error(
+        "no {broker} is installed: `apt install {package}`, or name a broker that runs already: \
+         --connection-string {example}"
+    )]
+    NoBroker {
+        /// What was looked for.
+        broker: &'static str,
+        /// The package that has it.
+        package: &'static str,
+        /// What names a broker.
+        example: &'static str,
+    },
+    /// Not enough ports can be had.
     #[error("no free ports: {0}")]
     Ports(io::Error),
     /// A process cannot be started or killed.
@@ -76,4 +89,11 @@ pub enum DemoError {
         /// Where the logs are.
         folder: PathBuf,
     },
+}
+
+impl DemoError {
+    /// Whether the logs of the nodes may say more.
+    pub(super) fn is_told_of_in_logs(&self) -> bool {
+        !matches!(self, DemoError::Interrupted | DemoError::NoBroker { .. })
+    }
 }

@@ -8,6 +8,7 @@
 //! The children end with the demonstration, however it ends: each holds the other end of a pipe.
 
 mod acts;
+mod broker;
 mod client;
 mod error;
 mod ledger;
@@ -17,24 +18,30 @@ mod ports;
 mod stay;
 mod summary;
 mod traffic;
+mod transport;
 mod watch;
 
 use raftwire_environment::Environment;
 
 pub use error::DemoError;
+pub use transport::{DemoTransport, UnfitConnection};
 
 use crate::cli::Output;
-use acts::Acts;
+use acts::{Acts, Patience};
 use narrator::Narrator;
 use nodes::Nodes;
 
 /// What the demonstration is asked to do.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct DemoOptions {
     /// Keep the cluster running afterwards.
     pub stay: bool,
     /// How many clients.
     pub clients: usize,
+    /// What carries the traffic between the nodes.
+    pub transport: DemoTransport,
+    /// The broker of that transport; `None`: one is started.
+    pub connection_string: Option<String>,
 }
 
 /// Plays the demonstration. Ends without an error when everything went as it must.
@@ -52,15 +59,14 @@ pub async fn run(
     let stop = crate::serve::told_to_stop(false).map_err(DemoError::Signals)?;
     tokio::pin!(stop);
     let played = tokio::select! {
-        played = play(options, &environment, &narrator, &mut nodes) => played,
+        played = play(&options, &environment, &narrator, &mut nodes) => played,
         () = &mut stop => Err(DemoError::Interrupted),
     };
     let played = match played {
         Ok(acts) if options.stay => stay::until(stop, &acts, &nodes, &narrator).await,
         played => played.map(drop),
     };
-    let is_interrupted = matches!(played, Err(DemoError::Interrupted));
-    let keep = played.is_err() && !is_interrupted;
+    let keep = matches!(&played, Err(error) if error.is_told_of_in_logs());
     match (played, nodes.end(keep).await) {
         (Err(error), Some(folder)) => Err(DemoError::Kept {
             error: Box::new(error),
@@ -71,12 +77,14 @@ pub async fn run(
 }
 
 async fn play(
-    options: DemoOptions,
+    options: &DemoOptions,
     environment: &Environment,
     narrator: &Narrator,
     nodes: &mut Nodes,
 ) -> Result<Acts, DemoError> {
-    let mut acts = Acts::new(environment.clone(), narrator.clone());
+    let patience = Patience::with(options.transport.timings());
+    let mut acts = Acts::new(environment.clone(), narrator.clone(), patience);
+    nodes.connect_over(options, narrator).await?;
     acts.elect(nodes).await?;
     acts.connect(nodes, options.clients).await?;
     acts.route_across(nodes).await?;

@@ -10,7 +10,8 @@ use raftwire_environment::Environment;
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use super::{DemoError, Narrator, ports};
+use super::broker::PrivateBroker;
+use super::{DemoError, DemoOptions, DemoTransport, Narrator, ports};
 use crate::cli::Style;
 use crate::http_client::HttpClient;
 
@@ -18,6 +19,8 @@ use crate::http_client::HttpClient;
 pub(super) const NODES: usize = 3;
 /// Their names.
 pub(super) const NAMES: [&str; NODES] = ["node1", "node2", "node3"];
+/// The cluster's name, which keeps it apart from others on the same broker.
+const CLUSTER: &str = "demo";
 /// How long a node may take to stop when it is asked to, before it is killed.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// Lines of a node's log that are shown when it ended by itself.
@@ -31,6 +34,18 @@ pub(super) struct Nodes {
     ports: [u16; NODES],
     secret: String,
     children: [Option<Child>; NODES],
+    carrier: Carrier,
+    /// The broker, where it is the demonstration's own.
+    broker: Option<PrivateBroker>,
+}
+
+/// What the nodes are told of what carries their traffic.
+#[derive(Debug)]
+struct Carrier {
+    transport: DemoTransport,
+    /// The broker, where there is one.
+    connection: Option<String>,
+    cluster: String,
 }
 
 impl Nodes {
@@ -61,7 +76,45 @@ impl Nodes {
             ports: found.ports,
             secret: format!("{:016x}{:016x}", secret[0], secret[1]),
             children: Default::default(),
+            carrier: Carrier {
+                transport: DemoTransport::Ws,
+                connection: None,
+                cluster: CLUSTER.to_owned(),
+            },
+            broker: None,
         })
+    }
+
+    /// Sees to it that there is what carries the traffic.
+    pub(super) async fn connect_over(
+        &mut self,
+        options: &DemoOptions,
+        narrator: &Narrator,
+    ) -> Result<(), DemoError> {
+        self.carrier.transport = options.transport;
+        if let Some(connection) = &options.connection_string {
+            let text = format!(
+                "{} carries the traffic between the nodes",
+                options.transport.name()
+            );
+            narrator.tell(Style::Plain, &text);
+            self.carrier.connection = Some(connection.clone());
+            // Others may use the same broker for a demonstration of theirs.
+            let number = self.environment.random_u64() >> 32;
+            self.carrier.cluster = format!("{CLUSTER}-{number:08x}");
+            return Ok(());
+        }
+        let ports = ports::others(&self.environment, &self.ports).await;
+        let ports = ports.map_err(DemoError::Ports)?;
+        let folder = self.path("broker");
+        let started = PrivateBroker::start(&self.environment, options.transport, ports, folder);
+        if let Some(broker) = started.await? {
+            let text = format!("a private {} starts, port {}", broker.name, broker.port);
+            narrator.tell(Style::Plain, &text);
+            self.carrier.connection = Some(broker.connection.clone());
+            self.broker = Some(broker);
+        }
+        Ok(())
     }
 
     pub(super) fn port(&self, index: usize) -> u16 {
@@ -95,8 +148,11 @@ impl Nodes {
     }
 
     fn command(&self, index: usize, log: File) -> io::Result<Command> {
-        let address =
-            |index: usize| format!("ws://127.0.0.1:{}/{}", self.ports[index], NAMES[index]);
+        let address = |index: usize| match self.carrier.transport {
+            DemoTransport::Ws => format!("ws://127.0.0.1:{}/{}", self.ports[index], NAMES[index]),
+            // Who says hello on the broker is found by its name.
+            DemoTransport::Redis | DemoTransport::RabbitMQ => NAMES[index].to_owned(),
+        };
         let peers: Vec<_> = (0..NODES)
             .filter(|other| *other != index)
             .map(address)
@@ -111,7 +167,9 @@ impl Nodes {
         command
             .args(["serve", "--exit-with-stdin", "--client-allow-send"])
             .args(["--client-allow-join", "--client-identity-in-query"])
-            .args(["--node-id", NAMES[index], "--cluster-name", "demo"])
+            .args(["--node-id", NAMES[index]])
+            .args(["--cluster-name", &self.carrier.cluster])
+            .args(["--transport-type", self.carrier.transport.name()])
             .args(["--node-port", &self.ports[index].to_string()])
             .args(["--nodes", &peers.join(",")])
             .arg("--data-dir")
@@ -122,6 +180,10 @@ impl Nodes {
             .stdout(Stdio::null())
             .stderr(log)
             .kill_on_drop(true);
+        let variable = self.carrier.transport.variable();
+        if let (Some(variable), Some(connection)) = (variable, &self.carrier.connection) {
+            command.env(variable, connection);
+        }
         Ok(command)
     }
 
@@ -179,7 +241,7 @@ impl Nodes {
         lines[lines.len().saturating_sub(LOG_LINES_SHOWN)..].join("\n")
     }
 
-    /// Stops all nodes and removes the folder, or, `keep`, leaves it and says where it is.
+    /// Stops all nodes and the broker, and removes the folder, or, `keep`, leaves it and says where it is.
     pub(super) async fn end(&mut self, keep: bool) -> Option<PathBuf> {
         for child in self.children.iter_mut().flatten() {
             // The end of its standard input is what tells it to stop.
@@ -193,6 +255,9 @@ impl Nodes {
             {
                 drop(child.kill().await);
             }
+        }
+        if let Some(broker) = self.broker.take() {
+            broker.end().await;
         }
         let folder = self.folder.take()?;
         keep.then(|| folder.keep())

@@ -1,4 +1,4 @@
-//! Three ports for three nodes.
+//! Three ports for three nodes, and more for their broker.
 
 use std::io;
 use std::ops::RangeInclusive;
@@ -43,6 +43,23 @@ pub(super) async fn find(environment: &Environment) -> io::Result<Ports> {
         }
         if let Ok(ports) = <[u16; NODES]>::try_from(found.as_slice()) {
             return Ok(Ports { ports, taken });
+        }
+    }
+    Err(io::Error::from(io::ErrorKind::AddrInUse))
+}
+
+/// So many more that are free now.
+pub(super) async fn others<const COUNT: usize>(
+    environment: &Environment,
+    ports: &[u16],
+) -> io::Result<[u16; COUNT]> {
+    let mut found = Vec::with_capacity(COUNT);
+    for port in OTHERS.filter(|port| !ports.contains(port)) {
+        if environment.bind("127.0.0.1", port).await.is_ok() {
+            found.push(port);
+        }
+        if let Ok(ports) = found.as_slice().try_into() {
+            return Ok(ports);
         }
     }
     Err(io::Error::from(io::ErrorKind::AddrInUse))

@@ -6,7 +6,7 @@ use http::{Request, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
-use raftwire_protocol::NodeId;
+use raftwire_protocol::{Lane, NodeId};
 use raftwire_transport_ws::{PeerRequest, upgrade_response};
 
 use super::Upgrade;
@@ -26,8 +26,8 @@ pub(super) fn open(
     request: Request<Incoming>,
     peer: &Peer,
 ) -> Result<Answer, ApiError> {
-    let transport = &node.options.cluster.transport_type;
-    if transport != "ws" {
+    if !node.options.rides_on("ws") {
+        let transport = node.options.cluster.transport_of(Lane::Control);
         let message = format!("there is no cluster channel here: {transport} carries the cluster");
         return Err(ApiError::new(StatusCode::NOT_FOUND, "not_found", message));
     }
@@ -51,6 +51,7 @@ pub(super) fn open(
         );
         return Err(ApiError::new(StatusCode::CONFLICT, "own_id", message));
     }
+    check_lane(node, asked.lane)?;
     check_certificate(node, peer, &asked.node)?;
     let on_upgrade = hyper::upgrade::on(request);
     peer.upgrade_to(Upgrade::Channel(ChannelUpgrade {
@@ -58,6 +59,23 @@ pub(super) fn open(
         request: asked,
     }));
     Ok(response.map(|()| Full::default()))
+}
+
+/// All nodes of a cluster have the same transport for a lane.
+fn check_lane(node: &Node, lane: Lane) -> Result<(), ApiError> {
+    let transport = node.options.cluster.transport_of(lane);
+    if transport == "ws" {
+        return Ok(());
+    }
+    let message = format!(
+        "the {lane} lane rides on {transport} at this node: all nodes of a cluster have the same \
+         transport for a lane"
+    );
+    Err(ApiError::new(
+        StatusCode::CONFLICT,
+        "other_transport",
+        message,
+    ))
 }
 
 /// Where nodes speak TLS, the certificate has to name who asks.

@@ -19,6 +19,9 @@ pub struct ClusterReport {
     pub node: String,
     /// Whether that node holds its lease.
     pub ready: bool,
+    /// What keeps that node from being a member, if something does that somebody has to mend.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub problem: Option<String>,
     /// The leader that it knows of.
     pub leader: Option<String>,
     /// The Raft term that it is in.
@@ -55,7 +58,7 @@ pub struct NodeReport {
     pub alive: bool,
     /// Whether it leads.
     pub leader: bool,
-    /// `leader`, `voter`, or `edge`, which has no vote; `null` where the node that answers does
+    /// `leader`, `voter`, `spare`, which stands by with a copy of the log, or `edge`; `null` where the node that answers does
     /// not know who votes.
     #[serde(default)]
     pub role: Option<String>,
@@ -88,6 +91,7 @@ pub(super) async fn report(node: &Arc<Node>, query: &str) -> Result<Answer, ApiE
         cluster: node.options.cluster.cluster_name.clone(),
         node: manager.node_id().to_string(),
         ready: manager.is_ready(),
+        problem: status.problem,
         leader: status.leader.map(|leader| leader.to_string()),
         term: status.term,
         last_log_index: status.last_log_index,
@@ -137,6 +141,7 @@ fn of_node(view: NodeView, counts: &BTreeMap<raftwire::NodeId, Option<u64>>) -> 
     let role = match view.is_voter {
         _ if view.is_leader => Some("leader"),
         Some(true) => Some("voter"),
+        Some(false) if view.has_log == Some(true) => Some("spare"),
         Some(false) => Some("edge"),
         None => None,
     };

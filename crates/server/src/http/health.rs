@@ -27,13 +27,17 @@ pub(super) fn ready(node: &Arc<Node>) -> Result<Answer, ApiError> {
 }
 
 /// In words, what a node that is not ready waits for.
-pub(super) fn why_not(node: &Node) -> &'static str {
+pub(super) fn why_not(node: &Node) -> String {
+    if let Some(problem) = node.manager.status().borrow().problem.clone() {
+        return problem;
+    }
     let is_member = node.manager.raft().membership().borrow().is_some();
-    match (node.is_stopping(), node.manager.leader(), is_member) {
+    let why = match (node.is_stopping(), node.manager.leader(), is_member) {
         (true, _, _) => "this node is stopping",
         (false, None, false) => "this node knows no leader: it is not a member yet",
         (false, None, true) => "this node has no lease: it knows no leader",
         (false, Some(_), false) => "the leader has not made this node a member yet",
         (false, Some(_), true) => "this node has no lease: the leader has not renewed it",
-    }
+    };
+    why.to_owned()
 }

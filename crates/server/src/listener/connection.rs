@@ -1,8 +1,7 @@
-//! One accepted socket: HTTP first, then, perhaps, a WebSocket. One task for both.
+//! One accepted socket: HTTP first, then, perhaps, a WebSocket, which has a task of its own.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -10,9 +9,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire_environment::TcpStream;
 use raftwire_transport_ws::tls::{TlsPeer, tls_failure};
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::Peer;
@@ -20,29 +20,43 @@ use crate::client::Session;
 use crate::http::{self, ChannelUpgrade, ClientUpgrade, Upgrade};
 use crate::node::Node;
 use crate::tls::PortStream;
-use crate::websocket_engine::{EngineLimits, WebSocket};
+use crate::websocket_engine::WebSocket;
 
 /// Bytes of the largest head of a request: what browsers with many cookies send, and no more.
 const HEAD_BYTES_MAX: usize = 16 * 1024;
 /// The most headers of a request: twice what a browser sends.
 const HEADERS_MAX: usize = 64;
-/// The largest message that a client is sent: JSON writes a control character in six bytes, and
-/// the envelope fits in the rest.
-const WRITTEN_BYTES_MAX: usize = 6 * MESSAGE_BYTES_MAX_CEILING + 1024;
 
-pub(super) async fn serve(stream: TcpStream, address: SocketAddr, node: Arc<Node>) {
+/// A socket that was accepted.
+pub(super) struct Accepted {
+    pub(super) stream: TcpStream,
+    pub(super) address: SocketAddr,
+    /// Its place among the sockets that may be open.
+    pub(super) place: Option<OwnedSemaphorePermit>,
+    /// Who waits for its tasks to end.
+    pub(super) tracker: TaskTracker,
+}
+
+pub(super) async fn serve(accepted: Accepted, node: Arc<Node>) {
+    let Accepted {
+        stream,
+        address,
+        place,
+        tracker,
+    } = accepted;
     // In a box, as what follows: it is done once.
     let Some((stream, tls)) = Box::pin(protect(stream, address, &node)).await else {
         return;
     };
     let peer = Peer::new(address, tls);
-    // In a box: a WebSocket outlives it by hours, and should not carry its size along.
     Box::pin(speak_http(stream, &peer, &node)).await;
     match peer.take_upgrade() {
         None => {}
         Some(Upgrade::Client(client)) => {
-            if let Some(session) = Box::pin(open_session(client, node)).await {
-                session.await;
+            if let Some(session) = Box::pin(open_session(client, place, &node)).await {
+                // In a task of just its size: it outlives this one by hours.
+                let session = tracker.track_future(session.run());
+                drop(node.environment.spawn("client", session));
             }
         }
         Some(Upgrade::Channel(channel)) => hand_over(channel, &peer, &node).await,
@@ -102,29 +116,26 @@ async fn speak_http(stream: PortStream, peer: &Peer, node: &Arc<Node>) {
     }
 }
 
-/// A client's session, in a box of just its size: an idle client costs little else.
-type Serving = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-async fn open_session(client: ClientUpgrade, node: Arc<Node>) -> Option<Serving> {
+async fn open_session(
+    client: ClientUpgrade,
+    place: Option<OwnedSemaphorePermit>,
+    node: &Node,
+) -> Option<Session<PortStream>> {
     let ClientUpgrade {
         on_upgrade,
         dialect,
         client,
     } = client;
     let upgraded = upgraded(on_upgrade).await?;
-    let limits = EngineLimits {
-        received_bytes_max: node.options.client.message_bytes_max,
-        written_bytes_max: WRITTEN_BYTES_MAX,
-    };
+    let received_bytes_max = node.options.client.message_bytes_max;
     // The socket itself, without the layers that HTTP needed.
     let Ok(parts) = upgraded.downcast::<TokioIo<PortStream>>() else {
         debug!(connection = %client.connection, "an upgraded stream is not the accepted one");
         return None;
     };
-    let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, limits).await;
+    let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, received_bytes_max);
     let context = Arc::clone(&node.sessions);
-    let session = Session::new(context, dialect, client, socket);
-    Some(Box::pin(session.run()))
+    Some(Session::new(context, dialect, (client, place), socket))
 }
 
 async fn hand_over(channel: ChannelUpgrade, peer: &Peer, node: &Node) {

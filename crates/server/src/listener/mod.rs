@@ -16,6 +16,7 @@ pub(crate) use places::{OTHER_SOCKETS_MAX, Places};
 use shortage::Shortage;
 
 use crate::node::Node;
+use connection::Accepted;
 
 /// Accepts until the node stops. The tasks of the connections are `tracker`'s.
 pub(crate) async fn accept_all(listener: TcpListener, node: Arc<Node>, tracker: TaskTracker) {
@@ -33,12 +34,15 @@ pub(crate) async fn accept_all(listener: TcpListener, node: Arc<Node>, tracker: 
         match accepted {
             Ok((stream, address)) => {
                 shortage.over();
-                let serving = connection::serve(stream, address, Arc::clone(&node));
-                let task = tracker.track_future(async move {
-                    serving.await;
-                    drop(place);
-                });
-                drop(node.environment.spawn("connection", task));
+                let accepted = Accepted {
+                    stream,
+                    address,
+                    place,
+                    tracker: tracker.clone(),
+                };
+                let serving = connection::serve(accepted, Arc::clone(&node));
+                let serving = tracker.track_future(serving);
+                drop(node.environment.spawn("connection", serving));
             }
             Err(error) => {
                 debug!(%error, "a socket was not accepted");

@@ -138,7 +138,7 @@ pub static FAMILIES: &[Family] = &[
     Family {
         name: "raftwire_unreachable_pair",
         kind: Kind::Gauge,
-        help: "1 for a living member (to) to which this node (from) has had no control channel or no data channel for 15 s, 0 for one that it reaches.",
+        help: "1 for a living member (to) to which this node (from) has had no control channel or no data channel for 30 s, 0 for one that it reaches. None where no leader is known: the dead cannot be told apart then.",
         labels: &["from", "to"],
         samples: unreachable_pairs,
     },
@@ -394,6 +394,9 @@ fn members(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
 }
 
 fn unreachable_pairs(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
+    if metrics.consensus.leader.is_none() {
+        return;
+    }
     for peer in metrics.peers.iter().filter(|peer| peer.is_alive) {
         let pair = [metrics.node.as_str(), peer.node.as_str()];
         samples.push(pair, u8::from(peer.is_unreachable()));

@@ -2,6 +2,7 @@
 
 use std::io;
 
+use raftwire::Lane;
 use raftwire_transport_ws::tls::PemError;
 
 use crate::authentication::InvalidWebhook;
@@ -25,10 +26,12 @@ pub enum ServeError {
     CertificatesNotRead(#[from] tokio::task::JoinError),
     /// The transport is not known, or its broker is not given.
     #[error(
-        "transport_type = \"{transport}\": not known, or its connection string is missing \
-         (redis_connection_string)"
+        "\"{transport}\" is to carry the {lane} lane: not known, or its connection string is missing \
+         ({transport}_connection_string)"
     )]
     NoTransport {
+        /// For what.
+        lane: Lane,
         /// What was asked for.
         transport: String,
     },

@@ -8,7 +8,7 @@ mod transports;
 
 use std::sync::Arc;
 
-use raftwire::ClusterManager;
+use raftwire::{ClusterManager, Lane};
 use raftwire_environment::{Environment, TcpListener};
 use tokio_util::task::TaskTracker;
 use tracing::{info, warn};
@@ -143,15 +143,7 @@ fn announce(node: &Node, listener: &TcpListener) {
         tls = node.tls.is_some(),
         "listening"
     );
-    let timings = options.cluster.timings;
-    info!(
-        transport = options.cluster.transport_type,
-        broker = options.redis_connection_string.as_ref().map(ToString::to_string),
-        heartbeat = ?timings.heartbeat,
-        election = ?(timings.election_min..=timings.election_max),
-        lease = ?timings.lease,
-        "timings between nodes"
-    );
+    announce_timings(options);
     if options.cluster.secret.is_none() {
         info!("no secret is set: every address is loopback, so other machines are kept out");
     }
@@ -164,6 +156,26 @@ fn announce(node: &Node, listener: &TcpListener) {
     if options.client.identity_in_query && options.client.authentication_url.is_none() {
         warn!("every client is believed who it says it is: client.identity_in_query is true");
     }
+}
+
+/// What carries the cluster, and how long elections and leases take because of it.
+fn announce_timings(options: &ServerOptions) {
+    let timings = options.cluster.timings;
+    let [control, data] = Lane::ALL.map(|lane| options.cluster.transport_of(lane));
+    let redis = options.redis_connection_string.as_ref();
+    let redis = redis.filter(|_| options.rides_on("redis"));
+    let rabbitmq = options.rabbitmq_connection_string.as_ref();
+    let rabbitmq = rabbitmq.filter(|_| options.rides_on("rabbitmq"));
+    info!(
+        control,
+        data,
+        redis = redis.map(ToString::to_string),
+        rabbitmq = rabbitmq.map(ToString::to_string),
+        heartbeat = ?timings.heartbeat,
+        election = ?(timings.election_min..=timings.election_max),
+        lease = ?timings.lease,
+        "timings between nodes: those for {control}, which carries the control lane"
+    );
 }
 
 async fn announce_ready(manager: ClusterManager) {

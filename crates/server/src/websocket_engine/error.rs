@@ -1,9 +1,9 @@
 //! Why a WebSocket ended.
 
-use tokio_tungstenite::tungstenite::Error;
-use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use std::io;
 
 use raftwire_protocol::CloseCode;
+use raftwire_websocket::ProtocolError;
 
 /// Why a WebSocket cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -29,10 +29,11 @@ pub enum ErrorKind {
 }
 
 impl EngineError {
-    pub(super) fn new(kind: ErrorKind, message: &str) -> EngineError {
+    /// The stream ended without a close.
+    pub(super) fn ended() -> EngineError {
         EngineError {
-            kind,
-            message: message.to_owned(),
+            kind: ErrorKind::Disconnected,
+            message: "the connection ended without a close".to_owned(),
         }
     }
 
@@ -47,17 +48,20 @@ impl EngineError {
     }
 }
 
-impl From<Error> for EngineError {
-    fn from(error: Error) -> EngineError {
-        let kind = match &error {
-            Error::Capacity(CapacityError::MessageTooLong { .. }) => ErrorKind::TooLarge,
-            Error::Utf8(_) => ErrorKind::NotUtf8,
-            Error::ConnectionClosed
-            | Error::AlreadyClosed
-            | Error::Io(_)
-            | Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-                ErrorKind::Disconnected
-            }
+impl From<io::Error> for EngineError {
+    fn from(error: io::Error) -> EngineError {
+        EngineError {
+            kind: ErrorKind::Disconnected,
+            message: error.to_string(),
+        }
+    }
+}
+
+impl From<ProtocolError> for EngineError {
+    fn from(error: ProtocolError) -> EngineError {
+        let kind = match error {
+            ProtocolError::TooLarge { .. } => ErrorKind::TooLarge,
+            ProtocolError::NotUtf8 => ErrorKind::NotUtf8,
             _ => ErrorKind::Protocol,
         };
         EngineError {

@@ -5,7 +5,7 @@ use http::header::{
     SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use raftwire_websocket::accept_key;
 
 /// The only version of the protocol that exists.
 const VERSION: &str = "13";
@@ -80,7 +80,7 @@ impl ServerHandshake {
             .map(str::to_owned)
             .collect();
         Ok(ServerHandshake {
-            accept: derive_accept_key(key),
+            accept: accept_key(key),
             protocols,
         })
     }

@@ -1,51 +1,40 @@
 //! One WebSocket, polled by its one owner.
 
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
-use futures_util::{Sink, Stream};
-use raftwire_protocol::{CloseCode, Frame, FrameKind};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Message, Role, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{Utf8Bytes, protocol::frame::coding};
+use bytes::{Buf, Bytes};
+use raftwire_protocol::{CloseCode, Frame};
+use raftwire_websocket::{
+    CloseReason, Decoder, Encoder, Event, MaskKeys, Message, MessageKind, Role,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::metered::{Metered, Traffic};
-use super::{EngineError, ErrorKind};
+use super::EngineError;
+use super::output::Output;
 
-/// Bytes read from the socket at once, held by each connection for its whole life. 4 KiB keep an
-/// idle connection under 7 kB; the library's default of 128 KiB costs twenty times as much.
-const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Bytes read from a socket at once. The buffer is the thread's, so that it can be large: a burst of
+/// small messages, or half of a large one, in one call.
+const READ_BUFFER_BYTES: usize = 32 * 1024;
 
 /// Written bytes that wait for a flush before the operating system is asked to take them: what
 /// one call takes without making a fan-out of small messages hold many times its size.
 const WRITE_BUFFER_BYTES: usize = 16 * 1024;
 
-/// Room in the write buffer beside the largest message, for control frames and headers.
-const WRITE_BUFFER_SLACK_BYTES: usize = 4 * 1024;
-
-/// What one WebSocket may hold.
-#[derive(Clone, Copy, Debug)]
-pub struct EngineLimits {
-    /// The largest message that the peer may send.
-    pub received_bytes_max: usize,
-    /// The largest message that is written.
-    pub written_bytes_max: usize,
+thread_local! {
+    static READ_BUFFER: RefCell<Box<[u8]>> =
+        RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice());
 }
 
-impl EngineLimits {
-    fn config(self) -> WebSocketConfig {
-        let write_buffer_bytes_max =
-            WRITE_BUFFER_BYTES + self.written_bytes_max + WRITE_BUFFER_SLACK_BYTES;
-        WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER_BYTES)
-            .write_buffer_size(WRITE_BUFFER_BYTES)
-            .max_write_buffer_size(write_buffer_bytes_max)
-            .max_message_size(Some(self.received_bytes_max))
-            .max_frame_size(Some(self.received_bytes_max))
-    }
+/// Bytes that have passed a socket so far: a large message that moves slowly moves all the same.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Traffic {
+    /// Bytes that the peer sent.
+    pub received: u64,
+    /// Bytes that the operating system took from us.
+    pub written: u64,
 }
 
 /// What the peer sent. Pings are answered inside.
@@ -56,69 +45,169 @@ pub enum Received {
     /// A ping, already answered, or the pong to one of ours: the peer lives.
     Heartbeat,
     /// The peer closes, with its code and reason where it gave them; already answered.
-    Close(Option<(u16, String)>),
+    Close(Option<CloseReason>),
 }
 
 /// A WebSocket over `IO`, after its opening handshake.
 #[derive(Debug)]
 pub struct WebSocket<IO> {
-    stream: WebSocketStream<Metered<IO>>,
+    io: IO,
+    decoder: Decoder,
+    encoder: Encoder,
+    /// What was read and not decoded yet.
+    input: Bytes,
+    output: Output,
+    traffic: Traffic,
+    /// An answer waits that the owner does not know of, or the stream has not been flushed.
+    owes_flush: bool,
+    /// Our close is written, or waits to be.
+    is_closed_here: bool,
+    /// The peer's close was read.
+    is_closed_there: bool,
+    /// Nothing more can be read.
+    is_broken: bool,
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
-    /// The server's end. `already_read` came with the handshake and belongs to the first message.
-    pub async fn server(io: IO, already_read: Bytes, limits: EngineLimits) -> WebSocket<IO> {
-        let io = Metered::new(io);
-        let config = Some(limits.config());
-        let stream = if already_read.is_empty() {
-            WebSocketStream::from_raw_socket(io, Role::Server, config).await
-        } else {
-            let part = Vec::from(already_read);
-            WebSocketStream::from_partially_read(io, part, Role::Server, config).await
-        };
-        WebSocket { stream }
+    /// The server's end. `already_read` came with the handshake and belongs to the first message;
+    /// a message of the client has at most `received_bytes_max` bytes.
+    pub fn server(io: IO, already_read: Bytes, received_bytes_max: usize) -> WebSocket<IO> {
+        let decoder = Decoder::new(Role::Server, received_bytes_max);
+        WebSocket::new(io, decoder, Encoder::server(), already_read)
     }
 
-    pub(super) fn config(limits: EngineLimits) -> WebSocketConfig {
-        limits.config()
+    /// The client's end.
+    pub(super) fn client(
+        io: IO,
+        already_read: Bytes,
+        masks: MaskKeys,
+        received_bytes_max: usize,
+    ) -> WebSocket<IO> {
+        let decoder = Decoder::new(Role::Client, received_bytes_max);
+        WebSocket::new(io, decoder, Encoder::client(masks), already_read)
     }
 
-    pub(super) fn from_stream(stream: WebSocketStream<Metered<IO>>) -> WebSocket<IO> {
-        WebSocket { stream }
+    fn new(io: IO, decoder: Decoder, encoder: Encoder, input: Bytes) -> WebSocket<IO> {
+        WebSocket {
+            io,
+            decoder,
+            encoder,
+            // Not as it is: it would keep the buffer of which it is a part.
+            input: Bytes::copy_from_slice(&input),
+            output: Output::default(),
+            traffic: Traffic::default(),
+            owes_flush: false,
+            is_closed_here: false,
+            is_closed_there: false,
+            is_broken: false,
+        }
     }
 
     /// What has passed so far.
     pub fn traffic(&self) -> Traffic {
-        self.stream.get_ref().traffic
+        self.traffic
     }
 
-    /// The next thing from the peer; `None` after its close was answered.
+    /// The next thing from the peer; `None` when its close was answered and that is written.
     ///
     /// # Errors
-    /// The WebSocket has ended; later calls return `None`.
+    /// Nothing more can be read; later calls return `None`. What is written after an error of the
+    /// peer's, as the close that says so, still goes to it.
     pub fn poll_receive(
         &mut self,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Received, EngineError>>> {
-        let message = match ready!(Pin::new(&mut self.stream).poll_next(context)) {
-            None => return Poll::Ready(None),
-            Some(Err(error)) => return Poll::Ready(Some(Err(error.into()))),
-            Some(Ok(message)) => message,
-        };
-        Poll::Ready(Some(Ok(match message {
-            Message::Text(text) => {
-                // The library has checked it; a wrong frame is impossible, not an event.
-                let payload = Bytes::from(text);
-                Received::Message(
-                    Frame::from_utf8(payload.clone()).unwrap_or(Frame::binary(payload)),
-                )
+        if self.is_broken {
+            return Poll::Ready(None);
+        }
+        match self.poll_next(context) {
+            Poll::Ready(Err(error)) => {
+                self.is_broken = true;
+                self.input = Bytes::new();
+                Poll::Ready(Some(Err(error)))
             }
-            Message::Binary(payload) => Received::Message(Frame::binary(payload)),
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => Received::Heartbeat,
-            Message::Close(frame) => {
-                Received::Close(frame.map(|frame| (frame.code.into(), frame.reason.to_string())))
+            Poll::Ready(Ok(received)) => Poll::Ready(received.map(Ok)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+
+    fn poll_next(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Option<Received>, EngineError>> {
+        // Answers go first: from a peer that does not take them no more is read, so they are few.
+        if self.owes_flush {
+            let flushed = self.poll_flush(context)?;
+            let must_wait = self.is_closed_there || self.output.len() >= WRITE_BUFFER_BYTES;
+            if flushed.is_pending() && must_wait {
+                return Poll::Pending;
             }
-        })))
+        }
+        if self.is_closed_there {
+            return Poll::Ready(Ok(None));
+        }
+        loop {
+            let event = if self.input.is_empty() {
+                ready!(self.poll_read(context))?
+            } else {
+                let mut bytes = &self.input[..];
+                let event = self.decoder.decode(&mut bytes)?;
+                let used = self.input.len() - bytes.len();
+                self.input.advance(used);
+                if self.input.is_empty() {
+                    self.input = Bytes::new();
+                }
+                event
+            };
+            if let Some(event) = event {
+                return Poll::Ready(Ok(Some(self.receive_event(event))));
+            }
+        }
+    }
+
+    /// Reads once, into the thread's buffer, and decodes the first event of it.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Event>, EngineError>> {
+        READ_BUFFER.with_borrow_mut(|buffer| {
+            let mut buffer = ReadBuf::new(buffer);
+            ready!(Pin::new(&mut self.io).poll_read(context, &mut buffer))?;
+            let mut bytes: &[u8] = buffer.filled();
+            if bytes.is_empty() {
+                return Poll::Ready(Err(EngineError::ended()));
+            }
+            self.traffic.received += bytes.len() as u64;
+            let event = self.decoder.decode(&mut bytes)?;
+            if !bytes.is_empty() {
+                self.input = Bytes::copy_from_slice(bytes);
+            }
+            Poll::Ready(Ok(event))
+        })
+    }
+
+    fn receive_event(&mut self, event: Event) -> Received {
+        match event {
+            Event::Message(Message { kind, payload }) => Received::Message(match kind {
+                // It was checked; bytes instead of text are impossible, not an event.
+                MessageKind::Text => {
+                    Frame::from_utf8(payload.clone()).unwrap_or_else(|_| Frame::binary(payload))
+                }
+                MessageKind::Binary => Frame::binary(payload),
+            }),
+            Event::Ping(payload) => {
+                if !self.is_closed_here {
+                    self.encoder.pong(&payload, self.output.tail());
+                    self.owes_flush = true;
+                }
+                Received::Heartbeat
+            }
+            Event::Pong(_) => Received::Heartbeat,
+            Event::Close(reason) => {
+                self.is_closed_there = true;
+                self.input = Bytes::new();
+                let code = reason.as_ref().map(|reason| (reason.code, ""));
+                self.close(code);
+                Received::Close(reason)
+            }
+        }
     }
 
     /// Whether [`write`](Self::write) may be called: pending while the peer takes nothing.
@@ -126,49 +215,39 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// # Errors
     /// The WebSocket has ended.
     pub fn poll_writable(&mut self, context: &mut Context<'_>) -> Poll<Result<(), EngineError>> {
-        Pin::new(&mut self.stream)
-            .poll_ready(context)
-            .map_err(EngineError::from)
+        while self.output.len() >= WRITE_BUFFER_BYTES {
+            ready!(self.poll_write(context))?;
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Buffers a message; [`poll_flush`](Self::poll_flush) sends it. To be called after
-    /// [`poll_writable`](Self::poll_writable) was ready.
-    ///
-    /// # Errors
-    /// The WebSocket has ended.
-    pub fn write(&mut self, frame: Frame) -> Result<(), EngineError> {
-        let message = match frame.kind() {
-            FrameKind::Text => match Utf8Bytes::try_from(frame.into_payload()) {
-                Ok(text) => Message::Text(text),
-                Err(_) => return Err(not_text()),
-            },
-            FrameKind::Binary => Message::Binary(frame.into_payload()),
-        };
-        self.start_send(message)
+    /// [`poll_writable`](Self::poll_writable) was ready. Nothing follows a close: after one it is
+    /// dropped.
+    pub fn write(&mut self, frame: Frame) {
+        if !self.is_closed_here {
+            self.output.push(&mut self.encoder, frame);
+        }
     }
 
     /// Buffers a ping.
-    ///
-    /// # Errors
-    /// The WebSocket has ended.
-    pub fn write_ping(&mut self) -> Result<(), EngineError> {
-        self.start_send(Message::Ping(Bytes::new()))
+    pub fn write_ping(&mut self) {
+        if !self.is_closed_here {
+            self.encoder.ping(&[], self.output.tail());
+        }
     }
 
-    /// Buffers the close; nothing may be written after it.
-    ///
-    /// # Errors
-    /// The WebSocket has ended.
-    pub fn write_close(&mut self, code: CloseCode) -> Result<(), EngineError> {
-        let reason = Utf8Bytes::from_static(code.reason());
-        let code = coding::CloseCode::from(code.code());
-        self.start_send(Message::Close(Some(CloseFrame { code, reason })))
+    /// Buffers the close.
+    pub fn write_close(&mut self, code: CloseCode) {
+        self.close(Some((code.code(), code.reason())));
     }
 
-    fn start_send(&mut self, message: Message) -> Result<(), EngineError> {
-        Pin::new(&mut self.stream)
-            .start_send(message)
-            .map_err(EngineError::from)
+    fn close(&mut self, reason: Option<(u16, &str)>) {
+        if !self.is_closed_here {
+            self.is_closed_here = true;
+            self.encoder.close(reason, self.output.tail());
+            self.owes_flush = true;
+        }
     }
 
     /// Hands everything buffered to the operating system.
@@ -176,9 +255,18 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// # Errors
     /// The WebSocket has ended.
     pub fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), EngineError>> {
-        Pin::new(&mut self.stream)
-            .poll_flush(context)
-            .map_err(EngineError::from)
+        while !self.output.is_empty() {
+            ready!(self.poll_write(context))?;
+        }
+        ready!(Pin::new(&mut self.io).poll_flush(context))?;
+        self.owes_flush = false;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<Result<(), EngineError>> {
+        let taken = ready!(self.output.poll_write(&mut self.io, context))?;
+        self.traffic.written += taken as u64;
+        Poll::Ready(Ok(()))
     }
 
     /// [`poll_receive`](Self::poll_receive) as a future.
@@ -201,7 +289,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// A cancelled call may have buffered the message.
     pub async fn send(&mut self, frame: Frame) -> Result<(), EngineError> {
         poll_fn(|context| self.poll_writable(context)).await?;
-        self.write(frame)?;
+        self.write(frame);
         poll_fn(|context| self.poll_flush(context)).await
     }
 
@@ -209,15 +297,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// throws away what the peer still sends, at most `discarded_bytes_max`, until it has ended
     /// too. Closing a socket that has unread bytes would reset it and lose our last words.
     pub async fn linger(mut self, discarded_bytes_max: u64) {
-        let io = self.stream.get_mut();
-        if io.shutdown().await.is_ok() {
-            let mut rest = io.take(discarded_bytes_max);
+        if self.io.shutdown().await.is_ok() {
+            let mut rest = self.io.take(discarded_bytes_max);
             // Whatever ends it, the stream has ended.
             drop(tokio::io::copy(&mut rest, &mut tokio::io::sink()).await);
         }
     }
-}
-
-fn not_text() -> EngineError {
-    EngineError::new(ErrorKind::Protocol, "a text frame that is not UTF-8")
 }

@@ -121,6 +121,11 @@ impl Traffic {
         ledger.accounts.values().filter(ended).count()
     }
 
+    /// What has become of the messages so far.
+    pub fn tally(&self) -> Tally {
+        self.ledger().tally()
+    }
+
     /// Ends the traffic, waits for what is on its way, and checks the promise for every message:
     /// acknowledged ⇒ received once, in order, unless that client's socket ended first.
     pub async fn settle(self) -> Tally {

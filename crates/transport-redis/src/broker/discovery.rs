@@ -3,8 +3,8 @@ use bytes::Bytes;
 use super::Problem;
 use super::login::{Greeting, Login, Mode};
 use super::stream::{Commands, Connection, Replies};
-use crate::connection_string::HostPort;
 use crate::resp::Value;
+use raftwire_transport::broker::HostPort;
 
 /// How often a Redis Cluster may send this node on to another server of it.
 const MOVES_MAX: usize = 5;

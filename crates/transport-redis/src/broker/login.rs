@@ -1,16 +1,13 @@
-use std::io;
 use std::sync::Arc;
 
 use raftwire_environment::Environment;
 use rustls::ClientConfig;
-use rustls::pki_types::ServerName;
-use tokio_rustls::TlsConnector;
 
 use super::Problem;
-use super::stream::{Connection, Io};
-use crate::connection_string::HostPort;
+use super::stream::Connection;
 use crate::resp::Value;
 use crate::{RedisConnectionString, RedisOptions};
+use raftwire_transport::broker::{self, HostPort};
 
 /// How to reach a server and log in to it.
 #[derive(Debug)]
@@ -68,29 +65,10 @@ impl Login {
     }
 
     async fn connect(&self, server: &HostPort) -> Result<Connection, Problem> {
-        let at = server.to_string();
-        let connected = self.environment.connect(&server.host, server.port).await;
-        let socket = connected.map_err(|source| Problem::Connect {
-            at: at.clone(),
-            source,
-        })?;
-        let Some(config) = &self.tls else {
-            return Ok(Connection::new(Box::new(socket), at));
-        };
-        let name = self.string.tls_host().unwrap_or(&server.host);
-        let secured = async {
-            let bare = name.trim_start_matches('[').trim_end_matches(']');
-            let name = ServerName::try_from(bare.to_owned()).map_err(io::Error::other)?;
-            let connector = TlsConnector::from(Arc::clone(config));
-            connector.connect(name, socket).await
-        };
-        match secured.await {
-            Ok(stream) => {
-                let io: Box<dyn Io> = Box::new(stream);
-                Ok(Connection::new(io, at))
-            }
-            Err(source) => Err(Problem::Tls { at, source }),
-        }
+        let tls_host = self.string.tls_host();
+        let socket =
+            broker::connect(&self.environment, server, self.tls.as_ref(), tls_host).await?;
+        Ok(Connection::new(socket, server.to_string()))
     }
 
     /// Logs in and asks what the server is, in one command (Redis 6 and later).

@@ -4,10 +4,8 @@ mod discovery;
 mod login;
 mod problem;
 mod stream;
-mod tls;
 
 pub(crate) use discovery::{Broker, open_broker};
 pub(crate) use login::Login;
 pub(crate) use problem::Problem;
 pub(crate) use stream::{Commands, Replies};
-pub(crate) use tls::client_config;

@@ -1,15 +1,15 @@
 use std::io;
 use std::time::Duration;
 
+use raftwire_transport::broker::ConnectError;
+
 use crate::resp::RespError;
 
 /// Why the broker cannot be used now. Trying again later may help.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Problem {
-    #[error("cannot connect to {at}: {source}")]
-    Connect { at: String, source: io::Error },
-    #[error("no TLS with {at}: {source}")]
-    Tls { at: String, source: io::Error },
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
     #[error("{at} did not answer within {patience:?}")]
     Slow { at: String, patience: Duration },
     #[error("{at} closed the connection")]

@@ -1,7 +1,6 @@
 use bytes::BytesMut;
-use raftwire_environment::TcpStream;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadHalf, WriteHalf};
-use tokio_rustls::client::TlsStream;
+use raftwire_transport::broker::BrokerSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 
 use super::Problem;
 use crate::resp::{self, Value};
@@ -9,23 +8,17 @@ use crate::resp::{self, Value};
 /// Room that is made for each read: several packets of the usual size.
 const READ_BYTES: usize = 64 * 1024;
 
-/// A connection, with TLS or without.
-pub(crate) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl Io for TcpStream {}
-impl Io for TlsStream<TcpStream> {}
-
 /// The reading half of a connection to a server.
 pub(crate) struct Replies {
     at: String,
-    half: ReadHalf<Box<dyn Io>>,
+    half: ReadHalf<Box<dyn BrokerSocket>>,
     buffer: BytesMut,
 }
 
 /// The writing half.
 pub(crate) struct Commands {
     at: String,
-    half: WriteHalf<Box<dyn Io>>,
+    half: WriteHalf<Box<dyn BrokerSocket>>,
 }
 
 /// Both halves of a connection.
@@ -86,7 +79,7 @@ impl Commands {
 }
 
 impl Connection {
-    pub(super) fn new(io: Box<dyn Io>, at: String) -> Self {
+    pub(super) fn new(io: Box<dyn BrokerSocket>, at: String) -> Self {
         let (read, write) = tokio::io::split(io);
         Self {
             replies: Replies {

@@ -1,10 +1,8 @@
 //! Where the broker is and how to log in to it, in the forms that people have at hand.
 
 mod error;
-mod host_port;
 mod option_name;
 mod parts;
-mod secret;
 mod stack_exchange;
 mod url;
 
@@ -13,9 +11,8 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use error::InvalidRedisConnectionString;
-pub(crate) use host_port::HostPort;
 use parts::Parts;
-use secret::Secret;
+use raftwire_transport::broker::{HostPort, Secret};
 
 /// How long connecting to a server and logging in may take, unless the string says otherwise.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3);

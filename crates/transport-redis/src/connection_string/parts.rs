@@ -1,10 +1,9 @@
 use std::time::Duration;
 
+use raftwire_transport::broker::{HostPort, Secret};
+
 use super::option_name::OptionName;
-use super::secret::Secret;
-use super::{
-    CONNECT_TIMEOUT_DEFAULT, HostPort, InvalidRedisConnectionString, RedisConnectionString,
-};
+use super::{CONNECT_TIMEOUT_DEFAULT, InvalidRedisConnectionString, RedisConnectionString};
 
 /// Port of a server, and of one that watches servers.
 const PORT: u16 = 6379;

@@ -1,6 +1,7 @@
+use raftwire_transport::broker::{self, Secret};
+
 use super::InvalidRedisConnectionString;
 use super::parts::Parts;
-use super::secret::Secret;
 
 /// Reads what follows `scheme://`.
 pub(super) fn parse(scheme: &str, rest: &str) -> Result<Parts, InvalidRedisConnectionString> {
@@ -59,19 +60,5 @@ pub(super) fn parse(scheme: &str, rest: &str) -> Result<Parts, InvalidRedisConne
 
 /// Undoes `%40` and the like.
 fn unescaped(text: &str, part: &'static str) -> Result<String, InvalidRedisConnectionString> {
-    let wrong = InvalidRedisConnectionString::Escape { part };
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        if byte != b'%' {
-            bytes.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
-        let (Some(high), Some(low)) = (digit(rest.next()), digit(rest.next())) else {
-            return Err(wrong);
-        };
-        bytes.push((high * 16 + low) as u8);
-    }
-    String::from_utf8(bytes).map_err(|_| wrong)
+    broker::unescaped(text).map_err(|_| InvalidRedisConnectionString::Escape { part })
 }

@@ -18,7 +18,7 @@ use raftwire_environment::Environment;
 use raftwire_protocol::{Lane, NodeId};
 use raftwire_transport::conformance::{ConformanceHarness, StrangerHarness};
 use raftwire_transport::{
-    Channel, ClusterTransport, SendError, TransportEvent, TransportEvents, TransportSetup,
+    Channel, ClusterTransport, Lanes, SendError, TransportEvent, TransportEvents, TransportSetup,
 };
 use raftwire_transport_redis::{RedisClusterTransport, RedisOptions};
 
@@ -41,6 +41,7 @@ pub fn setup(cluster: &str, id: &NodeId, peers: &[NodeId]) -> TransportSetup {
             .iter()
             .map(|peer| peer.as_str().parse().unwrap())
             .collect(),
+        lanes: Lanes::Both,
     }
 }
 

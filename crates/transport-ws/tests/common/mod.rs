@@ -16,7 +16,7 @@ use raftwire_environment::{Environment, TcpStream};
 use raftwire_protocol::{Endpoint, Lane, NodeAddress, NodeId, Scheme};
 use raftwire_transport::TransportSetup;
 use raftwire_transport::conformance::{ConformanceHarness, StrangerHarness};
-use raftwire_transport::{Channel, ClusterTransport, TransportEvent, TransportEvents};
+use raftwire_transport::{Channel, ClusterTransport, Lanes, TransportEvent, TransportEvents};
 use raftwire_transport_ws::tls::{NODE_ALPN, NodeTls};
 use raftwire_transport_ws::{WsClusterTransport, WsOptions};
 use tempfile::TempDir;
@@ -157,6 +157,7 @@ impl WsHarness {
             cluster: "test".to_owned(),
             node: id.clone(),
             peers: peers.iter().map(|peer| self.peer(peer)).collect(),
+            lanes: Lanes::Both,
         }
     }
 

@@ -82,7 +82,7 @@ pub async fn send_without_channel_is_not_connected(harness: &dyn ConformanceHarn
         nodes[A].transport.disconnect(&ended, "check");
         nodes
             .until("the disconnected channel is down", |nodes| {
-                !nodes[A].up.contains_key(&ended.id)
+                !nodes[A].is_up(&ended)
             })
             .await;
         let sent = nodes[A].transport.send(&ended, packet(1, 1));

@@ -145,7 +145,7 @@ pub async fn disconnect_ends_the_channel_and_the_peer_returns(harness: &dyn Conf
 
         nodes
             .until("the channel is down at both ends", |nodes| {
-                !nodes[A].up.contains_key(&ended.id) && !nodes[B].up.contains_key(&ended_at_b.id)
+                !nodes[A].is_up(&ended) && !nodes[B].is_up(&ended_at_b)
             })
             .await;
         nodes[A].transport.disconnect(&ended, "check");

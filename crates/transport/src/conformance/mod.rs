@@ -12,7 +12,7 @@
 //! use raftwire_protocol::{NodeAddress, NodeId};
 //! use raftwire_transport::conformance::ConformanceHarness;
 //! use raftwire_transport::memory::MemoryNetwork;
-//! use raftwire_transport::{ClusterTransport, TransportSetup};
+//! use raftwire_transport::{ClusterTransport, Lanes, TransportSetup};
 //!
 //! struct Harness(MemoryNetwork);
 //!
@@ -24,6 +24,7 @@
 //!             cluster: "conformance".to_owned(),
 //!             node: node.clone(),
 //!             peers: peers.iter().map(|peer| address(peer)).collect(),
+//!             lanes: Lanes::Both,
 //!         })
 //!     }
 //! }

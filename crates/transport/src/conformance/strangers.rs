@@ -42,7 +42,7 @@ pub async fn stranger_leaves_the_adopted_channel_alone(harness: &dyn StrangerHar
         nodes[A].transport.disconnect(&stranger, "check");
         nodes
             .until("the stranger's channel is down", |nodes| {
-                !nodes[A].up.contains_key(&stranger.id)
+                !nodes[A].is_up(&stranger)
             })
             .await;
         drop(guard);
@@ -67,11 +67,9 @@ pub async fn adopted_stranger_replaces_the_first(harness: &dyn StrangerHarness) 
         nodes[A].transport.adopt(&stranger);
 
         nodes
-            .until("the first channel is down", |nodes| {
-                !nodes[A].up.contains_key(&first.id)
-            })
+            .until("the first channel is down", |nodes| !nodes[A].is_up(&first))
             .await;
-        assert!(nodes[A].up.contains_key(&stranger.id));
+        assert!(nodes[A].is_up(&stranger));
     }
     nodes.stop_all().await;
 }

@@ -17,8 +17,8 @@ pub(super) struct TestNode {
     pub(super) reads: bool,
     pub(super) ended: bool,
     /// The channels that are up.
-    pub(super) up: BTreeMap<ChannelId, Channel>,
-    seen: BTreeSet<ChannelId>,
+    pub(super) up: BTreeMap<(Lane, ChannelId), Channel>,
+    seen: BTreeSet<(Lane, ChannelId)>,
     pub(super) adopted: BTreeMap<(NodeId, Lane), Channel>,
     /// Packets that were sent to this node in the whole check.
     pub(super) expected: BTreeSet<Bytes>,
@@ -55,14 +55,14 @@ impl TestNode {
             TransportEvent::PeerUp { channel, .. } => {
                 assert_ne!(channel.peer, *id, "{id}: a channel to itself came up");
                 assert!(
-                    self.seen.insert(channel.id),
+                    self.seen.insert(key(&channel)),
                     "{id}: the id of {channel} was used before"
                 );
-                self.up.insert(channel.id, channel);
+                self.up.insert(key(&channel), channel);
             }
             TransportEvent::Received { channel, packet } => {
                 assert_eq!(
-                    self.up.get(&channel.id),
+                    self.up.get(&key(&channel)),
                     Some(&channel),
                     "{id}: a packet came by a channel that is not up"
                 );
@@ -75,7 +75,7 @@ impl TestNode {
             }
             TransportEvent::PeerDown { channel, .. } => {
                 assert_eq!(
-                    self.up.remove(&channel.id).as_ref(),
+                    self.up.remove(&key(&channel)).as_ref(),
                     Some(&channel),
                     "{id}: a channel went down that was not up"
                 );
@@ -91,7 +91,16 @@ impl TestNode {
         channels.cloned().collect()
     }
 
+    pub(super) fn is_up(&self, channel: &Channel) -> bool {
+        self.up.contains_key(&key(channel))
+    }
+
     pub(super) fn has(&self, packet: &Bytes) -> bool {
         self.received.iter().any(|(_, received)| received == packet)
     }
+}
+
+/// What no two channels of a transport have in common, at whatever time.
+const fn key(channel: &Channel) -> (Lane, ChannelId) {
+    (channel.lane, channel.id)
 }

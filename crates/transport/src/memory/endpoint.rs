@@ -4,7 +4,7 @@ use raftwire_protocol::{Lane, NodeId};
 
 use super::connection::Side;
 use super::inbox::Inboxes;
-use crate::ChannelId;
+use crate::{ChannelId, Lanes};
 
 /// Names one start of a transport. Two that run under the same node id are two endpoints, as two
 /// processes that are configured with the same id would be.
@@ -15,6 +15,7 @@ pub(super) struct EndpointId(pub(super) u64);
 #[derive(Debug)]
 pub(super) struct Endpoint {
     pub(super) node: NodeId,
+    pub(super) lanes: Lanes,
     /// Whom it dials.
     pub(super) peers: BTreeSet<NodeId>,
     /// Whom it dials because it was told to, beside those.

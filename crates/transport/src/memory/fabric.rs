@@ -7,7 +7,7 @@ use super::connection::{Connection, ConnectionId, End, EndState, Side};
 use super::endpoint::{Endpoint, EndpointId};
 use super::inbox::{Inboxes, What};
 use super::weather::Weather;
-use crate::{Channel, ChannelId};
+use crate::{Channel, ChannelId, Lanes};
 
 /// How long a dialler waits after a connection ended before it tries again.
 const REDIAL_DELAY: Duration = Duration::from_millis(200);
@@ -48,13 +48,14 @@ impl Fabric {
     /// A transport starts: it is connected with everybody whom it dials or who dials it.
     pub(super) fn attach(
         &mut self,
-        node: NodeId,
+        (node, lanes): (NodeId, Lanes),
         peers: BTreeSet<NodeId>,
         inboxes: Inboxes,
     ) -> EndpointId {
         let id = EndpointId(self.next_id());
         let endpoint = Endpoint {
             node,
+            lanes,
             peers,
             learnt: BTreeSet::new(),
             inboxes,
@@ -154,6 +155,8 @@ impl Fabric {
         let (node_a, node_b) = (at_a.node.clone(), at_b.node.clone());
         let dialled = at_a.dials(&node_b, lane) || at_b.dials(&node_a, lane);
         let possible = node_a != node_b
+            && at_a.lanes.contains(lane)
+            && at_b.lanes.contains(lane)
             && !self.pairs.contains_key(&(a, b, lane))
             && !self.weather.is_cut_either_way(&node_a, &node_b);
         if !dialled || !possible {

@@ -10,7 +10,7 @@
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! use raftwire_environment::Environment;
 //! use raftwire_transport::memory::MemoryNetwork;
-//! use raftwire_transport::{ClusterTransport, TransportEvent, TransportSetup};
+//! use raftwire_transport::{ClusterTransport, Lanes, TransportEvent, TransportSetup};
 //!
 //! let network = MemoryNetwork::new(7);
 //! let setup = |node: &str, peer: &str| TransportSetup {
@@ -18,6 +18,7 @@
 //!     cluster: "example".to_owned(),
 //!     node: node.parse().expect("a valid id"),
 //!     peers: vec![peer.parse().expect("a valid address")],
+//!     lanes: Lanes::Both,
 //! };
 //! let a = network.transport(setup("a", "b"));
 //! let b = network.transport(setup("b", "a"));

@@ -65,6 +65,7 @@ impl ClusterTransport for MemoryTransport {
             environment,
             node,
             peers,
+            lanes,
             ..
         } = &self.setup;
         let (sender, events) = event_queue();
@@ -73,7 +74,7 @@ impl ClusterTransport for MemoryTransport {
         let endpoint = self
             .fabric
             .lock()
-            .attach(node.clone(), peers, inboxes.clone());
+            .attach((node.clone(), *lanes), peers, inboxes.clone());
         let tasks = Lane::ALL.map(|lane| {
             let receiver = Receiver::new(
                 self.fabric.clone(),

@@ -9,7 +9,7 @@ use raftwire_environment::{Environment, SimulatedDisk};
 use raftwire_protocol::{Lane, NodeAddress, NodeId};
 use raftwire_transport::conformance::{ConformanceHarness, StrangerHarness};
 use raftwire_transport::memory::{LinkProfile, MemoryNetwork};
-use raftwire_transport::{ClusterTransport, TransportSetup};
+use raftwire_transport::{ClusterTransport, Lanes, TransportSetup};
 
 pub struct MemoryHarness {
     pub network: MemoryNetwork,
@@ -42,6 +42,7 @@ pub fn setup(node: &NodeId, peers: &[NodeId]) -> TransportSetup {
                 endpoint: None,
             })
             .collect(),
+        lanes: Lanes::Both,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The owner's side: which of this node's connections has which name, and that the log agrees.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +11,7 @@ use futures_util::stream::{self, StreamExt as _};
 use raftwire_consensus::{LostName, NamePolicy, RegisterError};
 use raftwire_environment::Environment;
 use raftwire_protocol::{CloseCode, MintedId, Name};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::{NameService, RegisterNameError};
 use crate::connection::{Confirmed, ConnectionTable, Delivery, NotNameable, Released};
@@ -31,7 +32,38 @@ pub(crate) struct NameKeeper {
     delivery: Delivery,
     /// The connections of this node by their names.
     by_name: Mutex<BTreeMap<Name, MintedId>>,
+    /// The connections for which a registration is under way.
+    under_way: Mutex<BTreeSet<MintedId>>,
+    settled: Notify,
     is_stopped: AtomicBool,
+}
+
+/// The right to ask for a name for a connection. One at a time: what becomes of a registration that was
+/// given up is nothing to the one after it.
+struct Turn {
+    keeper: Arc<NameKeeper>,
+    id: MintedId,
+}
+
+impl Turn {
+    async fn of(keeper: &Arc<NameKeeper>, id: MintedId) -> Turn {
+        loop {
+            let mut settled = pin!(keeper.settled.notified());
+            settled.as_mut().enable();
+            if keeper.lock_under_way().insert(id) {
+                let keeper = Arc::clone(keeper);
+                return Turn { keeper, id };
+            }
+            settled.await;
+        }
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.keeper.lock_under_way().remove(&self.id);
+        self.keeper.settled.notify_waiters();
+    }
 }
 
 impl NameKeeper {
@@ -47,12 +79,20 @@ impl NameKeeper {
             table,
             delivery,
             by_name: Mutex::default(),
+            under_way: Mutex::default(),
+            settled: Notify::new(),
             is_stopped: AtomicBool::new(false),
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Name, MintedId>> {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lock_under_way(&self) -> MutexGuard<'_, BTreeSet<MintedId>> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The connection of this node that has this name, or waits for it.
@@ -69,6 +109,7 @@ impl NameKeeper {
         name: Name,
         policy: NamePolicy,
     ) -> Result<(), RegisterNameError> {
+        let turn = Turn::of(self, id).await;
         self.table
             .begin_name(&id, &name)
             .map_err(|reason| match reason {
@@ -80,6 +121,7 @@ impl NameKeeper {
         let keeper = Arc::clone(self);
         let registration = async move {
             let result = keeper.settle(&id, &name, policy).await;
+            drop(turn);
             // Who asked may have gone.
             let _ = told.send(result);
         };
@@ -105,15 +147,20 @@ impl NameKeeper {
     }
 
     async fn settle(
-        &self,
+        self: &Arc<Self>,
         id: &MintedId,
         name: &Name,
         policy: NamePolicy,
     ) -> Result<(), RegisterNameError> {
         // First in line: a connection that has just ended must not keep the name from this one.
-        let released = self.release(self.table.take_released());
-        let register = self.service.register(name.clone(), *id, policy);
-        let ((), registered) = futures_util::future::join(released, register).await;
+        let keeper = Arc::clone(self);
+        let released = self.table.take_released();
+        let mut released = Box::pin(async move { keeper.release(released).await });
+        if futures_util::poll!(&mut released).is_pending() {
+            // More than may wait: that is no reason for this one to wait for them.
+            drop(self.environment.spawn("release names", released));
+        }
+        let registered = self.service.register(name.clone(), *id, policy).await;
         match registered {
             Ok(epoch) => self.registered(id, name, epoch).await,
             Err(error) => {
@@ -247,6 +294,7 @@ impl NameKeeper {
             let keeper = &self;
             stream::iter(outdated)
                 .for_each_concurrent(TAKEN_BACK_AT_ONCE, |(id, name)| async move {
+                    let _turn = Turn::of(keeper, id).await;
                     // What became of it is told to the connection.
                     let _ = keeper.take_back(&id, &name).await;
                 })

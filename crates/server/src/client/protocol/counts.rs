@@ -17,6 +17,9 @@ pub struct Counts {
     /// The nodes of which it is not known whether it reached their connections, with the outcome.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub unknown_nodes: BTreeMap<String, String>,
+    /// The sending node was cut off: nodes that it had not heard of are not among these.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub fenced: bool,
 }
 
 impl From<&FanOutcome> for Counts {
@@ -35,6 +38,7 @@ impl From<&FanOutcome> for Counts {
                 .collect(),
             missed_nodes: named(&outcome.missed),
             unknown_nodes: named(&outcome.unknown),
+            fenced: outcome.is_fenced,
         }
     }
 }

@@ -1,0 +1,43 @@
+//! WebSocket (RFC 6455) without input and output: bytes in, events out, and back.
+//!
+//! - [`Decoder`] reads frames from whatever bytes have come, strictly, and puts messages together.
+//!   Between messages it holds no memory of its own but some bytes of state, so that a hundred
+//!   thousand idle connections cost little.
+//! - [`Encoder`] makes frames. A server's frame is the same for every client, so an encoded one can
+//!   be handed to many connections.
+//! - [`ServerHandshake`](handshake::accept_key) and [`ClientHandshake`] open a connection.
+//!
+//! **What is absent.** No socket, no clock, no task, no randomness: the masks of a client and its
+//! key come from the caller. No extension: a frame with a reserved bit is refused.
+
+mod close;
+mod decoder;
+mod encoder;
+mod error;
+mod event;
+mod handshake;
+mod header;
+mod mask;
+mod message;
+mod utf8;
+
+pub use close::CloseReason;
+pub use decoder::Decoder;
+pub use encoder::{Encoder, HeaderBytes};
+pub use error::ProtocolError;
+pub use event::Event;
+pub use handshake::{ClientHandshake, ClientHandshakeError, accept_key};
+pub use mask::MaskKeys;
+pub use message::{Message, MessageKind};
+
+/// The most bytes of a control frame's payload (RFC 6455 §5.5).
+pub const CONTROL_BYTES_MAX: usize = 125;
+
+/// Which end of the connection this is. A client masks what it sends; a server must not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It was connected to.
+    Server,
+    /// It connected.
+    Client,
+}
