@@ -57,7 +57,7 @@ impl CloseCode {
         "Nothing: the connection ended as intended.",
     );
 
-    /// The node stops; another one will take the client.
+    /// The node stops, or the cluster has removed it; another one will take the client.
     pub const GOING_AWAY: CloseCode = CloseCode::own(
         1001,
         "going away",

@@ -138,8 +138,8 @@ impl ClusterManager {
         let minting = self.inner.minting()?;
         let opened = outboxes.open(minting, self.inner.complete(endpoint, info)?);
         let (connection, outbox) = opened.map_err(|_| AcceptError::Full)?;
-        // `stop` closes what it finds; what came after it had looked is taken back here.
-        self.inner.check_running()?;
+        // Whoever closes all closes what it finds; what came after it had looked is taken back here.
+        self.inner.check_minting(minting)?;
         Ok((connection, outbox))
     }
 
@@ -164,9 +164,9 @@ impl ClusterManager {
             .table
             .insert(minting, entry)
             .map_err(|_| AcceptError::Full)?;
-        if let Err(stopping) = self.inner.check_running() {
+        if let Err(error) = self.inner.check_minting(minting) {
             self.inner.table.remove(&id);
-            return Err(stopping);
+            return Err(error);
         }
         Ok(ConnectionId::Minted(id))
     }
@@ -276,6 +276,17 @@ impl Inner {
     fn minting(&self) -> Result<(raftwire_protocol::Slot, raftwire_protocol::Boot), AcceptError> {
         self.check_running()?;
         self.table.minting().ok_or(AcceptError::NotReady)
+    }
+
+    /// Whether ids are still minted of this slot and boot.
+    fn check_minting(
+        &self,
+        minting: (raftwire_protocol::Slot, raftwire_protocol::Boot),
+    ) -> Result<(), AcceptError> {
+        if self.minting()? == minting {
+            return Ok(());
+        }
+        Err(AcceptError::NotReady)
     }
 
     fn complete(

@@ -30,6 +30,10 @@ struct State {
     /// Each process's open connections whose clients read at once: those that may have names.
     nameable: BTreeMap<Process, Vec<ConnectionId>>,
     name_questions: u64,
+    /// Frames that were sent to everyone.
+    broadcasts: BTreeSet<u64>,
+    /// The node that the operator removes.
+    to_remove: Option<NodeId>,
     probes: BTreeMap<NodeId, ConnectionId>,
     probed: BTreeMap<(NodeId, NodeId), Duration>,
     messages: u64,
@@ -52,6 +56,8 @@ pub(crate) enum Phase {
     Settling,
     /// Read everything that there is, at once.
     Emptying,
+    /// Say who is there.
+    Resting,
 }
 
 impl Board {
@@ -161,6 +167,24 @@ impl Board {
         state.messages
     }
 
+    /// A frame is for everyone: whoever receives it need not look for who sent it to them.
+    pub(crate) fn add_broadcast(&self, number: u64) {
+        self.lock().broadcasts.insert(number);
+    }
+
+    pub(crate) fn is_broadcast(&self, number: u64) -> bool {
+        self.lock().broadcasts.contains(&number)
+    }
+
+    /// The operator removes a node from now on, as soon as it is dead; or none any more.
+    pub(crate) fn set_to_remove(&self, node: Option<NodeId>) {
+        self.lock().to_remove = node;
+    }
+
+    pub(crate) fn to_remove(&self) -> Option<NodeId> {
+        self.lock().to_remove.clone()
+    }
+
     pub(crate) fn messages(&self) -> u64 {
         self.lock().messages
     }
@@ -189,6 +213,13 @@ impl Board {
     /// How many routes of a process are under way.
     pub(crate) fn routes(&self, process: &Process) -> usize {
         self.lock().routes.get(process).copied().unwrap_or(0)
+    }
+
+    /// Whether routes of any process that runs are under way.
+    pub(crate) fn has_routes(&self) -> bool {
+        let state = self.lock();
+        let mut processes = state.views.values().map(|view| &view.process);
+        processes.any(|process| state.routes.get(process).is_some_and(|routes| *routes > 0))
     }
 
     pub(crate) fn set_phase(&self, phase: Phase) {

@@ -11,6 +11,8 @@ use crate::fact::Process;
 /// Something that happened in the crowd.
 #[derive(Clone, Debug)]
 pub enum CrowdEvent {
+    /// A process has a connection from now on: it belongs to everyone.
+    Came(Process, ConnectionId),
     /// A connection belongs to an audience from now on.
     Joined(ConnectionId, Audience),
     /// Every living node knows that this node, in this incarnation, holds such connections. The
@@ -39,6 +41,8 @@ pub enum CrowdEvent {
         audience: Audience,
         /// The incarnations of the nodes that the sender's node held alive.
         living: BTreeMap<NodeId, Incarnation>,
+        /// Whether everything has come to rest: it must reach whoever belongs to its audience.
+        at_rest: bool,
     },
     /// The router said what became of a message.
     Answered(u64, FanOutcome),
@@ -56,6 +60,7 @@ pub enum CrowdEvent {
 impl fmt::Display for CrowdEvent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            CrowdEvent::Came(process, connection) => write!(f, "{process} has {connection}"),
             CrowdEvent::Joined(connection, audience) => {
                 write!(f, "{connection} joined {audience}")
             }

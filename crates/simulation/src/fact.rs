@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use raftwire::{
-    CloseCode, ClusterEvent, ConnectionId, Incarnation, Name, NamePolicy, NodeId, RouteOutcome,
+    CloseCode, ClusterEvent, ConnectionId, Incarnation, Name, NamePolicy, NodeId, RemoveError,
+    RouteOutcome,
 };
 use raftwire_consensus::Inspection;
 
@@ -65,6 +66,10 @@ pub enum Event {
     NameAsked(u64, NameQuestion),
     /// What was answered to it.
     NameAnswered(u64, NameAnswer),
+    /// An operator was told whether a node was removed.
+    Removal(Removal),
+    /// A process has counted packets or hellos that it did not trust: why, and how many by now.
+    Distrusted(Process, Vec<(&'static str, u64)>),
     /// Something happened between connections of users and groups.
     Crowd(CrowdEvent),
     /// Something in the simulation itself, for the trace: a fault, a phase.
@@ -160,6 +165,19 @@ pub enum NameAnswer {
     NotTried,
     /// It may have happened or not.
     Unknown,
+}
+
+/// What an operator was told who wanted a node removed.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// Where it was asked.
+    pub process: Process,
+    /// The node that is lost.
+    pub node: NodeId,
+    /// When it was asked.
+    pub asked_at: Duration,
+    /// What was answered.
+    pub answer: Result<(), RemoveError>,
 }
 
 /// A message that a client received.

@@ -32,13 +32,13 @@ mod view;
 
 pub use crowd::CrowdEvent;
 pub use dice::Dice;
-pub use fact::{Closing, End, Event, Fact, MessageId, Process, Received, Sent};
+pub use fact::{Closing, End, Event, Fact, MessageId, Process, Received, Removal, Sent};
 pub use invariants::{Invariants, Violation};
 pub use recovery::RECOVERY_MAX;
 pub use run::{Report, run};
 pub use scenario::{
-    Carrier, Crash, Direction, DiskError, Fault, Habit, Load, NodePlan, Part, PlannedFault,
-    Scenario, Whom,
+    Carrier, Crash, Direction, DiskError, Fault, Habit, Load, Loss, NodePlan, Part, PlannedFault,
+    Rotation, Scenario, Whom,
 };
 pub use trace::{Lines, TraceHash};
 pub use view::View;

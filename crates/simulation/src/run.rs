@@ -20,6 +20,9 @@ const SETTLING_MAX: Duration = Duration::from_secs(6);
 /// How long clients have to read what is left, at once.
 const EMPTYING: Duration = Duration::from_millis(600);
 
+/// How long the roll call takes at least: each node begins with it within 20 ms.
+const ROLL_CALL_MIN: Duration = Duration::from_millis(100);
+
 /// What became of a run.
 #[derive(Clone, Debug)]
 pub struct Report {
@@ -157,6 +160,7 @@ impl Run<'_> {
                 self.cluster.begin(number, &fault.fault);
                 under_way.insert(number, fault.at + fault.lasts);
             }
+            self.cluster.rotate();
             if !self.step() {
                 return;
             }
@@ -210,7 +214,25 @@ impl Run<'_> {
             self.step();
         }
         if self.invariants.hold() {
+            self.rest();
+        }
+        if self.invariants.hold() {
             self.invariants.at_end(self.cluster.now());
+        }
+    }
+
+    /// Compares what the nodes know with what there is, and lets every node speak to every audience.
+    fn rest(&mut self) {
+        self.invariants.at_rest(self.now(), &self.cluster.views());
+        self.cluster.set_phase(Phase::Resting);
+        let since = self.now();
+        while self.invariants.hold() {
+            let took = self.now().saturating_sub(since);
+            let is_called = took > ROLL_CALL_MIN && !self.cluster.has_routes();
+            if is_called || took > SETTLING_MAX {
+                return;
+            }
+            self.step();
         }
     }
 

@@ -6,7 +6,7 @@ use raftwire_consensus::Inspection;
 use raftwire_protocol::RaftId;
 use sha2::{Digest as _, Sha256};
 
-use crate::fact::{Event, Fact, NameQuestion, Received, Sent};
+use crate::fact::{Event, Fact, NameQuestion, Received, Removal, Sent};
 
 /// Who wants to see the lines of a trace.
 pub type Lines<'a> = Option<&'a mut dyn FnMut(&str)>;
@@ -116,6 +116,16 @@ impl fmt::Display for Told<'_> {
                 write!(f, "{process} asks {number} about {name}: {request:?}")
             }
             Event::NameAnswered(number, answer) => write!(f, "answered {number}: {answer:?}"),
+            Event::Removal(removal) => {
+                let Removal {
+                    process,
+                    node,
+                    answer,
+                    ..
+                } = removal;
+                write!(f, "{process} removes {node}: {answer:?}")
+            }
+            Event::Distrusted(process, counted) => write!(f, "{process} distrusts {counted:?}"),
             Event::Crowd(event) => write!(f, "{event}"),
             Event::Note(text) => write!(f, "--- {text}"),
         }

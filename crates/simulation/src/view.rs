@@ -34,6 +34,8 @@ pub struct View {
     pub leader: Option<NodeId>,
     /// How far it knows the users and groups of the living, itself included.
     pub owned_facts: BTreeMap<NodeId, OwnedFactsView>,
+    /// How many connections it has.
+    pub connections: usize,
     /// What keeps it from being a member.
     pub problem: Option<String>,
 }
@@ -54,6 +56,7 @@ impl View {
             term: status.term,
             leader: status.leader,
             owned_facts: manager.owned_facts(),
+            connections: manager.local_connections(),
             problem: status.problem,
         }
     }

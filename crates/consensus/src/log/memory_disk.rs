@@ -5,6 +5,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use raftwire_environment::{Disk, DiskFile, DiskLock};
@@ -70,6 +71,10 @@ impl Disk for MemoryDisk {
 
     fn lock(&self, _path: &Path) -> io::Result<Box<dyn DiskLock>> {
         Ok(Box::new(MemoryLock))
+    }
+
+    fn busy_for(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use raftwire_environment::{Environment, Executor};
+use raftwire_environment::{Environment, Executor, disk::turn};
 
 use super::snapshot_file::{SnapshotError, SnapshotFiles, StoredSnapshot};
 use crate::{
@@ -25,8 +25,8 @@ pub(crate) struct SnapshotStore {
     executor: Executor,
     files: Arc<Mutex<SnapshotFiles>>,
     covered: Option<u64>,
-    /// The lock of the folder.
-    _data_dir: Arc<DataDir>,
+    /// The disk, and the lock of the folder on it.
+    data_dir: Arc<DataDir>,
 }
 
 impl SnapshotStore {
@@ -43,6 +43,7 @@ impl SnapshotStore {
         let (disk, dir) = (Arc::clone(data_dir.disk()), data_dir.snapshot_dir());
         let opened = executor
             .spawn("open-snapshots", async move {
+                turn(disk.as_ref()).await;
                 let files = SnapshotFiles::open(disk, &dir)?;
                 let newest = files.load()?;
                 Ok::<_, SnapshotError>((files, newest))
@@ -53,7 +54,7 @@ impl SnapshotStore {
             executor,
             files: Arc::new(Mutex::new(files)),
             covered: newest.and_then(|newest| newest.covered),
-            _data_dir: data_dir,
+            data_dir,
         })
     }
 
@@ -68,15 +69,17 @@ impl SnapshotStore {
         name: &'static str,
         work: impl FnOnce(&mut SnapshotFiles) -> Result<T, SnapshotError> + Send + 'static,
     ) -> io::Result<T> {
-        let files = Arc::clone(&self.files);
-        self.compute(name, move || {
+        let (files, disk) = (Arc::clone(&self.files), Arc::clone(self.data_dir.disk()));
+        let done = self.executor.spawn(name, async move {
+            turn(disk.as_ref()).await;
             work(&mut files.lock().unwrap_or_else(PoisonError::into_inner))
-        })
-        .await?
-        .map_err(io::Error::other)
+        });
+        done.await
+            .map_err(|_| io::Error::other(SnapshotError::Interrupted))?
+            .map_err(io::Error::other)
     }
 
-    /// Runs `work`, which takes long, on that thread as well.
+    /// Runs `work`, which takes long and does not touch the disk, on that thread as well.
     async fn compute<T: Send + 'static>(
         &self,
         name: &'static str,

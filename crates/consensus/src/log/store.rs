@@ -13,7 +13,7 @@ use openraft::{
     LogState, OptionalSend, RaftLogReader,
     storage::{IOFlushed, RaftLogStorage},
 };
-use raftwire_environment::Environment;
+use raftwire_environment::{Environment, disk::turn};
 use raftwire_protocol::limits::RPC_PAYLOAD_BYTES_MAX;
 use tokio::{
     sync::{mpsc, oneshot},
@@ -159,6 +159,7 @@ impl LogStore {
         let (disk, dir) = (Arc::clone(data_dir.disk()), data_dir.log_dir());
         let opened = executor
             .spawn("open-log", async move {
+                turn(disk.as_ref()).await;
                 SegmentLog::open(disk, &dir, options.segment_bytes)
             })
             .await;
@@ -181,7 +182,7 @@ impl LogStore {
         let writer = Writer {
             log,
             shared: Arc::clone(&shared),
-            _data_dir: data_dir,
+            data_dir,
             _executor: executor.clone(),
         };
         let writer = executor.spawn("write-log", writer.run(operations));

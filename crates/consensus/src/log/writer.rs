@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use openraft::storage::IOFlushed;
-use raftwire_environment::Executor;
+use raftwire_environment::{Executor, disk};
 use tokio::sync::{mpsc, oneshot};
 
 use super::{error::LogError, record::Record, segment_log::SegmentLog, store::Shared};
@@ -58,8 +58,8 @@ impl Waiting {
 pub(super) struct Writer {
     pub(super) log: SegmentLog,
     pub(super) shared: Arc<Shared>,
-    /// The lock of the folder.
-    pub(super) _data_dir: Arc<DataDir>,
+    /// The disk, and the lock of the folder on it.
+    pub(super) data_dir: Arc<DataDir>,
     /// The thread that this task runs on: it ends by itself once the queue is closed.
     pub(super) _executor: Executor,
 }
@@ -85,17 +85,20 @@ impl Writer {
                 }
             }
             if is_due || !waiting.is_empty() || records.len() >= UNHURRIED_RECORDS_MAX {
-                let result = self.commit(&mut records);
+                let result = self.commit(&mut records).await;
                 for waiter in waiting.drain(..) {
                     waiter.tell(result.clone());
                 }
             }
         }
         // Nobody waits for the last ones; it only makes the next start a little faster.
-        let _ = self.commit(&mut records);
+        let _ = self.commit(&mut records).await;
     }
 
-    fn commit(&mut self, records: &mut Vec<Record>) -> Result<(), LogError> {
+    async fn commit(&mut self, records: &mut Vec<Record>) -> Result<(), LogError> {
+        if !records.is_empty() {
+            disk::turn(self.data_dir.disk().as_ref()).await;
+        }
         let result = self.log.commit(records);
         records.clear();
         if let Err(error) = &result

@@ -360,6 +360,7 @@ fn code(reason: DownReason) -> u32 {
         DownReason::LeaseEnded => 1,
         DownReason::Left => 2,
         DownReason::Superseded => 3,
+        DownReason::Removed => 4,
     }
 }
 
@@ -368,6 +369,7 @@ fn reason(code: u32) -> Result<DownReason, WireError> {
         1 => Ok(DownReason::LeaseEnded),
         2 => Ok(DownReason::Left),
         3 => Ok(DownReason::Superseded),
+        4 => Ok(DownReason::Removed),
         _ => Err(WireError::Field("reason")),
     }
 }

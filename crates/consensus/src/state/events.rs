@@ -49,12 +49,15 @@ pub enum DownReason {
     Left,
     /// A newer session of the same data joined.
     Superseded,
+    /// Its node was removed from the cluster after it had ended; whoever says so has not seen how it ended.
+    Removed,
 }
 
 /// What happened to the members between two states, in the order of the log.
 ///
 /// States may be skipped: an incarnation that began and ended in between is not told of, and an
-/// incarnation whose end was skipped is told of with the newest end that is known under its name.
+/// incarnation whose end was skipped is told of with the newest end that is known under its name, or
+/// else with the removal of its node.
 pub(crate) fn changes(before: &ClusterState, after: &ClusterState) -> Vec<ClusterEvent> {
     let nodes: BTreeSet<&NodeId> = before.members.keys().chain(after.members.keys()).collect();
     let mut changes = Vec::new();
@@ -93,16 +96,18 @@ fn down(node: &NodeId, incarnation: Incarnation, index: u64, reason: DownReason)
 }
 
 fn end_of(after: &ClusterState, node: &NodeId, incarnation: Incarnation) -> (u64, DownReason) {
-    let Some(member) = after.members.get(node) else {
-        return (after.applied_index, DownReason::LeaseEnded);
-    };
-    if member.incarnation == incarnation
+    let member = after.members.get(node);
+    if let Some(member) = member
+        && member.incarnation == incarnation
         && let Liveness::Dead { at, reason } = member.liveness
     {
         return (at, reason);
     }
-    match member.predecessor {
-        Some(predecessor) => (predecessor.ended_at, predecessor.reason),
-        None => (member.joined_at, DownReason::LeaseEnded),
+    if let Some(predecessor) = member.and_then(|member| member.predecessor) {
+        return (predecessor.ended_at, predecessor.reason);
     }
+    // Removals are remembered for a while: after that the newest index is as good as any.
+    let forgotten = member.map_or(after.applied_index, |member| member.joined_at);
+    let index = after.removals.index_of(node).unwrap_or(forgotten);
+    (index, DownReason::Removed)
 }

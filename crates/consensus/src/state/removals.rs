@@ -21,6 +21,14 @@ impl Removals {
         self.recent.iter().any(|(_, removed)| removed == node)
     }
 
+    /// The index at which the row of this node went last, as far as is remembered.
+    pub(super) fn index_of(&self, node: &NodeId) -> Option<u64> {
+        let mut newest_first = self.recent.iter().rev();
+        newest_first
+            .find(|(_, removed)| removed == node)
+            .map(|(index, _)| *index)
+    }
+
     pub(super) fn add(&mut self, index: u64, node: NodeId) {
         self.recent.push_back((index, node));
         while self.recent.len() > REMEMBERED_MAX {

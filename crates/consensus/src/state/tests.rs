@@ -341,6 +341,28 @@ fn remove(state: &mut ClusterState, number: u64, incarnation: Incarnation) -> Ou
 }
 
 #[test]
+fn a_death_that_was_skipped_with_the_removal_after_it_is_told_of_as_a_removal() {
+    let mut state = founded();
+    let first = join(&mut state, join_of(1, 1, 1, None)).expect("joins");
+    let told = state.clone();
+    end(&mut state, death(1, first.incarnation, 3));
+    remove(&mut state, 1, first.incarnation);
+    let removed = state.applied_index;
+    let down = ClusterEvent::NodeDown {
+        node: node(1),
+        incarnation: first.incarnation,
+        index: removed,
+        reason: DownReason::Removed,
+    };
+
+    join(&mut state, join_of(2, 2, 2, None)).expect("joins");
+    assert_eq!(changes(&told, &state)[0], down);
+
+    join(&mut state, join_of(1, 1, 3, None)).expect("joins");
+    assert_eq!(changes(&told, &state)[0], down);
+}
+
+#[test]
 fn only_the_dead_are_removed_and_only_the_incarnation_that_was_meant() {
     let mut state = founded();
     let first = join(&mut state, join_of(1, 1, 1, None)).expect("joins");

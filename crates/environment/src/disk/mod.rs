@@ -10,7 +10,7 @@ pub(crate) mod simulated;
 #[cfg(test)]
 mod suite;
 
-use std::{fmt::Debug, io, path::Path};
+use std::{fmt::Debug, io, path::Path, time::Duration};
 
 /// A file system; [`Environment::disk`] is one.
 ///
@@ -80,6 +80,23 @@ pub trait Disk: Send + Sync + Debug {
     /// # Errors
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) at once if it is held.
     fn lock(&self, path: &Path) -> io::Result<Box<dyn DiskLock>>;
+
+    /// How long it takes until the disk is done with what comes next, where that time is simulated:
+    /// whoever is about to write lets it pass, with [`turn`]. Zero for a disk whose calls block for as
+    /// long as they take.
+    fn busy_for(&self) -> Duration;
+}
+
+/// Lets the time pass that a simulated disk takes for what comes next. It returns at once where the
+/// calls block for that time themselves: a simulated one cannot, since all hosts share its thread.
+///
+/// # Cancel safety
+/// Cancel safe: nothing was written yet.
+pub async fn turn(disk: &dyn Disk) {
+    let busy = disk.busy_for();
+    if !busy.is_zero() {
+        tokio::time::sleep(busy).await;
+    }
 }
 
 /// An open file that grows at its end.

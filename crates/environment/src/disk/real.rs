@@ -6,6 +6,7 @@ use std::{
     io::{self, Write as _},
     os::unix::fs::FileExt as _,
     path::Path,
+    time::Duration,
 };
 
 use super::{Disk, DiskFile, DiskLock, refuse_extension, refuse_other_directory};
@@ -83,6 +84,10 @@ impl Disk for RealDisk {
             )),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    fn busy_for(&self) -> Duration {
+        Duration::ZERO
     }
 }
 

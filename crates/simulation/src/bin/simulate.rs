@@ -63,6 +63,12 @@ enum Kind {
     FourHalves,
     /// A leader that is killed.
     LeaderKilled,
+    /// Nodes that are lost, removed, and come back as new members.
+    Removals,
+    /// A secret that is exchanged node by node.
+    NewSecret,
+    /// Disks that are slow, up to hanging for seconds.
+    SlowDisks,
 }
 
 impl Kind {
@@ -75,6 +81,9 @@ impl Kind {
             Kind::TwoHalves => Scenario::cut_in_half(seed, 2),
             Kind::FourHalves => Scenario::cut_in_half(seed, 4),
             Kind::LeaderKilled => Scenario::leader_killed(seed),
+            Kind::Removals => Scenario::removals(seed),
+            Kind::NewSecret => Scenario::new_secret(seed),
+            Kind::SlowDisks => Scenario::slow_disks(seed),
         }
     }
 

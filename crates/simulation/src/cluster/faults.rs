@@ -11,7 +11,7 @@ use super::Cluster;
 use super::cuts::Way;
 use super::machine::Power;
 use crate::fact::{End, Event};
-use crate::scenario::{Crash, Direction, DiskError, Fault, Whom};
+use crate::scenario::{Crash, Direction, DiskError, Fault, Loss, Whom};
 
 impl Cluster<'_> {
     /// Lets the fault of this number begin.
@@ -20,11 +20,7 @@ impl Cluster<'_> {
         match fault {
             Fault::Isolate(whom, direction) => {
                 let it = self.resolve(*whom);
-                let others = (0..self.machines.len()).filter(|other| *other != it);
-                let ways = others
-                    .flat_map(|other| self.ways(it, other, *direction))
-                    .collect();
-                self.cut(number, ways);
+                self.isolate(number, it, *direction);
             }
             Fault::Separate(one, other, direction) => {
                 let (one, other) = (self.resolve(*one), self.resolve(*other));
@@ -57,11 +53,25 @@ impl Cluster<'_> {
                 machine.bay.disk().fail(disk_fault(*error));
                 self.down.insert(number, vec![victim]);
             }
+            Fault::SlowDisk(whom, delays) => {
+                let victim = self.resolve(*whom);
+                self.machines[victim].bay.disk().slow_down(delays.clone());
+                self.slow.insert(number, victim);
+            }
+            Fault::Remove(whom, loss) => {
+                let victim = self.resolve(*whom);
+                match loss {
+                    Loss::Killed | Loss::Replaced => self.crash(victim, Crash::Killed),
+                    Loss::CutOff => self.isolate(number, victim, Direction::Both),
+                }
+                self.board
+                    .set_to_remove(Some(self.machines[victim].node.clone()));
+                self.down.insert(number, vec![victim]);
+            }
             Fault::Wipe(whom) => {
                 let victim = self.resolve(*whom);
                 self.crash(victim, Crash::Killed);
-                let seed = self.disks.seed();
-                self.machines[victim].bay.plug_in(SimulatedDisk::new(seed));
+                self.replace_disk(victim);
                 self.down.insert(number, vec![victim]);
             }
             Fault::Stop(whom) => {
@@ -83,10 +93,22 @@ impl Cluster<'_> {
         if self.weather.remove(&number).is_some() {
             self.set_weather();
         }
+        if let Some(victim) = self.slow.remove(&number)
+            && !self.slow.values().any(|slow| *slow == victim)
+        {
+            self.machines[victim].bay.disk().speed_up();
+        }
         for victim in self.down.remove(&number).unwrap_or_default() {
             if matches!(fault, Fault::Disk(..)) {
                 // What the disk did not write is not there, whoever believed it.
                 self.crash(victim, Crash::PowerLoss);
+            }
+            if let Fault::Remove(_, loss) = fault {
+                self.board.set_to_remove(None);
+                // Another fault may have brought it back before.
+                if *loss == Loss::Replaced && self.machines[victim].power == Power::Off {
+                    self.replace_disk(victim);
+                }
             }
             self.switch_on(victim);
         }
@@ -97,6 +119,19 @@ impl Cluster<'_> {
         self.note("all is put right".to_owned());
         self.calm = LinkProfile::default();
         self.set_weather();
+    }
+
+    fn isolate(&mut self, number: usize, it: usize, direction: Direction) {
+        let others = (0..self.machines.len()).filter(|other| *other != it);
+        let ways = others
+            .flat_map(|other| self.ways(it, other, direction))
+            .collect();
+        self.cut(number, ways);
+    }
+
+    fn replace_disk(&mut self, victim: usize) {
+        let seed = self.disks.seed();
+        self.machines[victim].bay.plug_in(SimulatedDisk::new(seed));
     }
 
     fn cut(&mut self, number: usize, ways: BTreeSet<Way>) {

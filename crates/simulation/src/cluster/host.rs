@@ -4,11 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use raftwire::{ClusterManager, ClusterOptions, SeatPolicy, StartError};
+use raftwire::{ClusterManager, ClusterOptions, SeatPolicy, Secret, StartError};
 use raftwire_environment::Environment;
 use tokio::time::{sleep, timeout};
 
-use super::machine::Bay;
+use super::machine::{Bay, Keyring, Keys};
 use super::wires::Wires;
 use crate::board::{Board, Phase};
 use crate::fact::{End, Event, Process};
@@ -40,6 +40,7 @@ pub(super) struct Host {
     pub(super) scenario: Arc<Scenario>,
     pub(super) wires: Wires,
     pub(super) bay: Bay,
+    pub(super) keyring: Keyring,
     pub(super) board: Board,
     /// How often the node was started.
     pub(super) starts: Arc<AtomicU64>,
@@ -86,6 +87,7 @@ impl Host {
         let nodes = founders
             .map(|plan| self.wires.address(&plan.node))
             .collect();
+        let (secret, secret_previous) = self.secrets();
         let options = ClusterOptions {
             node_id: Some(self.plan.node.clone()),
             node_address: self.plan.node.to_string(),
@@ -95,7 +97,9 @@ impl Host {
                 Part::Edge => SeatPolicy::Edge,
             },
             ephemeral: self.scenario.is_ephemeral,
-            secret: self.scenario.secret.clone(),
+            secret,
+            secret_previous,
+            encrypt: self.scenario.encrypt,
             outbox_bytes_max: self.scenario.load.outbox_bytes_max,
             outbox_policy: self.scenario.load.outbox_policy,
             ..ClusterOptions::default()
@@ -103,6 +107,20 @@ impl Host {
         let factory = self.wires.factory(&options);
         ClusterManager::start_wrong(options, environment, factory.as_ref(), self.scenario.wrong)
             .await
+    }
+
+    /// What the node is told of secrets: `secret`, and `secret_previous`.
+    fn secrets(&self) -> (Option<Secret>, Option<Secret>) {
+        let old = self.scenario.secret.clone();
+        let rotation = self.scenario.rotation.as_ref();
+        let Some(new) = rotation.map(|rotation| rotation.secret.clone()) else {
+            return (old, None);
+        };
+        match self.keyring.read() {
+            Keys::Old => (old, None),
+            Keys::Both => (Some(new), old),
+            Keys::New => (Some(new), None),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One simulated machine, as the controlling test has it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use raftwire::NodeId;
 use raftwire_environment::SimulatedDisk;
@@ -46,11 +46,58 @@ impl Bay {
     }
 }
 
+/// Which secrets a node is told of, while the secret is exchanged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Keys {
+    /// The one until now.
+    #[default]
+    Old,
+    /// The one from now on, and the one until now.
+    Both,
+    /// The one from now on.
+    New,
+}
+
+/// What a machine's configuration says of secrets, and what its process has read there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Keyring {
+    keys: Arc<Mutex<(Keys, Keys)>>,
+}
+
+impl Keyring {
+    fn lock(&self) -> MutexGuard<'_, (Keys, Keys)> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Changes the configuration: the next start reads it.
+    pub(super) fn configure(&self, keys: Keys) {
+        self.lock().0 = keys;
+    }
+
+    /// What the configuration says.
+    pub(super) fn configured(&self) -> Keys {
+        self.lock().0
+    }
+
+    /// A process starts, and reads the configuration.
+    pub(super) fn read(&self) -> Keys {
+        let mut keys = self.lock();
+        keys.1 = keys.0;
+        keys.1
+    }
+
+    /// What the process read that started last.
+    pub(super) fn in_use(&self) -> Keys {
+        self.lock().1
+    }
+}
+
 /// A machine with its disk.
 #[derive(Debug)]
 pub(super) struct Machine {
     pub(super) node: NodeId,
     pub(super) bay: Bay,
+    pub(super) keyring: Keyring,
     pub(super) starts: Arc<AtomicU64>,
     pub(super) power: Power,
     /// Whether the disk fails, or has failed since the node was started.

@@ -4,6 +4,7 @@ mod cuts;
 mod faults;
 mod host;
 mod machine;
+mod rotation;
 mod wires;
 
 use std::collections::BTreeMap;
@@ -18,7 +19,8 @@ use raftwire_transport::memory::{LinkProfile, MemoryNetwork, MemoryStatistics};
 
 use self::cuts::Cuts;
 use self::host::Host;
-use self::machine::{Bay, Machine, Power};
+use self::machine::{Bay, Keyring, Machine, Power};
+use self::rotation::Rotation;
 use self::wires::Wires;
 use crate::board::{Board, Phase};
 use crate::dice::Dice;
@@ -46,6 +48,10 @@ pub(crate) struct Cluster<'a> {
     disks: Dice,
     /// Which machines each fault under way has put down.
     down: BTreeMap<usize, Vec<usize>>,
+    /// Whose disk each fault under way has made slow.
+    slow: BTreeMap<usize, usize>,
+    /// The exchange of the secret, where there is one.
+    rotation: Option<Rotation>,
 }
 
 impl Cluster<'_> {
@@ -72,11 +78,13 @@ impl Cluster<'_> {
             let disk = SimulatedDisk::new(scenario.dice(&format!("disk {}", plan.node)).seed());
             let bay = Bay::new(disk);
             let starts = Arc::new(AtomicU64::new(0));
+            let keyring = Keyring::default();
             let host = Host {
                 plan: plan.clone(),
                 scenario: Arc::clone(&scenario),
                 wires: wires.clone(),
                 bay: bay.clone(),
+                keyring: keyring.clone(),
                 board: board.clone(),
                 starts: Arc::clone(&starts),
             };
@@ -85,6 +93,7 @@ impl Cluster<'_> {
             machines.push(Machine {
                 node,
                 bay,
+                keyring,
                 starts,
                 power: Power::On,
                 is_disk_bad: false,
@@ -100,6 +109,8 @@ impl Cluster<'_> {
             weather: BTreeMap::new(),
             disks: scenario.dice("new disks"),
             down: BTreeMap::new(),
+            slow: BTreeMap::new(),
+            rotation: scenario.rotation.as_ref().map(Rotation::new),
         }
     }
 
@@ -157,6 +168,11 @@ impl Cluster<'_> {
     /// Frames that were sent.
     pub(crate) fn messages(&self) -> u64 {
         self.board.messages()
+    }
+
+    /// Whether routes are under way.
+    pub(crate) fn has_routes(&self) -> bool {
+        self.board.has_routes()
     }
 
     /// When a probe last went from one node to another.

@@ -161,6 +161,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_fenced_node_delivers_to_a_name_is_found_even_where_it_sent_it_itself() {
+        let by_itself = |to| {
+            let mut local = sent(0).as_ref().clone();
+            (local.process, local.id.to) = (process(2), to);
+            let without = Received {
+                lease_left: Duration::ZERO,
+                ..received(0)
+            };
+            let mut violations = Violations::default();
+            fenced().received(at(110), &without, &Arc::new(local), &mut violations);
+            violations.into_vec().len()
+        };
+        let name = "alice".parse().expect("a name");
+
+        assert_eq!(by_itself(ConnectionId::Named(name)), 1);
+        assert_eq!(by_itself(received(0).connection), 0);
+    }
+
+    #[test]
     fn a_delivery_of_an_incarnation_that_is_known_dead_is_found() {
         let mut invariant = Fencing::default();
         let key = (process(2), process(1).node);

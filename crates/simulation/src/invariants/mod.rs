@@ -10,21 +10,26 @@ mod in_order_once;
 mod incarnations;
 mod leases;
 mod log_matching;
+mod members;
+mod name_rows;
 mod names;
 mod route_deadlines;
 mod single_vote;
+mod sockets;
 mod state_agreement;
 mod true_events;
 mod true_outcomes;
+mod trust;
 mod violation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use raftwire::{ClusterEvent, ConnectionId, NodeId, RouteOutcome};
+use raftwire::{ClusterEvent, ConnectionId, DownReason, NodeId, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
 
+use crate::crowd::CrowdEvent;
 use crate::fact::{Event, Fact, MessageId, Process, Received};
 use crate::scenario::{Carrier, Scenario};
 use crate::view::View;
@@ -37,7 +42,10 @@ pub struct Invariants {
     election_safety: election_safety::ElectionSafety,
     single_vote: single_vote::SingleVote,
     log_matching: log_matching::LogMatching,
+    members: members::Members,
     names: names::Names,
+    name_rows: name_rows::NameRows,
+    sockets: sockets::Sockets,
     committed_entries: committed_entries::CommittedEntries,
     state_agreement: state_agreement::StateAgreement,
     incarnations: incarnations::Incarnations,
@@ -62,7 +70,9 @@ pub struct Invariants {
 impl Invariants {
     /// Of this scenario.
     pub fn new(scenario: &Scenario) -> Invariants {
+        let names = (0..scenario.load.names).map(crate::load::namer::name);
         Invariants {
+            name_rows: name_rows::NameRows::new(names),
             true_outcomes: true_outcomes::TrueOutcomes::new(scenario.load.outbox_policy),
             is_queueless: scenario.carrier == Carrier::Memory,
             ..Invariants::default()
@@ -100,6 +110,8 @@ impl Invariants {
         self.states.insert(node.clone(), Arc::clone(&view.state));
         self.fencing.state(at, view);
         self.state_agreement.state(at, view, &mut self.violations);
+        self.members.state(at, view, &mut self.violations);
+        self.name_rows.state(at, view, &mut self.violations);
         self.incarnations.state(at, view, &mut self.violations);
     }
 
@@ -108,19 +120,31 @@ impl Invariants {
         match &fact.event {
             Event::Told(process, event) => {
                 self.true_events.told(at, process, event, violations);
-                if let ClusterEvent::NodeDown { node, .. } = event {
+                if let ClusterEvent::NodeDown {
+                    node,
+                    incarnation,
+                    index,
+                    reason,
+                } = event
+                {
                     self.down_nodes.told(at, process, node);
+                    if *reason == DownReason::Removed {
+                        let told = (node, *incarnation, *index);
+                        self.members.told(at, told, violations);
+                    }
                 }
             }
             Event::Inspected(process, seen) => self.inspected(at, process, seen),
             Event::Opened(process, connection, at_once) => {
                 self.incarnations.opened(at, connection, violations);
+                self.crowd(at, &CrowdEvent::Came(process.clone(), connection.clone()));
                 self.true_outcomes
                     .opened(process, connection.clone(), *at_once);
             }
             Event::Closed(connection, closing) => {
                 self.true_outcomes.closed(at, connection, *closing);
                 self.names.closed(at, connection);
+                self.crowd(at, &CrowdEvent::Gone(connection.clone()));
             }
             Event::Ended(process, _) => {
                 self.true_outcomes.ended(at, process);
@@ -129,6 +153,7 @@ impl Invariants {
                 self.down_nodes.ended(at, process);
                 self.names.ended(at, process);
                 self.crowd.ended(process);
+                self.sockets.process_ended(at, process);
                 // The next process reads its state from the disk.
                 self.states.remove(&process.node);
             }
@@ -156,9 +181,16 @@ impl Invariants {
             Event::NameAsked(number, question) => self.names.asked(at, *number, question),
             Event::NameAnswered(number, answer) => self.names.answered(at, *number, answer),
             Event::Received(received) => self.received(at, received),
-            Event::Crowd(event) => self.crowd.happened(at, event, violations),
+            Event::Removal(removal) => self.members.removal(at, removal, violations),
+            Event::Distrusted(process, counted) => trust::check(at, process, counted, violations),
+            Event::Crowd(event) => self.crowd(at, event),
             Event::Started(_) | Event::Failed(..) | Event::Note(_) => {}
         }
+    }
+
+    fn crowd(&mut self, at: Duration, event: &CrowdEvent) {
+        self.sockets.crowd(at, event);
+        self.crowd.happened(at, event, &mut self.violations);
     }
 
     fn inspected(&mut self, at: Duration, process: &Process, seen: &Arc<Inspection>) {
@@ -207,9 +239,23 @@ impl Invariants {
         }
     }
 
+    /// Everything has come to rest, and every node runs.
+    pub fn at_rest(&mut self, at: Duration, views: &BTreeMap<NodeId, View>) {
+        let shown: Vec<_> = views.values().map(sockets::Shown::from).collect();
+        self.sockets.at_rest(at, &shown, &mut self.violations);
+        let (sockets, violations) = (&self.sockets, &mut self.violations);
+        self.name_rows
+            .at_rest(at, views.values(), sockets, violations);
+    }
+
     /// The run is over, and all clients have read what there was for them.
     pub fn at_end(&mut self, at: Duration) {
         self.crowd.at_end(at, &mut self.violations);
+        let shown = self.states.iter().flat_map(|(by, state)| {
+            let members = state.members.iter();
+            members.map(move |(node, member)| (by, node, member.incarnation))
+        });
+        self.members.at_end(at, shown, &mut self.violations);
         let names = &self.names;
         let holders = |name: &_| names.holders_of(name).cloned().collect();
         self.true_outcomes

@@ -1,13 +1,13 @@
 //! What a node tells its application of the cluster is true, and in the order of the log.
 //!
 //! A node that is up was joined at the index that is named; a node that is down died at it, or, if
-//! the teller skipped that, once more at it. An incarnation comes up at most once, and goes down at
+//! the teller skipped that, once more at it, or was removed at it. An incarnation comes up at most once, and goes down at
 //! most once, after it came up or without.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use raftwire::{ClusterEvent, Incarnation, NodeId};
+use raftwire::{ClusterEvent, DownReason, Incarnation, NodeId};
 
 use super::Violations;
 use super::incarnations::Incarnations;
@@ -94,12 +94,14 @@ impl TrueEvents {
                     node,
                     incarnation,
                     index,
-                    ..
+                    reason,
                 } => {
                     let death = incarnations.death(node, *incarnation);
                     death.is_none_or(|death| {
-                        death.index == *index
-                            || death.index < *index && incarnations.is_death(node, *index)
+                        // That the node was gone at the index is judged with the members.
+                        let is_later =
+                            *reason == DownReason::Removed || incarnations.is_death(node, *index);
+                        death.index == *index || death.index < *index && is_later
                     })
                 }
                 _ => true,

@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{LOOK, Place, payload};
 use crate::board::Phase;
+use crate::crowd::CrowdEvent;
 use crate::dice::Dice;
 use crate::fact::{Closing, Event, Received};
 use crate::scenario::Habit;
@@ -126,10 +127,21 @@ impl Client<'_> {
         } = self.place;
         let lease_left = manager.raft().lease().remaining(environment.boot_time());
         for frame in batch {
+            let frame = payload::read(frame);
+            if let Ok(number) = frame
+                && board.is_broadcast(number)
+            {
+                board.report(Event::Crowd(CrowdEvent::Received {
+                    number,
+                    node: process.node.clone(),
+                    connection: self.connection.clone(),
+                }));
+                continue;
+            }
             board.report(Event::Received(Received {
                 process: process.clone(),
                 connection: self.connection.clone(),
-                frame: payload::read(frame),
+                frame,
                 lease_left,
                 at_once: self.habit.reads_at_once(),
             }));
@@ -137,7 +149,7 @@ impl Client<'_> {
     }
 
     async fn pause(&mut self, connected: Instant) {
-        let is_emptying = || self.place.board.phase() == Phase::Emptying;
+        let is_emptying = || self.place.board.phase() >= Phase::Emptying;
         match self.habit {
             Habit::Quick | Habit::HangsUp(_) => {}
             Habit::Slow(_) if is_emptying() => {}

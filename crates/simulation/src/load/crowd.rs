@@ -1,13 +1,9 @@
-//! Connections that come, join, leave and go, and a sender that speaks to all of a user or group.
+//! Connections that come, join, leave and go.
 
 use std::collections::BTreeSet;
-use std::future::poll_fn;
-use std::task::Poll;
 use std::time::Duration;
 
-use raftwire::{
-    Audience, ClusterManager, ConnectionId, ConnectionInfo, FanOptions, Incarnation, Outbox,
-};
+use raftwire::{Audience, ClusterManager, ConnectionId, ConnectionInfo, Incarnation, Outbox};
 use tokio::time::{sleep, timeout};
 
 use super::{Place, payload};
@@ -17,23 +13,17 @@ use crate::dice::Dice;
 use crate::fact::Event;
 
 /// Audiences that members may leave again.
-const LOOSE: [&str; 3] = ["loose 1", "loose 2", "loose 3"];
+pub(super) const LOOSE: [&str; 3] = ["loose 1", "loose 2", "loose 3"];
 /// Groups that members join for good, and wait for.
-const SETTLED: [&str; 2] = ["settled 1", "settled 2"];
+pub(super) const SETTLED: [&str; 2] = ["settled 1", "settled 2"];
 /// Users that members are of.
-const USERS: [&str; 3] = ["alice", "bob", "carol"];
+pub(super) const USERS: [&str; 3] = ["alice", "bob", "carol"];
 
 /// Milliseconds between two things that a member does.
 const DO_MS_MAX: u64 = 400;
-/// Milliseconds between two messages.
-const SEND_MS_MAX: u64 = 250;
 /// How long a member waits for a join to be settled. Longer than a node is held alive that does not
 /// answer.
 const SETTLED_MAX: Duration = Duration::from_secs(12);
-/// The deadline of some messages, in milliseconds; the others have the usual one.
-const SOON_MS_MAX: u64 = 300;
-/// Bytes of a message.
-const BYTES_MAX: u64 = 2_000;
 
 /// A member of the crowd: one connection after the other, until the node stops.
 pub(super) async fn run(place: Place, mut dice: Dice) {
@@ -41,6 +31,10 @@ pub(super) async fn run(place: Place, mut dice: Dice) {
         if place.board.phase() == Phase::Busy
             && let Ok((connection, outbox)) = place.manager.accept("/ws", ConnectionInfo::default())
         {
+            tell(
+                &place,
+                CrowdEvent::Came(place.process.clone(), connection.clone()),
+            );
             let mut member = Member {
                 place: &place,
                 connection,
@@ -56,7 +50,7 @@ pub(super) async fn run(place: Place, mut dice: Dice) {
     }
 }
 
-fn tell(place: &Place, event: CrowdEvent) {
+pub(super) fn tell(place: &Place, event: CrowdEvent) {
     place.board.report(Event::Crowd(event));
 }
 
@@ -199,70 +193,10 @@ fn incarnation(manager: &ClusterManager) -> Option<Incarnation> {
     Some(state.alive(manager.node_id())?.incarnation)
 }
 
-fn one_of(names: &[&'static str], dice: &mut Dice) -> &'static str {
+pub(super) fn one_of(names: &[&'static str], dice: &mut Dice) -> &'static str {
     names[dice.index(names.len())]
 }
 
-fn parse<T: std::str::FromStr<Err = raftwire::InvalidName>>(name: &str) -> T {
+pub(super) fn parse<T: std::str::FromStr<Err = raftwire::InvalidName>>(name: &str) -> T {
     name.parse().expect("a name of this file")
-}
-
-/// Speaks to one audience after the other, until nothing more is to be sent.
-pub(super) async fn speak(place: Place, mut dice: Dice) {
-    while place.board.may_send(&place.process) {
-        // A node that has just started knows nobody before it is ready.
-        if place.manager.is_ready() {
-            send(&place, &mut dice).await;
-        }
-        sleep(dice.millis(1..SEND_MS_MAX)).await;
-    }
-}
-
-async fn send(place: &Place, dice: &mut Dice) {
-    let audience = match dice.number(0..3) {
-        0 => Audience::User(parse(one_of(&USERS, dice))),
-        1 => Audience::Group(parse(one_of(&LOOSE, dice))),
-        _ => Audience::Group(parse(one_of(&SETTLED, dice))),
-    };
-    let options = if dice.percent(20) {
-        FanOptions::default().deadline(dice.millis(3..SOON_MS_MAX))
-    } else {
-        FanOptions::default()
-    };
-    let number = place.board.next_message();
-    let bytes = usize::try_from(dice.number(0..BYTES_MAX)).unwrap_or(0);
-    let frame = payload::frame(number, bytes);
-    let living = {
-        let state = place.manager.raft().state();
-        let state = state.borrow();
-        let members = state.members.iter();
-        let living = members.filter(|(_, member)| member.is_alive());
-        living
-            .map(|(node, member)| (node.clone(), member.incarnation))
-            .collect()
-    };
-    tell(
-        place,
-        CrowdEvent::Sent {
-            number,
-            process: place.process.clone(),
-            audience: audience.clone(),
-            living,
-        },
-    );
-    let (router, board) = (place.manager.router().clone(), place.board.clone());
-    let mut fan_out = Box::pin(async move {
-        let outcome = router.fan_out(&audience, frame, options).await;
-        board.report(Event::Crowd(CrowdEvent::Answered(number, outcome)));
-    });
-    // Begun here, so that its place in the order is that of the call.
-    let is_over = poll_fn(|context| Poll::Ready(fan_out.as_mut().poll(context).is_ready())).await;
-    if !is_over {
-        let (board, process) = (place.board.clone(), place.process.clone());
-        board.route_begins(&process);
-        place.environment.spawn("fan-out", async move {
-            fan_out.await;
-            board.route_ends(&process);
-        });
-    }
 }

@@ -3,10 +3,13 @@
 mod asker;
 mod client;
 mod crowd;
-mod namer;
+mod meter;
+pub(crate) mod namer;
+mod operator;
 mod payload;
 mod probe;
 mod sender;
+mod speaker;
 mod stamp;
 
 use std::sync::Arc;
@@ -61,7 +64,14 @@ pub(crate) fn start(place: &Place) -> Vec<JoinHandle<()>> {
         clients.push(environment.spawn("crowd", crowd::run(place.clone(), dice)));
     }
     let speaker = dice.stream("speaker");
-    environment.spawn("speaker", crowd::speak(place.clone(), speaker));
+    environment.spawn("speaker", speaker::speak(place.clone(), speaker));
+    let crier = dice.stream("crier");
+    environment.spawn("crier", speaker::cry(place.clone(), crier));
+    let roll = dice.stream("roll");
+    environment.spawn("roll call", speaker::call_the_roll(place.clone(), roll));
+    let operator = dice.stream("operator");
+    environment.spawn("operator", operator::run(place.clone(), operator));
+    environment.spawn("meter", meter::run(place.clone()));
     environment.spawn("asker", asker::run(place.clone(), dice.stream("asker")));
     if load.names > 0 {
         environment.spawn("namer", namer::run(place.clone(), dice.stream("namer")));

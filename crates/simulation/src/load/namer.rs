@@ -32,7 +32,7 @@ const WISHES: [(u64, Wish); 4] = [
 
 /// The name of this number.
 #[allow(clippy::expect_used)] // letters and a number are a name
-pub(super) fn name(number: u64) -> Name {
+pub(crate) fn name(number: u64) -> Name {
     format!("name{number}").parse().expect("a name")
 }
 

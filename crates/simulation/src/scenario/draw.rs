@@ -6,7 +6,8 @@ use raftwire::{Secret, WrongVariants};
 use raftwire_transport::memory::LinkProfile;
 
 use super::{
-    Carrier, Crash, Direction, DiskError, Fault, Load, NodePlan, Part, PlannedFault, Scenario, Whom,
+    Carrier, Crash, Direction, DiskError, Fault, Load, Loss, NodePlan, Part, PlannedFault,
+    Rotation, Scenario, Whom,
 };
 use crate::dice::Dice;
 
@@ -30,8 +31,23 @@ const WIPE_NODES_MIN: usize = 3;
 /// When a disk may be lost, at the earliest: clusters are founded by then.
 const WIPE_MS_MIN: u64 = 9_000;
 
+/// Share of the durable clusters some of whose disks are slow for a while, in percent.
+const SLOW_DISKS_PERCENT: u64 = 30;
+
+/// Share of the durable clusters whose operator removes a node that was lost, in percent.
+const REMOVAL_PERCENT: u64 = 20;
+
+/// How long a removal takes on a good network, and some more.
+const REMOVAL_MS: u64 = 7_500;
+
+/// Shares of the clusters with a secret that encrypt, and that exchange it, in percent.
+const ENCRYPT_PERCENT: u64 = 40;
+const ROTATION_PERCENT: u64 = 35;
+
 /// What nodes with a secret prove to know.
 const SECRET: &str = "a secret of simulated clusters";
+/// And what they prove to know once it was exchanged.
+const NEXT_SECRET: &str = "the next secret of simulated clusters";
 
 /// What mostly goes wrong in a scenario: the weights of the kinds of faults.
 ///
@@ -61,6 +77,14 @@ pub(super) fn draw(seed: u64) -> Scenario {
     if count >= WIPE_NODES_MIN && plan.percent(if is_ephemeral { 70 } else { 20 }) {
         wipe(&mut plan, count, heals_at, &mut faults);
     }
+    if !is_ephemeral {
+        slow_disks(&mut root.stream("slow disks"), count, heals_at, &mut faults);
+        removal(&mut root.stream("removals"), count, heals_at, &mut faults);
+    }
+    let mut secrets = root.stream("secrets");
+    let encrypt = secret.is_some() && secrets.percent(ENCRYPT_PERCENT);
+    // Each restart of a node without a disk is the loss of its disk.
+    let rotates = secret.is_some() && !is_ephemeral && secrets.percent(ROTATION_PERCENT);
     Scenario {
         seed,
         nodes: nodes(&mut dice, founders, &latecomers),
@@ -71,6 +95,8 @@ pub(super) fn draw(seed: u64) -> Scenario {
         },
         is_ephemeral,
         secret,
+        encrypt,
+        rotation: rotates.then(|| rotation(&mut secrets)).flatten(),
         network: network(&mut dice),
         detects_cuts: dice.percent(60).then(|| dice.millis(300..6_000)),
         faults,
@@ -91,6 +117,49 @@ fn wipe(dice: &mut Dice, count: usize, heals_at: Duration, faults: &mut Vec<Plan
     let (lasts, fault) = (dice.millis(50..6_000), Fault::Wipe(whom(dice, count)));
     faults.push(PlannedFault { at, lasts, fault });
     faults.sort_by_key(|fault| fault.at);
+}
+
+/// Disks that are slow for a while: from a device that is busy to one that hangs.
+fn slow_disks(dice: &mut Dice, count: usize, heals_at: Duration, faults: &mut Vec<PlannedFault>) {
+    if !dice.percent(SLOW_DISKS_PERCENT) {
+        return;
+    }
+    let millis = u64::try_from(heals_at.as_millis()).unwrap_or(u64::MAX);
+    for _ in 0..dice.number(1..4) {
+        let (at, lasts) = (dice.millis(1_000..millis), dice.millis(500..12_000));
+        let most = *dice.weighted(&[(3, 60), (3, 500), (2, 3_000)]);
+        let fault = Fault::SlowDisk(
+            whom(dice, count),
+            dice.millis(5..50)..Duration::from_millis(most),
+        );
+        faults.push(PlannedFault { at, lasts, fault });
+    }
+    faults.sort_by_key(|fault| fault.at);
+}
+
+/// One node is lost, and removed once it is dead. One only, and not where another loses its disk, for the
+/// reason why only one does.
+fn removal(dice: &mut Dice, count: usize, heals_at: Duration, faults: &mut Vec<PlannedFault>) {
+    let loses_disk = |planned: &PlannedFault| matches!(planned.fault, Fault::Wipe(_));
+    if count < WIPE_NODES_MIN || faults.iter().any(loses_disk) || !dice.percent(REMOVAL_PERCENT) {
+        return;
+    }
+    let millis = u64::try_from(heals_at.as_millis()).unwrap_or(u64::MAX);
+    // A node is dead after its lease of some 5 s, and is to be removed before all is put right.
+    let at = dice.millis(WIPE_MS_MIN..millis.saturating_sub(REMOVAL_MS).max(WIPE_MS_MIN));
+    let lasts = dice.millis(REMOVAL_MS..2 * REMOVAL_MS);
+    let loss = *dice.pick(&[Loss::Killed, Loss::Replaced, Loss::CutOff]);
+    let fault = Fault::Remove(whom(dice, count), loss);
+    faults.push(PlannedFault { at, lasts, fault });
+    faults.sort_by_key(|fault| fault.at);
+}
+
+/// The exchange of the secret, early enough for some nodes at least.
+fn rotation(dice: &mut Dice) -> Option<Rotation> {
+    Some(Rotation {
+        secret: Secret::new(NEXT_SECRET).ok()?,
+        begins_at: dice.millis(4_000..14_000),
+    })
 }
 
 /// What comes to the cluster of so many founders beside them.

@@ -1,6 +1,7 @@
 //! What can go wrong in a simulated cluster.
 
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 
 use raftwire_transport::memory::LinkProfile;
@@ -47,6 +48,17 @@ pub enum DiskError {
     Full(u64),
 }
 
+/// What has become of a node that its operator removes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// Its process was killed. It comes back with all that it knew.
+    Killed,
+    /// Its machine is lost. A fresh one comes in its place, under the same name.
+    Replaced,
+    /// It runs, and nobody reaches it. It comes back with its sockets.
+    CutOff,
+}
+
 /// Something that goes wrong, and is put right after a while.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
@@ -70,6 +82,12 @@ pub enum Fault {
     },
     /// A disk fails. The node has to stop; it is killed and started again at the end of the fault.
     Disk(Whom, DiskError),
+    /// A disk is slow: each piece of work takes as long as is drawn from the range. It may cost the node
+    /// its lease, and the lead.
+    SlowDisk(Whom, Range<Duration>),
+    /// A node is lost, and its operator removes it from the cluster as soon as it is dead, asking all
+    /// other nodes; at the end of the fault it comes back, removed or not.
+    Remove(Whom, Loss),
     /// A node ends and comes back without its disk: the cluster has to take it in anew, and give it
     /// the vote of its former self.
     Wipe(Whom),

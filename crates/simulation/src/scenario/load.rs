@@ -13,6 +13,8 @@ pub struct Load {
     pub clients_per_node: u64,
     /// Connections of users and groups that each node keeps open.
     pub crowd_per_node: u64,
+    /// The most milliseconds between two messages of a node to everyone; 0: none is sent.
+    pub broadcast_ms_max: u64,
     /// Tasks on each node that send messages.
     pub senders_per_node: u64,
     /// Milliseconds between two messages of a sender.
@@ -50,6 +52,7 @@ impl Load {
             unruly_percent: *dice.pick(&[0, 30, 60]),
             // Last, so that it changes nothing else that is drawn.
             crowd_per_node: dice.number(1..4),
+            broadcast_ms_max: *dice.stream("broadcasts").pick(&[0, 500, 2_000]),
             names: *dice.weighted(&[(3, 0), (4, 4), (3, 12)]),
             named_percent: *dice.pick(&[10, 30]),
         }

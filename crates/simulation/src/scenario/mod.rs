@@ -13,7 +13,7 @@ use raftwire_transport::memory::LinkProfile;
 
 use crate::dice::Dice;
 
-pub use self::fault::{Crash, Direction, DiskError, Fault, PlannedFault, Whom};
+pub use self::fault::{Crash, Direction, DiskError, Fault, Loss, PlannedFault, Whom};
 pub use self::load::{Habit, Load};
 
 /// One node as the scenario has it.
@@ -40,6 +40,16 @@ pub enum Part {
     Edge,
 }
 
+/// The exchange of the secret: each node is restarted with both secrets, and then with the new one
+/// alone. As far as there is time for it.
+#[derive(Clone, Debug)]
+pub struct Rotation {
+    /// The secret from then on.
+    pub secret: Secret,
+    /// When the first node is restarted.
+    pub begins_at: Duration,
+}
+
 /// What carries packets between the nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
@@ -63,6 +73,10 @@ pub struct Scenario {
     pub is_ephemeral: bool,
     /// What the nodes prove to know.
     pub secret: Option<Secret>,
+    /// Whether they encrypt what they say to each other; with a secret only.
+    pub encrypt: bool,
+    /// Whether another secret takes the place of the first; where there is one.
+    pub rotation: Option<Rotation>,
     /// The network where no fault makes it worse.
     pub network: LinkProfile,
     /// After how long a transport notices a cut; `None`: never.
@@ -101,11 +115,15 @@ impl fmt::Display for Scenario {
         } else {
             "no secret"
         };
+        let encrypt = if self.encrypt { ", encrypted" } else { "" };
         let (seed, count, carrier) = (self.seed, self.nodes.len(), self.carrier);
         writeln!(
             f,
-            "seed {seed}: {count} nodes, {carrier:?}, {storage}, {secret}"
+            "seed {seed}: {count} nodes, {carrier:?}, {storage}, {secret}{encrypt}"
         )?;
+        if let Some(Rotation { begins_at, .. }) = &self.rotation {
+            writeln!(f, "  the secret is exchanged from {begins_at:?} on")?;
+        }
         for plan in &self.nodes {
             let NodePlan {
                 node,
@@ -213,6 +231,14 @@ mod tests {
             Fault::Disk(_, DiskError::Full(_))
         )));
         assert!(has(|fault| matches!(fault, Fault::Wipe(_))));
+        assert!(has(|fault| matches!(fault, Fault::SlowDisk(..))));
+        for loss in [Loss::Killed, Loss::Replaced, Loss::CutOff] {
+            let mut faults = scenarios.iter().flat_map(|scenario| &scenario.faults);
+            assert!(
+                faults.any(|planned| matches!(planned.fault, Fault::Remove(_, it) if it == loss)),
+                "{loss:?}"
+            );
+        }
         assert!(has(|fault| matches!(fault, Fault::Stop(_))));
         assert!(
             scenarios
@@ -225,5 +251,7 @@ mod tests {
         }
         assert!(scenarios.iter().any(|scenario| scenario.is_ephemeral));
         assert!(scenarios.iter().any(|scenario| scenario.secret.is_some()));
+        assert!(scenarios.iter().any(|scenario| scenario.encrypt));
+        assert!(scenarios.iter().any(|scenario| scenario.rotation.is_some()));
     }
 }

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use raftwire::{NodeId, OutboxPolicy, WrongVariants};
+use raftwire::{NodeId, OutboxPolicy, Secret, WrongVariants};
 use raftwire_transport::memory::LinkProfile;
 
-use super::{Carrier, Crash, Direction, Fault, Load, NodePlan, Part, PlannedFault, Scenario, Whom};
+use super::{
+    Carrier, Crash, Direction, Fault, Load, Loss, NodePlan, Part, PlannedFault, Rotation, Scenario,
+    Whom,
+};
 use crate::dice::Dice;
 
 /// The name of the node of this number, counted from 0.
@@ -30,6 +33,8 @@ impl Scenario {
             carrier: Carrier::Memory,
             is_ephemeral: false,
             secret: None,
+            encrypt: false,
+            rotation: None,
             network: LinkProfile::default(),
             detects_cuts: Some(Duration::from_secs(3)),
             faults: Vec::new(),
@@ -45,6 +50,7 @@ impl Scenario {
                 names: 0,
                 named_percent: 0,
                 crowd_per_node: 1,
+                broadcast_ms_max: 1_000,
             },
             wrong: WrongVariants::default(),
         }
@@ -126,6 +132,68 @@ impl Scenario {
                 silent: dice.percent(50),
             },
         });
+        scenario
+    }
+
+    /// Nodes that are lost one after the other, and removed: each comes back as a new member, with its
+    /// data, without it, or with its sockets, while a latecomer takes the seat.
+    pub fn removals(seed: u64) -> Scenario {
+        let mut dice = Dice::new(seed).stream("removals, staged");
+        let founders = *dice.pick(&[3, 3, 5]);
+        let late = dice.index(2);
+        let mut scenario = Scenario::calm(seed, founders + late, Duration::from_secs(62));
+        for plan in scenario.nodes.iter_mut().skip(founders) {
+            plan.part = Part::Latecomer;
+        }
+        scenario.load.names = 4;
+        scenario.load.named_percent = 30;
+        let mut at = dice.millis(3_000..6_000);
+        while at < Duration::from_secs(46) {
+            let loss = *dice.pick(&[Loss::Killed, Loss::Replaced, Loss::CutOff]);
+            let whom = match dice.number(0..3) {
+                0 => Whom::Leader,
+                _ => Whom::Node(dice.index(founders + late)),
+            };
+            // A node is dead after its lease of some 5 s.
+            let lasts = dice.millis(7_000..11_000);
+            let fault = Fault::Remove(whom, loss);
+            scenario.faults.push(PlannedFault { at, lasts, fault });
+            at += lasts + dice.millis(2_000..5_000);
+        }
+        scenario
+    }
+
+    /// The secret is exchanged under load, with sealed packets or without.
+    pub fn new_secret(seed: u64) -> Scenario {
+        let mut dice = Dice::new(seed).stream("new secret");
+        let mut scenario = Scenario::calm(seed, 3, Duration::from_secs(30));
+        scenario.secret = Secret::new("the secret until now").ok();
+        let secret = Secret::new("the secret from now on").ok();
+        let begins_at = dice.millis(3_000..5_000);
+        scenario.rotation = secret.map(|secret| Rotation { secret, begins_at });
+        scenario.encrypt = dice.percent(50);
+        if dice.percent(50) {
+            scenario.carrier = Carrier::WebSocket;
+        } else {
+            scenario.network = LinkProfile::bad();
+        }
+        scenario
+    }
+
+    /// Disks that are slow, up to hanging for seconds, one at a time and all at once.
+    pub fn slow_disks(seed: u64) -> Scenario {
+        let mut dice = Dice::new(seed).stream("slow disks, staged");
+        let mut scenario = Scenario::calm(seed, 3, Duration::from_secs(30));
+        scenario.load.names = 4;
+        scenario.load.named_percent = 30;
+        let mut at = dice.millis(500..4_000);
+        while at < scenario.heals_at {
+            let most = Duration::from_millis(*dice.pick(&[60, 500, 3_000]));
+            let fault = Fault::SlowDisk(Whom::Node(dice.index(3)), dice.millis(5..50)..most);
+            let lasts = dice.millis(1_000..12_000);
+            scenario.faults.push(PlannedFault { at, lasts, fault });
+            at += dice.millis(500..4_000);
+        }
         scenario
     }
 }

@@ -19,8 +19,10 @@ mod tests;
 
 use std::{
     fmt, io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
 use rustix::io::Errno;
@@ -97,6 +99,17 @@ impl SimulatedDisk {
     /// Takes back all faults that are still to come, and makes room on a full disk.
     pub fn heal(&self) {
         lock(&self.state).faults.clear();
+    }
+
+    /// Makes the disk slow until [`speed_up`](Self::speed_up): each piece of work takes as long as is
+    /// drawn from `delays`, whichever process asks for it.
+    pub fn slow_down(&self, delays: Range<Duration>) {
+        lock(&self.state).delays = Some(delays);
+    }
+
+    /// Takes back a [`slow_down`](Self::slow_down). What waits already waits to its end.
+    pub fn speed_up(&self) {
+        lock(&self.state).delays = None;
     }
 
     /// Inverts the byte at `offset` of a file, as decay of the medium does.
@@ -182,6 +195,10 @@ impl Disk for SimulatedDisk {
             path: path.to_owned(),
             holder,
         }))
+    }
+
+    fn busy_for(&self) -> Duration {
+        lock(&self.state).draw_delay()
     }
 }
 

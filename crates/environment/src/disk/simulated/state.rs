@@ -3,11 +3,13 @@
 use std::{
     collections::BTreeMap,
     io,
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex},
+    time::Duration,
 };
 
-use rand::{SeedableRng as _, rngs::Xoshiro256PlusPlus};
+use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 use rustix::io::Errno;
 
 use super::{
@@ -21,6 +23,10 @@ pub(super) struct State {
     pub(super) generation: u64,
     pub(super) random: Xoshiro256PlusPlus,
     pub(super) faults: Faults,
+    /// How long each piece of work takes, while the disk is slow.
+    pub(super) delays: Option<Range<Duration>>,
+    /// What delays are drawn from: what a crash destroys does not depend on them.
+    slowness: Xoshiro256PlusPlus,
     directories: BTreeMap<PathBuf, Directory>,
     /// The holder of each lock that is held.
     locks: BTreeMap<PathBuf, u64>,
@@ -33,12 +39,22 @@ impl State {
             generation: 0,
             random: Xoshiro256PlusPlus::seed_from_u64(seed),
             faults: Faults::default(),
+            delays: None,
+            slowness: Xoshiro256PlusPlus::seed_from_u64(!seed),
             // The root and the working directory.
             directories: ["/", ""]
                 .map(|path| (PathBuf::from(path), Directory::default()))
                 .into(),
             locks: BTreeMap::new(),
             next_holder: 0,
+        }
+    }
+
+    /// How long the next piece of work takes.
+    pub(super) fn draw_delay(&mut self) -> Duration {
+        match &self.delays {
+            Some(delays) if !delays.is_empty() => self.slowness.random_range(delays.clone()),
+            _ => Duration::ZERO,
         }
     }
 

@@ -2,12 +2,14 @@ use std::{
     collections::BTreeSet,
     io,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use rand::{RngExt as _, SeedableRng as _, rngs::Xoshiro256PlusPlus};
 
 use super::{Fault, SimulatedDisk};
-use crate::disk::{Disk, DiskFile, suite::disk_suite};
+use crate::Environment;
+use crate::disk::{Disk, DiskFile, suite::disk_suite, turn};
 
 /// Enough for every outcome of a crash to occur in a test that waits for each.
 const SEEDS: std::ops::Range<u64> = 0..300;
@@ -409,4 +411,50 @@ fn damage_inverts_one_byte_for_good() {
 
     assert_eq!(beyond.kind(), io::ErrorKind::InvalidInput);
     assert_eq!(disk.read(log()).unwrap(), [0, 254, 2]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_slow_disk_takes_its_time_until_it_is_speeded_up() {
+    let (disk, delays) = (
+        SimulatedDisk::new(1),
+        Duration::from_millis(5)..Duration::from_secs(2),
+    );
+    let process = disk.attach();
+    let clock = Environment::simulated(1, disk.clone());
+    let begun = clock.now();
+    turn(&process).await;
+    assert_eq!(clock.now() - begun, Duration::ZERO);
+
+    disk.slow_down(delays.clone());
+    let mut took = BTreeSet::new();
+    for _ in 0..50 {
+        let begun = clock.now();
+        turn(&process).await;
+        took.insert(clock.now() - begun);
+    }
+    disk.speed_up();
+
+    let tick = Duration::from_millis(1);
+    assert!(
+        took.iter()
+            .all(|it| (delays.start..delays.end + tick).contains(it))
+    );
+    assert!(took.len() > 10, "{took:?}");
+    assert_eq!(process.busy_for(), Duration::ZERO);
+}
+
+#[test]
+fn what_a_crash_destroys_does_not_depend_on_how_slow_the_disk_was() {
+    let crash = |is_slow| {
+        let (disk, mut file) = disk_with_log(3, b"synced");
+        if is_slow {
+            disk.slow_down(Duration::from_millis(1)..Duration::from_secs(1));
+            assert!(!disk.busy_for().is_zero());
+        }
+        file.append(&[1; 1_000]).unwrap();
+        disk.crash();
+        disk.read(log()).unwrap()
+    };
+
+    assert_eq!(crash(true), crash(false));
 }
