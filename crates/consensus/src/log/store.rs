@@ -95,6 +95,8 @@ pub(crate) struct LogEnd {
 #[derive(Debug)]
 pub(super) struct Shared {
     tail: Mutex<Tail>,
+    /// The newest vote that was answered for: memory may be ahead of it.
+    saved_vote: Mutex<Option<Vote>>,
     failure: OnceLock<LogError>,
 }
 
@@ -110,6 +112,12 @@ impl Shared {
     fn tail(&self) -> MutexGuard<'_, Tail> {
         // A panic can leave no half-made change: each is checked before it is made.
         self.tail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn saved_vote(&self) -> MutexGuard<'_, Option<Vote>> {
+        self.saved_vote
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether this was the first failure.
@@ -175,6 +183,7 @@ impl LogStore {
             });
         }
         let shared = Arc::new(Shared {
+            saved_vote: Mutex::new(tail.marks().vote.map(vote_from)),
             tail: Mutex::new(tail),
             failure: OnceLock::new(),
         });
@@ -209,6 +218,11 @@ impl LogStore {
 }
 
 impl LogReader {
+    /// The newest vote that was answered for.
+    pub(crate) fn saved_vote(&self) -> Option<Vote> {
+        *self.shared.saved_vote()
+    }
+
     /// Bytes of the entries after `index`, or of all.
     pub(crate) fn bytes_after(&self, index: Option<u64>) -> u64 {
         let from = index.map_or(0, |index| index.saturating_add(1));
@@ -273,12 +287,15 @@ impl RaftLogStorage<TypeConfig> for LogStore {
         });
         #[cfg(feature = "wrong-variants")]
         if self.forget_vote {
+            *self.shared.saved_vote() = Some(*vote);
             return Ok(self.shared.apply(&[record])?);
         }
         let (answer, answered) = oneshot::channel();
         self.submit(vec![record], Urgency::Now(Waiting::Caller(answer)))
             .await?;
-        Ok(answered.await.unwrap_or(Err(LogError::Closed))?)
+        answered.await.unwrap_or(Err(LogError::Closed))?;
+        *self.shared.saved_vote() = Some(*vote);
+        Ok(())
     }
 
     async fn save_committed(&mut self, committed: Option<LogId>) -> io::Result<()> {

@@ -44,7 +44,7 @@ impl RaftNode {
         let running = self.running.get()?;
         let report = engine::metrics(&running.shared.engine);
         let mut log = running.log.clone();
-        let vote = log.read_vote().await.ok().flatten();
+        let vote = log.saved_vote();
         let end = report.last_log_index.map_or(0, |last| last + 1);
         let entries = log
             .try_get_log_entries(end.saturating_sub(ENTRIES_SHOWN)..)

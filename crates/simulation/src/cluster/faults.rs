@@ -70,8 +70,12 @@ impl Cluster<'_> {
             }
             Fault::Wipe(whom) => {
                 let victim = self.resolve(*whom);
+                // Before the cluster is founded a disk holds what nobody else has heard of.
+                let is_founded = self.is_founded();
                 self.crash(victim, Crash::Killed);
-                self.replace_disk(victim);
+                if is_founded {
+                    self.replace_disk(victim);
+                }
                 self.down.insert(number, vec![victim]);
             }
             Fault::Stop(whom) => {
@@ -145,6 +149,12 @@ impl Cluster<'_> {
             .last_key_value()
             .map_or(&self.calm, |(_, profile)| profile);
         self.wires.set_weather(&self.sim, worst.clone());
+    }
+
+    /// Whether a node has applied the entry that gives the cluster its id.
+    fn is_founded(&self) -> bool {
+        let views = self.board.views();
+        views.values().any(|view| view.state.cluster_id.is_some())
     }
 
     fn resolve(&self, whom: Whom) -> usize {

@@ -49,6 +49,8 @@ pub(super) struct Members {
     lives: BTreeMap<(NodeId, Incarnation), Life>,
     /// When each incarnation was first seen.
     born: BTreeMap<(NodeId, Incarnation), Duration>,
+    /// When an incarnation was first seen to be gone with its whole row.
+    gone: BTreeMap<(NodeId, Incarnation), Duration>,
     /// The newest incarnation that each removal must have ended.
     removed: BTreeMap<NodeId, Incarnation>,
 }
@@ -61,11 +63,23 @@ impl Members {
             let key = (node.clone(), member.incarnation);
             self.born.entry(key).or_insert(at);
         }
+        for (key, life) in &self.lives {
+            if life.joined_at < state.applied_index && !state.members.contains_key(&key.0) {
+                self.gone.entry(key.clone()).or_insert(at);
+            }
+        }
         let rows = state.members.iter();
         let rows = rows.map(|(node, member)| (node.clone(), Row::from(member)));
         if let Some(wrong) = self.add(state.applied_index, &rows.collect()) {
             violations.add(at, NAME, format!("{}: {wrong}", view.process));
         }
+    }
+
+    /// Whether a node was removed between these times.
+    pub(super) fn was_removed(&self, node: &NodeId, from: Duration, until: Duration) -> bool {
+        self.gone
+            .iter()
+            .any(|((gone, _), at)| gone == node && (from..=until).contains(at))
     }
 
     /// Adds the members of a state at this index; what is wrong with them.

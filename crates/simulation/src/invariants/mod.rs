@@ -139,7 +139,7 @@ impl Invariants {
                 self.incarnations.opened(at, connection, violations);
                 self.crowd(at, &CrowdEvent::Came(process.clone(), connection.clone()));
                 self.true_outcomes
-                    .opened(process, connection.clone(), *at_once);
+                    .opened(at, process, connection.clone(), *at_once);
             }
             Event::Closed(connection, closing) => {
                 self.true_outcomes.closed(at, connection, *closing);
@@ -258,8 +258,15 @@ impl Invariants {
         self.members.at_end(at, shown, &mut self.violations);
         let names = &self.names;
         let holders = |name: &_| names.holders_of(name).cloned().collect();
-        self.true_outcomes
-            .at_end(at, &self.incarnations, holders, &mut self.violations);
+        let members = &self.members;
+        let was_removed = |node: &_, from, until| members.was_removed(node, from, until);
+        self.true_outcomes.at_end(
+            at,
+            &self.incarnations,
+            was_removed,
+            holders,
+            &mut self.violations,
+        );
         self.names.at_end(at, &mut self.violations);
     }
 

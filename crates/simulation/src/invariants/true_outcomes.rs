@@ -38,6 +38,7 @@ struct Life {
     owner: Process,
     reads_at_once: bool,
     closed: Option<(Duration, Closing)>,
+    opened: Duration,
 }
 
 /// What became of each message, and what its sender was told.
@@ -69,6 +70,7 @@ impl TrueOutcomes {
 
     pub(super) fn opened(
         &mut self,
+        at: Duration,
         owner: &Process,
         connection: ConnectionId,
         reads_at_once: bool,
@@ -77,6 +79,7 @@ impl TrueOutcomes {
         self.clients.insert(
             connection,
             Life {
+                opened: at,
                 owner,
                 reads_at_once,
                 closed: None,
@@ -219,6 +222,7 @@ impl TrueOutcomes {
         &self,
         at: Duration,
         incarnations: &Incarnations,
+        was_removed: impl Fn(&NodeId, Duration, Duration) -> bool,
         holders: impl Fn(&Name) -> Vec<ConnectionId>,
         violations: &mut Violations,
     ) {
@@ -241,7 +245,12 @@ impl TrueOutcomes {
             }
         }
         for (said_at, connection) in &self.not_found {
-            if self.was_there(connection, *said_at) {
+            // A node that was removed is nobody, and so is what is connected to it while it has not heard.
+            let is_removed = self
+                .clients
+                .get(connection)
+                .is_some_and(|life| was_removed(&life.owner.node, life.opened, *said_at));
+            if self.was_there(connection, *said_at) && !is_removed {
                 let what = format!("{connection} was not found, and was there");
                 violations.add(*said_at, NAME, what);
             }
@@ -302,12 +311,19 @@ mod tests {
     /// Two messages to an open connection, and what `then` makes of them.
     fn judge(then: impl FnOnce(&mut TrueOutcomes, &mut Violations)) -> Vec<String> {
         let (mut invariant, mut violations) = (TrueOutcomes::default(), Violations::default());
-        invariant.opened(&process(2), connection(2), true);
+        invariant.opened(at(0), &process(2), connection(2), true);
         invariant.sent(&sent(0));
         invariant.sent(&sent(1));
         then(&mut invariant, &mut violations);
         let nobody = |_: &Name| Vec::new();
-        invariant.at_end(at(9), &Incarnations::default(), nobody, &mut violations);
+        let removed = |_: &NodeId, _, _| false;
+        invariant.at_end(
+            at(9),
+            &Incarnations::default(),
+            removed,
+            nobody,
+            &mut violations,
+        );
         violations
             .into_vec()
             .into_iter()
