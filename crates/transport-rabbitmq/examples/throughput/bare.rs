@@ -23,7 +23,9 @@ const ENVELOPE_BYTES: usize = 4 + 70;
 pub(crate) const BUNDLE_BYTES: usize = 64 * 1024;
 
 const FRAME_BYTES_MAX: usize = 128 * 1024;
-const EXCHANGE: &str = "raftwire.throughput-bare";
+/// What the exchange and the queue of a pair are called, with the number of the pair: the broker keeps those of
+/// one for some moments after its end.
+const NAME: &str = "raftwire.throughput-bare";
 const KEY: &str = "data.node.b";
 const PREFETCH: u16 = 256;
 const ACKNOWLEDGED_AT: u64 = 64;
@@ -43,18 +45,20 @@ pub(crate) fn measure(
 ) -> Result<f64, Failure> {
     let packets = message_bytes.div_ceil(packet_bytes + ENVELOPE_BYTES).max(1);
     let body = Bytes::from(vec![7; packets * (packet_bytes + ENVELOPE_BYTES)]);
+    static PAIRS: AtomicU64 = AtomicU64::new(0);
+    let name = format!("{NAME}-{}", PAIRS.fetch_add(1, Ordering::Relaxed));
     let mut hearing = Client::connect(server)?;
-    hearing.ask(|writer| writer.declare_exchange(EXCHANGE))?;
+    hearing.ask(|writer| writer.declare_exchange(&name))?;
     let queue = Queue {
-        name: EXCHANGE,
+        name: &name,
         messages_max: 65_536,
         bytes_max: 64 << 20,
         ttl_milliseconds: None,
     };
     hearing.ask(|writer| writer.declare_queue(&queue))?;
-    hearing.ask(|writer| writer.bind_queue(EXCHANGE, EXCHANGE, KEY))?;
+    hearing.ask(|writer| writer.bind_queue(&name, &name, KEY))?;
     hearing.ask(|writer| writer.prefetch(PREFETCH))?;
-    hearing.ask(|writer| writer.consume(EXCHANGE))?;
+    hearing.ask(|writer| writer.consume(&name))?;
     let mut publishing = Client::connect(server)?;
     publishing.ask(|writer| writer.select_confirms())?;
     let heard = Arc::new(AtomicU64::new(0));
@@ -64,7 +68,7 @@ pub(crate) fn measure(
         spawn(move || hearing.hear(&messages)),
         spawn({
             let heard = Arc::clone(&heard);
-            move || publishing.publish(&body, &heard)
+            move || publishing.publish(&name, &body, &heard)
         }),
     ];
 
@@ -163,7 +167,7 @@ impl Client {
     }
 
     /// Publishes as much as the window takes, and waits for the broker's word when it is full.
-    fn publish(mut self, body: &Bytes, heard: &AtomicU64) -> Result<(), Failure> {
+    fn publish(mut self, name: &str, body: &Bytes, heard: &AtomicU64) -> Result<(), Failure> {
         let window = WINDOW_BYTES / body.len() as u64;
         let mut published = 0_u64;
         let mut confirmed = 0_u64;
@@ -173,7 +177,7 @@ impl Client {
             {
                 published += 1;
                 let (bytes, parts) = (body.len(), [body.clone()]);
-                self.say(|writer| writer.publish(EXCHANGE, KEY, true, published, bytes, parts))?;
+                self.say(|writer| writer.publish(name, KEY, true, published, bytes, parts))?;
             }
             if confirmed == published {
                 // Everything is confirmed, and the subscriber behind: it is a matter of moments.
