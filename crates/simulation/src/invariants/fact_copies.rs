@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use raftwire::{Incarnation, NodeId};
 
+use raftwire_consensus::Role;
+
 use super::Violations;
 use crate::fact::Process;
 use crate::view::View;
@@ -45,8 +47,10 @@ impl FactCopies {
                 sequence: facts.sequence,
                 rows: (facts.hash, facts.rows),
             };
-            let is_wanted =
-                *node == view.process.node || view.state.is_alive(node, facts.incarnation);
+            // One that has stopped keeps what it had until its process ends.
+            let is_wanted = *node == view.process.node
+                || view.state.is_alive(node, facts.incarnation)
+                || view.role == Role::Stopped;
             let wrong = [self.compare(&copy), self.outlives(at, &copy, is_wanted)];
             for what in wrong.into_iter().flatten() {
                 violations.add(at, NAME, what);
