@@ -172,7 +172,7 @@ impl DirectoryWriter {
         }
         for (node, peer) in self.registry.all() {
             if !state.members.contains_key(&node) {
-                peer.set_removed(state.applied_index);
+                peer.set_removed(state.removed_at(&node));
             }
         }
         self.directory.store(Arc::new(Directory {

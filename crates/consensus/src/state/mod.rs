@@ -81,6 +81,12 @@ impl ClusterState {
             .is_some_and(|member| member.incarnation == incarnation)
     }
 
+    /// The index at which a node that is no member was removed; the newest one where that is not
+    /// remembered any more.
+    pub fn removed_at(&self, node: &NodeId) -> u64 {
+        self.removals.index_of(node).unwrap_or(self.applied_index)
+    }
+
     /// What [`Self::changed_at`] is, found from what changed.
     fn last_change(&self) -> u64 {
         let rows = self.members.values().map(Member::changed_at);

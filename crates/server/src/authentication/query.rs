@@ -38,6 +38,12 @@ where
             "{name} is in the query more than once"
         )));
     }
+    if value.contains(char::REPLACEMENT_CHARACTER) {
+        // What the bytes of the query became that are no text.
+        return Err(Denied::Malformed(format!(
+            "{name} in the query is not UTF-8"
+        )));
+    }
     let parsed = value.parse().map_err(|error: T::Err| {
         Denied::Malformed(format!("{name} = {value:?} in the query: {error}"))
     });

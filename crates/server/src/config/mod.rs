@@ -4,6 +4,7 @@
 //! and their help are all made from it, so that nothing can be set in one way only. Each source
 //! is stronger than the one before, key by key; a key that nobody knows is refused by name.
 
+mod conflict;
 mod error;
 mod exposure;
 mod flags;
@@ -21,6 +22,7 @@ mod value;
 mod variables;
 mod web_origin;
 
+pub use conflict::Conflict;
 pub use error::ConfigError;
 pub use exposure::{NotClosed, is_loopback};
 pub use flags::ServeFlags;

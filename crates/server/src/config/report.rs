@@ -25,6 +25,8 @@ pub fn report(sources: &Sources, disk: &dyn Disk) -> Report {
     if errors.is_empty() {
         let exposed = loaded.options.require_secret_or_loopback();
         errors.extend(exposed.err().map(|exposed| exposed.to_string()));
+        let conflict = loaded.options.check_conflicts();
+        errors.extend(conflict.err().map(|conflict| conflict.to_string()));
         errors.extend(tls_error(&loaded.options, disk));
     }
     let values = KEYS.iter().filter_map(|key| value(key, &loaded)).collect();

@@ -6,7 +6,7 @@ use raftwire::Lane;
 use raftwire_transport_ws::tls::PemError;
 
 use crate::authentication::InvalidWebhook;
-use crate::config::{NotClosed, TlsConflict};
+use crate::config::{Conflict, NotClosed, TlsConflict};
 
 /// Why a node did not start. Nothing runs after it.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,9 @@ pub enum ServeError {
     /// Strangers could join.
     #[error(transparent)]
     NotClosed(#[from] NotClosed),
+    /// Settings do not fit together.
+    #[error(transparent)]
+    Conflict(#[from] Conflict),
     /// Keys of TLS do not fit together.
     #[error(transparent)]
     TlsConflict(#[from] TlsConflict),

@@ -51,6 +51,7 @@ pub async fn serve_with(
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     options.require_secret_or_loopback()?;
+    options.check_conflicts()?;
     options.check_tls()?;
     // First of all, so that a port that is taken is said before anything is written.
     let listener = bind(&options, &environment).await?;

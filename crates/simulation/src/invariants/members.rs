@@ -75,6 +75,14 @@ impl Members {
         }
     }
 
+    /// Whether a node may have been removed at this index, for all that was seen.
+    pub(super) fn is_removal(&self, node: &NodeId, index: u64) -> bool {
+        let mut lives = self.lives.iter().filter(|((owner, _), _)| owner == node);
+        lives.any(|(_, life)| {
+            life.last_present < index && life.first_absent.is_some_and(|absent| index <= absent)
+        })
+    }
+
     /// Whether a node was removed between these times.
     pub(super) fn was_removed(&self, node: &NodeId, from: Duration, until: Duration) -> bool {
         self.gone

@@ -260,10 +260,11 @@ impl Invariants {
         let holders = |name: &_| names.holders_of(name).cloned().collect();
         let members = &self.members;
         let was_removed = |node: &_, from, until| members.was_removed(node, from, until);
+        let is_removal = |node: &_, index| members.is_removal(node, index);
         self.true_outcomes.at_end(
             at,
             &self.incarnations,
-            was_removed,
+            (was_removed, is_removal),
             holders,
             &mut self.violations,
         );

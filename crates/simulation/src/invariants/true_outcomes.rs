@@ -222,7 +222,10 @@ impl TrueOutcomes {
         &self,
         at: Duration,
         incarnations: &Incarnations,
-        was_removed: impl Fn(&NodeId, Duration, Duration) -> bool,
+        (was_removed, is_removal): (
+            impl Fn(&NodeId, Duration, Duration) -> bool,
+            impl Fn(&NodeId, u64) -> bool,
+        ),
         holders: impl Fn(&Name) -> Vec<ConnectionId>,
         violations: &mut Violations,
     ) {
@@ -256,7 +259,8 @@ impl TrueOutcomes {
             }
         }
         for (said_at, node, index) in &self.lost {
-            if !incarnations.is_death(node, *index) {
+            // Whoever saw the removal without the death tells of that.
+            if !incarnations.is_death(node, *index) && !is_removal(node, *index) {
                 let what = format!("{node} was said to have died at index {index}: it had not");
                 violations.add(*said_at, NAME, what);
             }
@@ -316,7 +320,7 @@ mod tests {
         invariant.sent(&sent(1));
         then(&mut invariant, &mut violations);
         let nobody = |_: &Name| Vec::new();
-        let removed = |_: &NodeId, _, _| false;
+        let removed = (|_: &NodeId, _, _| false, |_: &NodeId, _| false);
         invariant.at_end(
             at(9),
             &Incarnations::default(),

@@ -122,8 +122,7 @@ impl FromClient {
         if frame.kind() == FrameKind::Binary {
             return binary::decode_send(frame.payload().clone()).map(FromClient::Send);
         }
-        let fields: Fields<'_> = serde_json::from_slice(frame.payload())
-            .map_err(|error| Malformed::new(error.to_string()))?;
+        let fields = Fields::read(frame.payload())?;
         if fields.id.is_some_and(|id| id > REQUEST_ID_MAX) {
             return Err(Malformed::new("id is over 9007199254740991"));
         }
@@ -131,7 +130,10 @@ impl FromClient {
             "send" => fields.into_send().map(FromClient::Send),
             "join" => fields.into_join(),
             "leave" => fields.into_leave(),
-            "ping" => Ok(FromClient::Ping { id: fields.id }),
+            "ping" => {
+                fields.refuse_others(&[])?;
+                Ok(FromClient::Ping { id: fields.id })
+            }
             other => Err(Malformed {
                 code: ErrorCode::UnknownType,
                 message: format!(
@@ -143,7 +145,49 @@ impl FromClient {
     }
 }
 
-impl Fields<'_> {
+/// The number of a message that cannot be read otherwise.
+#[derive(Deserialize)]
+struct Numbered {
+    id: u64,
+}
+
+impl<'a> Fields<'a> {
+    fn read(payload: &'a [u8]) -> Result<Fields<'a>, Malformed> {
+        // The library would take a list for an object without names.
+        if payload.trim_ascii_start().first() != Some(&b'{') {
+            return Err(Malformed::new("a text message is a JSON object"));
+        }
+        serde_json::from_slice(payload).map_err(|error| Malformed {
+            id: serde_json::from_slice(payload)
+                .ok()
+                .map(|numbered: Numbered| numbered.id)
+                .filter(|id| *id <= REQUEST_ID_MAX),
+            ..Malformed::new(error.to_string())
+        })
+    }
+
+    /// A message of this type has these fields and no other, beside `type` and `id`.
+    fn refuse_others(&self, allowed: &[&str]) -> Result<(), Malformed> {
+        let there = [
+            ("to", self.to.is_some()),
+            ("user", self.user.is_some()),
+            ("group", self.group.is_some()),
+            ("settled", self.settled.is_some()),
+            ("text", self.text.is_some()),
+            ("json", self.json.is_some()),
+            ("deadline_ms", self.deadline_ms.is_some()),
+        ];
+        let mut others = there
+            .into_iter()
+            .filter(|(name, is_there)| *is_there && !allowed.contains(name));
+        others.next().map_or(Ok(()), |(name, _)| {
+            Err(Malformed {
+                id: self.id,
+                ..Malformed::new(format!("a {} has no {name:?}", self.kind))
+            })
+        })
+    }
+
     /// The number that the answer will have.
     fn number(&self) -> Result<u64, Malformed> {
         let missing = || Malformed::new(format!("a {} needs an id, for its answer", self.kind));
@@ -152,6 +196,7 @@ impl Fields<'_> {
 
     fn into_send(self) -> Result<SendRequest, Malformed> {
         let id = self.number()?;
+        self.refuse_others(&["to", "user", "group", "text", "json", "deadline_ms"])?;
         let to = self.target().map_err(|wrong| wrong.with_id(id))?;
         let frame = match (self.text, self.json) {
             (Some(text), None) => Frame::text(text),
@@ -192,12 +237,14 @@ impl Fields<'_> {
 
     fn into_join(self) -> Result<FromClient, Malformed> {
         let id = self.number()?;
+        self.refuse_others(&["group", "settled"])?;
         let (group, settled) = (self.one_group(id)?, self.settled.unwrap_or(false));
         Ok(FromClient::Join { id, group, settled })
     }
 
     fn into_leave(self) -> Result<FromClient, Malformed> {
         let id = self.number()?;
+        self.refuse_others(&["group"])?;
         let group = self.one_group(id)?;
         Ok(FromClient::Leave { id, group })
     }
@@ -226,6 +273,34 @@ mod tests {
         match decode(text) {
             Ok(FromClient::Send(request)) => request,
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_a_message_does_not_have_is_refused_with_its_number() {
+        let wrong = [
+            r#"{"type":"ping","id":7,"text":"a"}"#,
+            r#"{"type":"join","id":7,"group":"g","to":"a"}"#,
+            r#"{"type":"leave","id":7,"group":"g","settled":true}"#,
+            r#"{"type":"send","id":7,"to":"a","text":"b","settled":true}"#,
+            r#"{"type":"send","id":7,"to":"a","txt":"b"}"#,
+            r#"{"id":7}"#,
+        ];
+        for text in wrong {
+            let malformed = decode(text).unwrap_err();
+            assert_eq!(
+                (malformed.code, malformed.id),
+                (ErrorCode::Malformed, Some(7)),
+                "{text}"
+            );
+        }
+        for text in [r#"["ping",7,null]"#, "7", "", "{"] {
+            let malformed = decode(text).unwrap_err();
+            assert_eq!(
+                (malformed.code, malformed.id),
+                (ErrorCode::Malformed, None),
+                "{text}"
+            );
         }
     }
 
@@ -290,7 +365,7 @@ mod tests {
         for (text, id, code) in [
             ("nonsense", None, ErrorCode::Malformed),
             ("[]", None, ErrorCode::Malformed),
-            (r#"{"id":1}"#, None, ErrorCode::Malformed),
+            (r#"{"id":1}"#, Some(1), ErrorCode::Malformed),
             (r#"{"type":"fly","id":1}"#, Some(1), ErrorCode::UnknownType),
             (
                 r#"{"type":"send","to":"alice","text":""}"#,
@@ -350,7 +425,7 @@ mod tests {
             ),
             (
                 r#"{"type":"send","id":1,"to":"alice","text":"","dedline_ms":9}"#,
-                None,
+                Some(1),
                 ErrorCode::Malformed,
             ),
         ] {
