@@ -162,8 +162,8 @@ impl Recovery {
     }
 
     /// Makes the node the only voter of a new cluster: a new cluster id and a new Raft id, the same
-    /// settings, names and history of incarnations; every member is dead and may join again, with an
-    /// empty data folder. Returns the new cluster's id.
+    /// settings and history of incarnations; every member is dead, so that its names mean nothing any
+    /// more, and may join again, with an empty data folder. Returns the new cluster's id.
     ///
     /// # Errors
     ///
