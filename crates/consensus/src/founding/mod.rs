@@ -192,13 +192,16 @@ async fn found(shared: &Shared, voters: Vec<(u64, NodeId)>) {
     }
     if let Err(error) = shared.engine.initialize(seats).await {
         // Something reached the log meanwhile: then the next round sees a log that is not blank.
-        tracing::info!(%error, "not founded");
+        tracing::debug!(%error, "not founded");
         sleep(PAUSE).await;
     }
 }
 
 fn warn_of_other_list(shared: &Shared, founded_with: &[NodeId]) {
-    if let Some(difference) = list_difference(&shared.founding, founded_with) {
+    // An edge lists whom it speaks to, not who founds.
+    if let Some(difference) = list_difference(&shared.founding, founded_with)
+        && !shared.options.is_edge()
+    {
         tracing::warn!(
             node = %shared.options.node,
             "joining a cluster that was founded with another list of nodes: {difference}"

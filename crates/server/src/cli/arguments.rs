@@ -21,8 +21,8 @@ pub(super) enum Command {
     ///
     /// Everything can be set in a TOML file, by an environment variable, or by a flag, each
     /// stronger than the one before. `http.token` is the key `token` in the table `[http]`, the
-    /// variable RAFTWIRE_HTTP_TOKEN. `secret`, `secret_previous` and `http.token` are
-    /// taken from the first two only.
+    /// variable RAFTWIRE_HTTP_TOKEN. What is confidential, as secrets, tokens and the connection
+    /// strings of brokers, is taken from the first two only.
     Serve(Box<ServeArguments>),
     /// Watch a cluster at work: three nodes, hundreds of clients, and the leader killed.
     Demo(DemoArguments),

@@ -28,6 +28,7 @@ pub(super) async fn run(
     options
         .require_secret_or_loopback()
         .map_err(Failure::usage)?;
+    options.check_conflicts().map_err(Failure::usage)?;
     options.check_tls().map_err(Failure::usage)?;
     serve::start_logging(&options.log);
     options.client.connections_max = serve::room_for_clients(options.client.connections_max);

@@ -252,12 +252,7 @@ pub static KEYS: &[Key] = &[
         example: "\"/var/lib/raftwire\"",
         help: "Where the log and the identity are kept. Default: ./raftwire-data/<node id>",
         placeholder: "FOLDER",
-        apply: |options, value| {
-            put(
-                &mut options.cluster.data_dir,
-                value.text().map(|text| Some(text.into())),
-            )
-        },
+        apply: |options, value| put(&mut options.cluster.data_dir, file(value)),
         ..PLAIN
     },
     Key {
