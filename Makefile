@@ -14,7 +14,7 @@ KOSOKU = $(TOOLS)/kosoku-$(KOSOKU_VERSION)
 
 help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
-	@echo "make test      every test (20 simulated clusters, real processes, Autobahn's cases, the documents' commands)"
+	@echo "make test      every test (32 simulated clusters, real processes and brokers, Autobahn's cases, the documents' commands)"
 	@echo "make check     format, clippy, documentation, licences; changes nothing"
 	@echo "make figures   failover, acknowledged routes, names and memory of real nodes on this machine"
 	@echo "make figures-transports  rates and latency over each transport, beside each broker's own limit"
