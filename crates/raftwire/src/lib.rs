@@ -88,7 +88,7 @@ pub use fan::{Audience, FanCounts, FanOptions, FanOutcome};
 pub use global::{AlreadySet, GlobalClusterCenter};
 pub use manager::{AcceptError, ClusterManager};
 pub use metrics::{
-    ClusterMetrics, ConnectionMetrics, ConsensusMetrics, Destination, DropReason,
+    ClusterMetrics, ConnectionMetrics, ConsensusMetrics, Destination, DropReason, FanOuts,
     HandshakeFailures, LaneMetrics, LinkMetrics, ParkedMetrics, PeerMetrics, RoutedMessages,
     UNREACHABLE_AFTER,
 };

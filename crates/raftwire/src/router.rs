@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use crate::connection::{Delivery, Undeliverable, Undelivered, WrittenTicket};
 use crate::directory::{Directory, Route};
 use crate::fan::LocalFans;
-use crate::metrics::RouteCounters;
+use crate::metrics::{FanCounters, RouteCounters};
 use crate::names::NameService;
 use crate::parking::{Lines, Parking, Resolver};
 use crate::peer::{PeerHandle, Send};
@@ -88,6 +88,7 @@ pub(crate) struct Inner {
     delivery: Delivery,
     lease: LeaseView,
     counters: RouteCounters,
+    fan_counters: FanCounters,
 }
 
 /// What routing to names needs.
@@ -142,6 +143,7 @@ impl ClusterRouter {
                 delivery,
                 lease,
                 counters: RouteCounters::default(),
+                fan_counters: FanCounters::default(),
             }),
         }
     }
@@ -269,6 +271,10 @@ impl ClusterRouter {
 
     pub(crate) fn counters(&self) -> &RouteCounters {
         &self.inner.counters
+    }
+
+    pub(crate) fn fan_counters(&self) -> &FanCounters {
+        &self.inner.fan_counters
     }
 
     pub(crate) fn parked(&self) -> ParkedMetrics {

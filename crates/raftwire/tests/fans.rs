@@ -282,6 +282,45 @@ async fn a_fan_out_to_many_connections_and_messages_to_single_ones_pass_side_by_
 }
 
 #[tokio::test(start_paused = true)]
+async fn fan_outs_are_counted_by_audience_and_by_what_became_of_them() {
+    let cluster = Cluster::start(2).await;
+    let [sender, other] = [&cluster.nodes[0], &cluster.nodes[1]];
+    let (_here, _outbox) = member(sender, "news").await;
+    let (_there, _other_outbox) = member(other, "news").await;
+    let limit = sender.router().broadcast(vec![0; 64 * 1024 * 1024]).await;
+    assert_eq!(limit.missed.len(), 2, "{limit}");
+    assert_eq!(delivered(&fan_out(sender, "news", "one").await), 2);
+    assert_eq!(delivered(&fan_out(sender, "weather", "two").await), 0);
+    let missed = sender
+        .router()
+        .fan_out_and_forget(&Audience::User(user("alice")), "three");
+    assert!(missed.is_empty(), "{missed:?}");
+
+    let counted: Vec<_> = sender
+        .metrics()
+        .fan_outs
+        .iter()
+        .map(|fans| {
+            let ended = (fans.complete, fans.incomplete, fans.forgotten);
+            let silent = (fans.missed_nodes, fans.unknown_nodes);
+            (fans.audience, ended, fans.counts.delivered, silent)
+        })
+        .collect();
+
+    let expected = [
+        ("user", (0, 0, 1), 0, (0, 0)),
+        ("group", (2, 0, 0), 2, (0, 0)),
+        ("everyone", (0, 1, 0), 0, (2, 0)),
+    ];
+    assert_eq!(counted, expected);
+    let nothing = other.metrics().fan_outs;
+    assert!(
+        nothing.iter().all(|fans| fans.complete == 0),
+        "the sender's"
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_is_too_large_is_missed_by_all() {
     let cluster = Cluster::start_with(3, |mut options| {
         options.message_bytes_max = 100;

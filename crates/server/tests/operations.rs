@@ -191,6 +191,40 @@ async fn metrics_are_a_well_formed_exposition_and_true() {
     }
     let sent = parsed.value("raftwire_link_sent_bytes_total", &[("peer", "node2")]);
     assert!(sent.unwrap() > 0.0);
+    assert_vocabulary_is_documented(&parsed);
+}
+
+/// Compares the values that labels have with those that the page lists, both ways. Every series of a
+/// vocabulary is told from the start, so that one exposition has them all; names of nodes and
+/// versions are no vocabulary.
+fn assert_vocabulary_is_documented(parsed: &Exposition) {
+    let page = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/metrics.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let (_, table) = page.split_once("## Labels").expect("the labels");
+    // What stands between backquotes, in the first cell and in the second.
+    let quoted = |cell: &str| -> BTreeSet<String> {
+        let words = cell.split('`').skip(1).step_by(2);
+        words.map(str::to_owned).collect()
+    };
+    let mut documented = BTreeSet::new();
+    for row in table.lines().filter(|line| line.starts_with("| `")) {
+        let cells: Vec<_> = row.split('|').collect();
+        for label in quoted(cells[1]) {
+            for value in quoted(cells[2]) {
+                documented.insert((label.clone(), value));
+            }
+        }
+    }
+    let is_open = |name: &str, label: &str| {
+        ["peer", "from", "version"].contains(&label) || name == "raftwire_unreachable_pair"
+    };
+    let mut told = BTreeSet::new();
+    for (name, labels) in parsed.series.keys() {
+        for (label, value) in labels.iter().filter(|(label, _)| !is_open(name, label)) {
+            told.insert((label.clone(), value.clone()));
+        }
+    }
+    assert_eq!(told, documented, "told, and documented in docs/metrics.md");
 }
 
 #[test]

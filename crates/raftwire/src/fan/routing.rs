@@ -98,6 +98,7 @@ impl ClusterRouter {
                 outcome.add(node, reply);
             }
         }
+        self.fan_counters().answered(audience, &outcome);
         outcome
     }
 
@@ -116,7 +117,9 @@ impl ClusterRouter {
         let missed = flights
             .into_iter()
             .filter_map(|(node, flight)| Some((node, flight.err()?)));
-        missed.collect()
+        let missed = missed.collect();
+        self.fan_counters().forgotten(audience, &missed);
+        missed
     }
 
     /// Puts the message on its way to every node that it concerns. Nothing in here waits: this is what

@@ -5,11 +5,14 @@
 //! connections, the figures of a link belong to the peer's task, and everything in
 //! [`NodeCounters`] is rare.
 
+mod fans;
 mod peer;
 mod rare;
 mod routes;
 mod snapshot;
 
+pub(crate) use fans::FanCounters;
+pub use fans::FanOuts;
 pub use peer::{LaneMetrics, LinkMetrics, PeerMetrics, UNREACHABLE_AFTER};
 pub(crate) use peer::{PeerFigures, Reachability};
 pub(crate) use rare::NodeCounters;

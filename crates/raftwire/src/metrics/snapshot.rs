@@ -6,7 +6,9 @@ use std::time::Duration;
 use raftwire_consensus::{Member, Role};
 use raftwire_protocol::NodeId;
 
-use super::{DropReason, HandshakeFailures, LaneMetrics, LinkMetrics, PeerMetrics, RoutedMessages};
+use super::{
+    DropReason, FanOuts, HandshakeFailures, LaneMetrics, LinkMetrics, PeerMetrics, RoutedMessages,
+};
 use crate::ClusterManager;
 
 /// A node's figures at one moment.
@@ -25,6 +27,8 @@ pub struct ClusterMetrics {
     /// The messages of this node's senders, by what became of them: each outcome once for each
     /// destination.
     pub routed: Vec<RoutedMessages>,
+    /// The messages of this node's senders to users, to groups and to everyone: each audience once.
+    pub fan_outs: Vec<FanOuts>,
     /// The messages that wait until this node has learnt who owns their connection.
     pub parked: ParkedMetrics,
     /// How consensus stands here.
@@ -96,6 +100,7 @@ impl ClusterManager {
             is_ready: self.is_ready(),
             connections: inner.table.metrics(),
             routed: inner.router.counters().snapshot(),
+            fan_outs: inner.router.fan_counters().snapshot(),
             parked: inner.router.parked(),
             consensus: self.consensus_metrics(),
             peers: self.peer_metrics(),
