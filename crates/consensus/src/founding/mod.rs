@@ -185,15 +185,19 @@ async fn found(shared: &Shared, voters: Vec<(u64, NodeId)>) {
             )
         })
         .collect();
+    let is_pair = seats.len() == 2;
     let names: Vec<&str> = seats.values().map(|seat| seat.node.as_str()).collect();
-    tracing::info!(node = %shared.options.node, voters = ?names, "founding a cluster");
-    if names.len() == 2 {
-        tracing::warn!("two voters: the cluster stands still while one of them is away");
-    }
+    let names = format!("{names:?}");
     if let Err(error) = shared.engine.initialize(seats).await {
-        // Something reached the log meanwhile: then the next round sees a log that is not blank.
+        // Something reached the log meanwhile, this founding itself perhaps: then the next round sees
+        // a log that is not blank.
         tracing::debug!(%error, "not founded");
         sleep(PAUSE).await;
+        return;
+    }
+    tracing::info!(node = %shared.options.node, voters = names, "founding a cluster");
+    if is_pair {
+        tracing::warn!("two voters: the cluster stands still while one of them is away");
     }
 }
 
