@@ -97,7 +97,7 @@ impl Socket {
                 let text = String::from_utf8_lossy(body);
                 Err(ClientError::Refused {
                     status: response.status().as_u16(),
-                    text: text.chars().take(REFUSAL_CHARACTERS_MAX).collect(),
+                    text: one_line(&text),
                 })
             }
             // In TLS 1.3 the end that dials learns only here that its certificate was refused.
@@ -220,6 +220,13 @@ pub(crate) async fn linger_io(mut io: AnyIo, at_most: Duration) {
     let _ = tokio::time::timeout(at_most, end).await;
 }
 
+/// The beginning of a text as a line of a log has room for it.
+fn one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let line = words.join(" ");
+    line.chars().take(REFUSAL_CHARACTERS_MAX).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,5 +245,13 @@ mod tests {
             assert_eq!(config.max_message_size, Some(lane.packet_bytes_max()));
             assert!(config.max_write_buffer_size < 512 * 1024);
         }
+    }
+
+    #[test]
+    fn a_refusal_is_one_line_of_bounded_length() {
+        let page = "<html>\r\n  <h1>502</h1>\n</html>\n";
+        assert_eq!(one_line(page), "<html> <h1>502</h1> </html>");
+        let long = one_line(&"é".repeat(1_000));
+        assert_eq!(long.chars().count(), REFUSAL_CHARACTERS_MAX);
     }
 }
