@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::{Value, json};
-use support::{Client, Cluster, Settings, eventually};
+use support::{Client, Cluster, Settings, eventually, run};
 
 /// As the demonstration has it: clients say who they are, send and join.
 fn open() -> Settings {
@@ -193,5 +193,76 @@ async fn callers_of_the_api_reach_users_groups_and_everybody() {
     assert_eq!(counts, json!({"delivered": 2}));
     for somebody in [&mut alice, &mut bob] {
         assert_eq!(somebody.json().await["text"], "to all");
+    }
+}
+
+#[tokio::test]
+async fn the_command_line_reaches_users_groups_and_everybody_and_says_how_many() {
+    let cluster = Cluster::start_with(2, &open()).await;
+    let mut alice = client(&cluster, 0, "user=alice%2Fa").await;
+    let mut bob = client(&cluster, 1, "user=bob").await;
+    let joined = bob
+        .ask(json!({"type": "join", "group": "news", "settled": true}))
+        .await;
+    assert_eq!(joined["type"], "joined");
+    let url = cluster.node(1).url();
+    // Of a client on the other node it is known some milliseconds after its welcome.
+    let until_sent = async |recipients: &[&str], text: &str, said: &str| {
+        let arguments = [&["send", "--url", &url], recipients, &[text]].concat();
+        eventually(said, async || {
+            let ended = run(&arguments, &[]).await;
+            (ended.stdout == said).then_some(ended)
+        })
+        .await
+    };
+    let one = "delivered to 1 connection\n";
+
+    let to_user = until_sent(&["--user", "alice/a"], "by user", one).await;
+    let to_group = until_sent(&["--group", "news"], "by group", one).await;
+    let two = "delivered to 2 connections\n";
+    let to_all = until_sent(&["--everybody"], "to all", two).await;
+    let nobody = until_sent(&["--user", "carol"], "hello", "delivered to nobody\n").await;
+
+    for ended in [to_user, to_group, to_all] {
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), ""));
+    }
+    assert_eq!((nobody.code, &*nobody.stderr), (Some(1), ""));
+    assert_eq!(alice.json().await["text"], "by user");
+    assert_eq!(bob.json().await["text"], "by group");
+    for somebody in [&mut alice, &mut bob] {
+        assert_eq!(somebody.json().await["text"], "to all");
+    }
+}
+
+#[tokio::test]
+async fn the_command_line_names_the_node_that_a_message_did_not_reach() {
+    let mut cluster = Cluster::start_with(2, &open()).await;
+    let mut alice = client(&cluster, 0, "user=alice").await;
+
+    // Half of two is no majority, so that nobody declares it dead.
+    cluster.kill(1).await;
+    let url = cluster.node(0).url();
+    let ended = run(&["send", "--url", &url, "--everybody", "to all"], &[]).await;
+
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let mut lines = ended.stdout.lines();
+    assert_eq!(lines.next(), Some("delivered to 1 connection"));
+    let missed = lines.next().expect("a second line");
+    assert!(missed.contains("delivered to those on node2: "), "{missed}");
+    assert_eq!(alice.json().await["text"], "to all");
+}
+
+#[tokio::test]
+async fn a_message_of_the_command_line_is_for_one_recipient() {
+    for arguments in [
+        &["send", "hello"][..],
+        &["send", "--user", "alice", "--group", "news", "hello"],
+        &["send", "--everybody", "alice", "hello"],
+        &["send", "--everybody"],
+        &["send", "--user", "", "hello"],
+        &["send", "~bob", "hello"],
+    ] {
+        let ended = run(arguments, &[]).await;
+        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
     }
 }

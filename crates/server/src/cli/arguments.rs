@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use raftwire::{ConnectionId, Group, UserId};
 
 use crate::config::ServeFlags;
 use crate::demo::{DemoOptions, DemoTransport};
@@ -33,9 +34,10 @@ pub(super) enum Command {
     /// Look at a configuration without running it.
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Send text to a connection.
+    /// Send text to a connection, to a user, to a group, or to everybody.
     ///
-    /// Exits with 0 when it was delivered, with 1 when it was not, and with 3 when nobody knows.
+    /// Exits with 0 when it was delivered, with 1 when it was not, and with 3 when nobody knows. Of
+    /// many connections one is enough: 0 means that somebody got it, 1 that nobody did.
     Send(SendArguments),
     /// Connect as a client, and print each message that comes.
     ///
@@ -148,13 +150,32 @@ pub(super) struct NodesArguments {
 }
 
 #[derive(Args, Debug)]
+// So that the text may stand alone, behind a flag that says whom it is for.
+#[command(allow_missing_positional = true)]
 pub(super) struct SendArguments {
-    /// The connection's name, or its id, as in its welcome: ~ and 22 characters.
-    pub(super) connection: String,
+    #[command(flatten)]
+    pub(super) recipients: RecipientArguments,
     /// What to send.
     pub(super) text: String,
     #[command(flatten)]
     pub(super) node: NodeArguments,
+}
+
+/// Whom a message is for: one of these.
+#[derive(Args, Debug)]
+#[group(required = true, multiple = false)]
+pub(super) struct RecipientArguments {
+    /// The connection's name, or its id, as in its welcome: ~ and 22 characters.
+    pub(super) connection: Option<ConnectionId>,
+    /// Every connection of this user.
+    #[arg(long, value_name = "USER")]
+    pub(super) user: Option<UserId>,
+    /// Every connection in this group.
+    #[arg(long, value_name = "GROUP")]
+    pub(super) group: Option<Group>,
+    /// Every connection of the cluster.
+    #[arg(long)]
+    pub(super) everybody: bool,
 }
 
 #[derive(Args, Debug)]

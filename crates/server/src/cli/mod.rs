@@ -28,7 +28,7 @@ const SUCCESS: u8 = 0;
 const FAILURE: u8 = 1;
 /// It was asked for something that cannot be: the arguments or the configuration are wrong.
 const USAGE: u8 = 2;
-/// Nobody knows whether it did: `raftwire send` with an outcome that is unknown.
+/// Nobody knows whether it did: `raftwire send` with an outcome that is unknown, or with no answer.
 const UNKNOWN: u8 = 3;
 
 /// A command that did not succeed.
