@@ -1,5 +1,6 @@
 //! What the command line asks a node with: one request, one answer.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,7 +15,7 @@ use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire_environment::{Environment, TcpStream};
 use raftwire_transport_ws::tls::{PemError, WallClock, read_authorities, tls_failure};
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
+use rustls::{CertificateError, ClientConfig, RootCertStore};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
@@ -71,6 +72,15 @@ pub enum RequestError {
     /// The authorities cannot be used.
     #[error(transparent)]
     Authorities(#[from] PemError),
+    /// None of the authorities has signed the node's certificate.
+    #[error(
+        "no TLS connection with {address}: its certificate is signed by no authority in the file \
+         that --ca, or RAFTWIRE_CA, names"
+    )]
+    UnknownAuthority {
+        /// Host and port.
+        address: String,
+    },
     /// TLS does not accept it.
     #[error("no TLS connection with {address}: {reason}")]
     Tls {
@@ -88,7 +98,7 @@ pub enum RequestError {
         /// Host and port.
         address: String,
         /// What the system said.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// The answer did not come.
     #[error("{address} did not answer within {} s", REQUEST_TIMEOUT.as_secs())]
@@ -336,7 +346,13 @@ impl HttpClient {
             .to_owned();
         let host = ServerName::try_from(host).map_err(|error| failed(error.to_string()))?;
         let connected = TlsConnector::from(config).connect(host, stream).await;
-        connected.map_err(|error| failed(tls_failure(&error)))
+        connected.map_err(|error| {
+            if is_by_unknown_authority(&error) {
+                let address = self.authority.to_string();
+                return RequestError::UnknownAuthority { address };
+            }
+            failed(tls_failure(&error))
+        })
     }
 
     async fn speak<IO>(
@@ -417,6 +433,17 @@ pub(crate) async fn read_ca(
         Ok(read) => Ok(Some(read?)),
         Err(_) => Ok(None),
     }
+}
+
+/// By none of this name, or by a namesake of one of them, which has another key.
+fn is_by_unknown_authority(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(
+        inner,
+        Some(rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer | CertificateError::BadSignature
+        ))
+    )
 }
 
 fn tls_config(

@@ -156,6 +156,65 @@ async fn the_command_line_asks_over_https_with_the_authority_and_not_without() {
 }
 
 #[tokio::test]
+async fn nodes_are_listed_and_removed_over_https_with_the_authority_only() {
+    let (authority, stranger) = (Authority::new(), Authority::new());
+    let mut cluster = three_nodes(&authority).await;
+    let url = format!("--url={}", cluster.node(0).url());
+    let (own, foreign) = (authority.file(), stranger.file());
+    let [own, foreign] = [&own, &foreign].map(|file| file.display().to_string());
+    let trusting = [("RAFTWIRE_CA", own.as_str())];
+    let misled = [("RAFTWIRE_CA", foreign.as_str())];
+    let nowhere = [("RAFTWIRE_CA", "/no.pem")];
+    let (list, removal) = (["nodes", &url], ["remove", "node3", &url]);
+
+    let listed = run(&list, &trusting).await;
+    let alive = run(&removal, &trusting).await;
+    cluster.node_mut(2).terminate().await;
+    cluster
+        .until(0, "another leader, and node3 gone", |report| {
+            let mut nodes = report.nodes.iter();
+            let is_gone = nodes.any(|node| node.node == "node3" && !node.alive);
+            let leader = report.leader.as_deref();
+            report.ready && is_gone && leader.is_some_and(|leader| leader != "node3")
+        })
+        .await;
+    let address = format!("127.0.0.1:{}", cluster.node(0).port);
+    let untrusted = format!(
+        "no TLS connection with {address}: its certificate is signed by no authority in the file \
+         that --ca, or RAFTWIRE_CA, names"
+    );
+    for command in [&list[..], &removal] {
+        for (variables, code, words) in [
+            (&misled[..], 1, untrusted.as_str()),
+            (&nowhere, 2, "cannot read /no.pem"),
+            (&[], 2, "--ca names a PEM file"),
+        ] {
+            let refused = run(command, variables).await;
+            assert_eq!(refused.code, Some(code), "{command:?}: {refused:?}");
+            assert!(refused.stderr.contains(words), "{refused:?}");
+            assert_eq!(refused.stdout, "");
+        }
+    }
+    let not_yet = run(&list, &trusting).await;
+    let removed = run(&removal, &trusting).await;
+
+    assert_eq!(listed.code, Some(0), "{listed:?}");
+    for node in ["node1", "node2", "node3"] {
+        assert!(listed.stdout.contains(node), "{listed:?}");
+    }
+    assert_eq!(alive.code, Some(1), "{alive:?}");
+    assert!(alive.stderr.contains("node3 is alive"), "{alive:?}");
+    assert!(not_yet.stdout.contains("node3"), "{not_yet:?}");
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert_eq!(removed.stdout, "node3 is no member any more\n");
+    eventually("the removal", async || {
+        let listed = run(&list, &trusting).await;
+        (!listed.stdout.contains("node3")).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_socket_that_never_begins_its_handshake_is_closed() {
     let authority = Authority::new();
     let settings = authority
