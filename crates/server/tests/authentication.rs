@@ -92,19 +92,25 @@ async fn answer(mut stream: TcpStream, asked: Arc<Mutex<Vec<(String, Value)>>>) 
 
 /// What the node answers to an opening with this query: the status and the body.
 async fn open(port: u16, query: &str) -> (u16, Value) {
+    let (head, body) = answer_to(port, query, "raftwire.v1").await;
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    (status, serde_json::from_str(&body).unwrap_or(Value::Null))
+}
+
+/// The answer to an opening that offers these subprotocols: its head, and its body.
+async fn answer_to(port: u16, query: &str, protocols: &str) -> (String, String) {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
     let request = format!(
         "GET /ws?{query} HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-         Sec-WebSocket-Protocol: raftwire.v1\r\nCookie: session=7f3a\r\n\r\n"
+         Sec-WebSocket-Protocol: {protocols}\r\nCookie: session=7f3a\r\n\r\n"
     );
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = vec![0; 4096];
     let length = stream.read(&mut answer).await.unwrap();
     let answer = String::from_utf8_lossy(&answer[..length]).into_owned();
     let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, serde_json::from_str(body).unwrap_or(Value::Null))
+    (head.to_owned(), body.to_owned())
 }
 
 #[tokio::test]
@@ -138,6 +144,25 @@ async fn the_application_is_told_what_the_client_asked_and_says_who_it_is() {
         json!({"delivered": 1}),
         "alice is in it from the beginning"
     );
+}
+
+#[tokio::test]
+async fn a_page_may_bring_its_token_as_a_second_subprotocol() {
+    let application = Application::start().await;
+    let cluster = Cluster::start_with(1, &application.settings()).await;
+    let offered = "raftwire.v1, session-7f3a";
+
+    let (head, _) = answer_to(cluster.node(0).port, "let=in", offered).await;
+
+    assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+    let mut lines = head.lines().map(str::to_ascii_lowercase);
+    let chosen = lines.find(|line| line.starts_with("sec-websocket-protocol:"));
+    assert_eq!(
+        chosen.as_deref(),
+        Some("sec-websocket-protocol: raftwire.v1")
+    );
+    let asked = application.asked.lock().unwrap();
+    assert_eq!(asked[0].1["headers"]["sec-websocket-protocol"], offered);
 }
 
 #[tokio::test]

@@ -1,11 +1,11 @@
 //! `docs/protocol.md` says what the code does: its examples are read, its tables compared.
 
 use bytes::Bytes;
-use raftwire::{FullQueue, RouteOutcome};
+use raftwire::{Audience, FullQueue, RouteOutcome};
 use raftwire_protocol::{CloseCode, Frame};
 use serde_json::Value;
 
-use super::{Counts, FromClient, Outcome, Target, ToClient, binary};
+use super::{Counts, FromClient, Outcome, SendRequest, Target, ToClient, binary};
 use crate::ClusterReport;
 
 const PAGE: &str = include_str!("../../../../../docs/protocol.md");
@@ -80,15 +80,27 @@ fn what_the_page_lets_a_client_say_is_understood() {
     for example in examples("json from-client") {
         FromClient::decode(&Frame::text(example)).expect(example);
     }
-    for block in blocks("hex from-client") {
-        let Ok(FromClient::Send(send)) = FromClient::decode(&Frame::binary(from_hex(&block)))
-        else {
-            panic!("no send: {block:?}");
-        };
-        let to = Target::Connection("~AAEAAAEAAAAAAGvnUSJ4Tg".parse().unwrap());
-        assert_eq!((send.id, send.to), (7, to));
-        assert_eq!(send.frame, Frame::binary(&b"\x00\xff"[..]));
-    }
+    let said = blocks("hex from-client").into_iter().map(|block| {
+        match FromClient::decode(&Frame::binary(from_hex(&block))) {
+            Ok(FromClient::Send(send)) => send,
+            other => panic!("no send: {block:?}: {other:?}"),
+        }
+    });
+    let meant = [
+        (
+            7,
+            Target::Connection("~AAEAAAEAAAAAAGvnUSJ4Tg".parse().unwrap()),
+        ),
+        (8, Target::Many(Audience::User("alice".parse().unwrap()))),
+        (9, Target::Many(Audience::Group("news".parse().unwrap()))),
+    ]
+    .map(|(id, to)| SendRequest {
+        id,
+        to,
+        frame: Frame::binary(&b"\x00\xff"[..]),
+        deadline: None,
+    });
+    assert_eq!(said.collect::<Vec<_>>(), meant);
 }
 
 #[test]
