@@ -319,11 +319,10 @@ impl Inner {
         let started = if is_open {
             self.start(route, id, parcel(frame), acknowledgement)
         } else {
-            let ticket = match self
-                .parking
-                .enter(id, frame.len(), deadline, || self.knows(id))
-                .await
-            {
+            // In a box of its own: most messages do not wait here, and their futures are smaller.
+            let bytes = frame.len();
+            let waiting = Box::pin(self.parking.enter(id, bytes, deadline, || self.knows(id)));
+            let ticket = match waiting.await {
                 Ok(ticket) => ticket,
                 Err(outcome) => return outcome,
             };
@@ -507,7 +506,7 @@ impl Flight {
         if outcome.happened() != Happened::Yes {
             return outcome;
         }
-        match tokio::time::timeout_at(deadline.into(), written).await {
+        match Box::pin(tokio::time::timeout_at(deadline.into(), written)).await {
             Ok(Ok(true)) => RouteOutcome::Written,
             Ok(Ok(false) | Err(_)) | Err(_) => RouteOutcome::Delivered,
         }
