@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use raftwire_protocol::{CloseCode, Frame};
 use raftwire_websocket::{
-    CloseReason, Decoder, Encoder, Event, MaskKeys, Message, MessageKind, Role,
+    CloseReason, Decoder, Encoder, Event, MaskKeys, Message, MessageKind, ProtocolError, Role,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
@@ -160,7 +160,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 event
             };
             if let Some(event) = event {
-                return Poll::Ready(Ok(Some(self.receive_event(event))));
+                return Poll::Ready(Ok(Some(self.receive_event(event)?)));
             }
         }
     }
@@ -183,12 +183,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         })
     }
 
-    fn receive_event(&mut self, event: Event) -> Received {
-        match event {
+    fn receive_event(&mut self, event: Event) -> Result<Received, ProtocolError> {
+        Ok(match event {
             Event::Message(Message { kind, payload }) => Received::Message(match kind {
-                // It was checked; bytes instead of text are impossible, not an event.
                 MessageKind::Text => {
-                    Frame::from_utf8(payload.clone()).unwrap_or_else(|_| Frame::binary(payload))
+                    Frame::from_utf8(payload).map_err(|_| ProtocolError::NotUtf8)?
                 }
                 MessageKind::Binary => Frame::binary(payload),
             }),
@@ -207,7 +206,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 self.close(code);
                 Received::Close(reason)
             }
-        }
+        })
     }
 
     /// Whether [`write`](Self::write) may be called: pending while the peer takes nothing.
