@@ -127,16 +127,27 @@ impl Value {
 
     /// Several texts: a list, or one text with commas between them.
     pub(super) fn list(&self) -> Result<Vec<&str>, Unfit> {
-        let texts = match self {
-            Value::List(texts) => texts.as_slice(),
-            Value::Bare(text) => std::slice::from_ref(text),
-            Value::Text(_) | Value::Integer(_) | Value::Boolean(_) | Value::Other(_) => {
-                return Err(Unfit::default());
+        match self {
+            Value::List(texts) => Ok(items(texts)),
+            Value::Bare(text) => Ok(items(std::slice::from_ref(text))),
+            Value::Text(text) => {
+                let texts = items(std::slice::from_ref(text));
+                let list = Value::List(texts.into_iter().map(str::to_owned).collect());
+                Err(Unfit::because(format_args!(
+                    "a file has a list here: write {}",
+                    list.toml()
+                )))
             }
-        };
-        let items = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
-        Ok(items.filter(|item| !item.is_empty()).collect())
+            Value::Integer(_) | Value::Boolean(_) | Value::Other(_) => Err(Unfit::because(
+                "a file has a list of texts here, as in [\"a\", \"b\"]",
+            )),
+        }
     }
+}
+
+fn items(texts: &[String]) -> Vec<&str> {
+    let items = texts.iter().flat_map(|text| text.split(',')).map(str::trim);
+    items.filter(|item| !item.is_empty()).collect()
 }
 
 impl fmt::Display for Value {
@@ -204,6 +215,14 @@ mod tests {
             Value::List(vec!["a".to_owned(), "b".to_owned()]).list(),
             Ok(vec!["a", "b"])
         );
-        assert!(Value::Text("a".to_owned()).list().is_err());
+    }
+
+    #[test]
+    fn a_text_where_a_file_has_a_list_is_refused_with_the_list_to_write() {
+        let reason = |value: Value| value.list().unwrap_err().reason;
+
+        assert!(reason(Value::Text("a".to_owned())).ends_with(r#"write ["a"]"#));
+        assert!(reason(Value::Text("a, b".to_owned())).ends_with(r#"write ["a", "b"]"#));
+        assert!(reason(Value::Integer(7)).contains("a list of texts"));
     }
 }
