@@ -21,7 +21,7 @@ const CATCH_UP: Duration = Duration::from_secs(2);
 #[non_exhaustive]
 pub enum RemoveError {
     /// It lives. Stop it first; what is cut off is dead once its lease has passed.
-    #[error("{node} is alive under {incarnation}: stop it first")]
+    #[error("{node} is alive, as incarnation {incarnation}: stop it first")]
     Alive {
         /// The node.
         node: NodeId,
@@ -79,5 +79,22 @@ async fn dead_incarnation(shared: &Shared, node: &NodeId) -> Result<Incarnation,
             incarnation: member.incarnation,
         }),
         Some(member) => Ok(member.incarnation),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_living_node_is_told_with_its_incarnation_by_that_word() {
+        let alive = RemoveError::Alive {
+            node: "node1".parse().expect("valid"),
+            incarnation: Incarnation::new(6),
+        };
+
+        let said = alive.to_string();
+
+        assert_eq!(said, "node1 is alive, as incarnation 6: stop it first");
     }
 }
