@@ -306,6 +306,11 @@ async fn a_port_that_is_taken_is_said_before_anything_is_written() {
     assert_eq!(ended.code, Some(1));
     let said = format!("raftwire: cannot listen on 127.0.0.1:{port}: Address already in use");
     assert!(ended.stderr.contains(&said), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("another node_port"),
+        "{}",
+        ended.stderr
+    );
     assert!(!data.exists());
 }
 

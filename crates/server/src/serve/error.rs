@@ -39,7 +39,7 @@ pub enum ServeError {
         transport: String,
     },
     /// The port cannot be had.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}: {source}{}", way_out(source.kind()))]
     Listen {
         /// Host and port.
         address: String,
@@ -52,4 +52,54 @@ pub enum ServeError {
     /// The node itself.
     #[error(transparent)]
     Node(#[from] raftwire::StartError),
+}
+
+/// What to do about a port that cannot be had, in words that follow the system's.
+fn way_out(kind: io::ErrorKind) -> &'static str {
+    match kind {
+        io::ErrorKind::AddrInUse => {
+            ". Another program, or another node, has this port: stop it, or set another node_port \
+             (or listen_address)"
+        }
+        io::ErrorKind::PermissionDenied => {
+            ". The system gives this port to none but privileged programs: set a node_port of 1024 \
+             or above, or give the program the right to it (CAP_NET_BIND_SERVICE on Linux)"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            ". This machine has no such address: set listen_address to one that it has, or to \
+             0.0.0.0 for all of them"
+        }
+        _ => "",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_port_that_cannot_be_had_names_the_keys_to_change() {
+        let said = |kind: io::ErrorKind| {
+            let address = "127.0.0.1:80".to_owned();
+            let source = kind.into();
+            ServeError::Listen { address, source }.to_string()
+        };
+
+        for (kind, key) in [
+            (io::ErrorKind::AddrInUse, "another node_port"),
+            (io::ErrorKind::PermissionDenied, "node_port of 1024"),
+            (io::ErrorKind::AddrNotAvailable, "listen_address"),
+        ] {
+            let said = said(kind);
+            assert!(
+                said.starts_with("cannot listen on 127.0.0.1:80: "),
+                "{said}"
+            );
+            assert!(said.contains(key), "{said}");
+        }
+        assert_eq!(
+            said(io::ErrorKind::OutOfMemory),
+            "cannot listen on 127.0.0.1:80: out of memory"
+        );
+    }
 }
