@@ -115,7 +115,7 @@ pub enum RequestError {
         reason: String,
     },
     /// The node says why it does not.
-    #[error("the node answered {status}: {message}")]
+    #[error("the node answered {status}: {message}{}", way_in(*status))]
     Refused {
         /// The status.
         status: StatusCode,
@@ -124,6 +124,16 @@ pub enum RequestError {
         /// For people.
         message: String,
     },
+}
+
+/// What to do about a refusal, in words that follow the node's own.
+fn way_in(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            ". Set the variable RAFTWIRE_HTTP_TOKEN, or give --token, with the http.token of this node"
+        }
+        _ => "",
+    }
 }
 
 #[derive(Deserialize)]

@@ -192,6 +192,16 @@ async fn the_api_wants_its_token() {
     let right = "GET /api/v1/cluster\nAuthorization: Bearer 0123456789abcdef";
     assert_eq!(ask(port, right, b"").await.0, 200);
     assert_eq!(ask(port, "GET /healthz", b"").await.0, 200);
+
+    let url = format!("--url={}", cluster.node(0).url());
+    let without = support::run(&["status", &url], &[]).await;
+    assert_eq!(without.code, Some(1), "{without:?}");
+    for way in ["--token", "RAFTWIRE_HTTP_TOKEN"] {
+        assert!(without.stderr.contains(way), "{without:?}");
+    }
+    let token = [("RAFTWIRE_HTTP_TOKEN", "0123456789abcdef")];
+    let with = support::run(&["status", &url], &token).await;
+    assert_eq!(with.code, Some(0), "{with:?}");
 }
 
 #[tokio::test]
