@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire_environment::{Environment, TcpStream};
 use raftwire_transport_ws::tls::{PemError, WallClock, read_authorities, tls_failure};
+use raftwire_websocket::ClientHandshakeError;
 use rustls::pki_types::ServerName;
 use rustls::{CertificateError, ClientConfig, RootCertStore};
 use serde::Deserialize;
@@ -22,7 +23,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::client::protocol::SUBPROTOCOL;
-use crate::websocket_engine::{self, Target, WebSocket};
+use crate::websocket_engine::{self, ConnectError, Target, WebSocket};
 
 /// How long one request may take in all: twice the default deadline of a route.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
@@ -87,6 +88,23 @@ pub enum RequestError {
         /// Host and port.
         address: String,
         /// What is wrong.
+        reason: String,
+    },
+    /// It speaks no TLS there, and was asked to.
+    #[error("{address} does not speak TLS: try http://{address}")]
+    NoTls {
+        /// Host and port.
+        address: String,
+    },
+    /// What answered plain HTTP is no HTTP; a node with TLS answers so.
+    #[error(
+        "{address} does not answer in HTTP ({reason}). If it speaks TLS, try https://{address}, \
+         and --ca with the authority of its certificate"
+    )]
+    NoHttp {
+        /// Host and port.
+        address: String,
+        /// What is wrong with the answer.
         reason: String,
     },
     /// Nobody listens there.
@@ -303,7 +321,10 @@ impl HttpClient {
                 Some(config) => Box::new(self.protect(stream, Arc::clone(config)).await?),
             };
             let opened = websocket_engine::connect(stream, target, &self.environment).await;
-            opened.map_err(|error| self.unintelligible(error))
+            opened.map_err(|error| match error {
+                ConnectError::Handshake(ClientHandshakeError::NotHttp) => self.no_http(error),
+                _ => self.unintelligible(error),
+            })
         };
         match tokio::time::timeout(REQUEST_TIMEOUT, opening).await {
             Ok(opened) => opened,
@@ -357,11 +378,16 @@ impl HttpClient {
         let host = ServerName::try_from(host).map_err(|error| failed(error.to_string()))?;
         let connected = TlsConnector::from(config).connect(host, stream).await;
         connected.map_err(|error| {
-            if is_by_unknown_authority(&error) {
-                let address = self.authority.to_string();
-                return RequestError::UnknownAuthority { address };
+            let address = self.authority.to_string();
+            let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+            match inner {
+                Some(rustls::Error::InvalidMessage(_)) => RequestError::NoTls { address },
+                // By none of this name, or by a namesake of one of them, which has another key.
+                Some(rustls::Error::InvalidCertificate(
+                    CertificateError::UnknownIssuer | CertificateError::BadSignature,
+                )) => RequestError::UnknownAuthority { address },
+                _ => failed(tls_failure(&error)),
             }
-            failed(tls_failure(&error))
         })
     }
 
@@ -377,10 +403,11 @@ impl HttpClient {
             .await
             .map_err(|error| self.unintelligible(error))?;
         let exchange = async {
-            let answer = sender
-                .send_request(request)
-                .await
-                .map_err(|error| self.unintelligible(error))?;
+            let answer = sender.send_request(request).await;
+            let answer = answer.map_err(|error| match error.is_parse() {
+                true => self.no_http(error),
+                false => self.unintelligible(error),
+            })?;
             let (head, body) = answer.into_parts();
             let body = Limited::new(body, ANSWER_BYTES_MAX)
                 .collect()
@@ -416,6 +443,17 @@ impl HttpClient {
         }
     }
 
+    /// An answer to plain HTTP that is none; TLS says in its own form that it was not spoken to.
+    fn no_http(&self, reason: impl ToString) -> RequestError {
+        match self.tls {
+            None => RequestError::NoHttp {
+                address: self.authority.to_string(),
+                reason: reason.to_string(),
+            },
+            Some(_) => self.unintelligible(reason),
+        }
+    }
+
     fn unintelligible(&self, reason: impl ToString) -> RequestError {
         RequestError::Unintelligible {
             address: self.authority.to_string(),
@@ -443,17 +481,6 @@ pub(crate) async fn read_ca(
         Ok(read) => Ok(Some(read?)),
         Err(_) => Ok(None),
     }
-}
-
-/// By none of this name, or by a namesake of one of them, which has another key.
-fn is_by_unknown_authority(error: &io::Error) -> bool {
-    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    matches!(
-        inner,
-        Some(rustls::Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::BadSignature
-        ))
-    )
 }
 
 fn tls_config(

@@ -215,6 +215,30 @@ async fn nodes_are_listed_and_removed_over_https_with_the_authority_only() {
 }
 
 #[tokio::test]
+async fn the_command_line_that_asks_with_the_wrong_scheme_is_told_the_right_one() {
+    let authority = Authority::new();
+    let ca = format!("--ca={}", authority.file().display());
+    let (with_tls, plain) = (
+        Cluster::start_with(1, &authority.node("node1")).await,
+        Cluster::start(1).await,
+    );
+    let address = |cluster: &Cluster| format!("127.0.0.1:{}", cluster.node(0).port);
+    let (with_tls, plain) = (address(&with_tls), address(&plain));
+
+    for command in ["status", "listen"] {
+        let without = run(&[command, &format!("--url=http://{with_tls}")], &[]).await;
+        let with = run(&[command, &format!("--url=https://{plain}"), &ca], &[]).await;
+
+        assert_eq!(without.code, Some(1), "{without:?}");
+        let right = format!("try https://{with_tls}");
+        assert!(without.stderr.contains(&right), "{without:?}");
+        assert_eq!(with.code, Some(1), "{with:?}");
+        let right = format!("try http://{plain}");
+        assert!(with.stderr.contains(&right), "{with:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_socket_that_never_begins_its_handshake_is_closed() {
     let authority = Authority::new();
     let settings = authority
