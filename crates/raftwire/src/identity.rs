@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use raftwire_environment::{Disk, Environment};
-use raftwire_protocol::NodeId;
+use raftwire_protocol::{InvalidNodeId, NodeId};
 
 use crate::ClusterOptions;
 
@@ -16,10 +16,30 @@ const NAME_FILE: &str = "node-id";
 
 /// The generated name could not be kept or read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot keep this node's generated name in {path}: {source}; set node_id")]
-pub struct NameError {
-    path: PathBuf,
-    source: io::Error,
+#[non_exhaustive]
+pub enum NameError {
+    /// The data folder cannot be made, read or written.
+    #[error(
+        "cannot keep this node's generated name in {path}: {source}. Set data_dir to a folder that \
+         this node may make and write to"
+    )]
+    Disk {
+        /// The file with the name.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is there, and holds no name.
+    #[error(
+        "{path} does not hold the name of a node: {reason}. Write this node's name into it, or set \
+         node_id to that name"
+    )]
+    NoName {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with what it holds.
+        reason: InvalidNodeId,
+    },
 }
 
 /// The node's name and its data folder; `None` where nothing is kept.
@@ -66,14 +86,19 @@ async fn kept_name(environment: &Environment, root: PathBuf) -> Result<NodeId, N
     let kept = kept
         .await
         .unwrap_or_else(|error| Err(io::Error::other(error)));
-    kept.map_err(|source| NameError { path, source })
+    let name = kept.map_err(|source| NameError::Disk {
+        path: path.clone(),
+        source,
+    })?;
+    name.parse()
+        .map_err(|reason| NameError::NoName { path, reason })
 }
 
-fn read_or_write(disk: &dyn Disk, root: &Path, path: &Path, fresh: &NodeId) -> io::Result<NodeId> {
+fn read_or_write(disk: &dyn Disk, root: &Path, path: &Path, fresh: &NodeId) -> io::Result<String> {
     match disk.read(path) {
         Ok(bytes) => {
             let text = String::from_utf8_lossy(&bytes);
-            return text.trim().parse().map_err(io::Error::other);
+            return Ok(text.trim().to_owned());
         }
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
@@ -86,5 +111,5 @@ fn read_or_write(disk: &dyn Disk, root: &Path, path: &Path, fresh: &NodeId) -> i
     file.sync_data()?;
     disk.rename(&temporary, path)?;
     disk.sync_dir(root)?;
-    Ok(fresh.clone())
+    Ok(fresh.as_str().to_owned())
 }

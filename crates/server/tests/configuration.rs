@@ -314,6 +314,35 @@ async fn a_port_that_is_taken_is_said_before_anything_is_written() {
     assert!(!data.exists());
 }
 
+#[tokio::test]
+async fn a_name_that_cannot_be_kept_names_the_key_that_is_to_blame() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    let write = |path: &std::path::Path, text: &str| {
+        let environment = Environment::real();
+        let mut file = environment.disk().open_append(path).unwrap();
+        file.append(text.as_bytes()).unwrap();
+    };
+    write(&file, "");
+    let said = async |data: &std::path::Path| {
+        let port = support::free_ports(1).await[0].to_string();
+        let data = data.display().to_string();
+        let serve = ["serve", "--node-port", &port, "--data-dir", &data];
+        let ended = run(&serve, &[]).await;
+        assert_eq!(ended.code, Some(1), "{ended:?}");
+        ended.stderr
+    };
+
+    let below_a_file = said(&file.join("data")).await;
+    assert!(below_a_file.contains("Set data_dir"), "{below_a_file}");
+    assert!(!below_a_file.contains("node_id"), "{below_a_file}");
+
+    write(&folder.path().join("node-id"), "two words");
+    let no_name = said(folder.path()).await;
+    assert!(no_name.contains("set node_id"), "{no_name}");
+    assert!(!no_name.contains("data_dir"), "{no_name}");
+}
+
 #[test]
 fn the_default_file_sets_every_key_to_its_default() {
     let text = raftwire_server::config::template();
