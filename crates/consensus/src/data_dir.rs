@@ -96,6 +96,24 @@ pub enum DataDirError {
     Interrupted,
 }
 
+impl DataDirError {
+    /// Whether a part of what a node kept is damaged or gone, for which no other version and no
+    /// other right to the folder is a remedy.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            DataDirError::IdentityDamaged { .. } | DataDirError::IdentityMissing { .. } => true,
+            DataDirError::Log(error) => error.is_damage(),
+            DataDirError::Snapshot(error) => matches!(error, SnapshotError::Damaged { .. }),
+            DataDirError::Disk(_)
+            | DataDirError::Locked { .. }
+            | DataDirError::OtherNode { .. }
+            | DataDirError::Format { .. }
+            | DataDirError::Unused { .. }
+            | DataDirError::Interrupted => false,
+        }
+    }
+}
+
 impl DataDir {
     /// Opens `root`, which is made if it is missing, with a Raft id of its own.
     ///

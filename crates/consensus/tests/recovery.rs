@@ -2,12 +2,18 @@
 
 mod support;
 
+use std::path::Path;
 use std::time::Duration;
 
+use raftwire_consensus::OpenError;
 use raftwire_consensus::testing::{Command, Outcome, compact, propose};
+use raftwire_environment::Disk as _;
 use raftwire_protocol::Incarnation;
 use support::{TestCluster, name, names, state, status};
 use tokio::time::sleep;
+
+/// Where every machine has its data folder.
+const DATA: &str = "/data";
 
 /// Writes entries that change nothing.
 async fn write_entries(cluster: &TestCluster, node: &str, count: usize) {
@@ -103,6 +109,33 @@ async fn one_node_alone_that_restarts_leads_again() {
 
     assert_eq!(state(&cluster.node("a")).cluster_id, id);
     assert_eq!(cluster.leaders(), names(&["a"]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_damaged_folder_is_refused_with_its_remedy_which_helps() {
+    let list = ["a", "b", "c"];
+    let mut cluster = TestCluster::started(6, &list).await;
+    cluster.settled().await;
+    cluster.crash("b").await;
+    let disk = cluster.machines[&name("b")].disk.clone();
+    let log = Path::new(DATA).join("log");
+    let segment = log.join(&disk.list(&log).unwrap()[0]);
+    disk.damage(&segment, 20).unwrap();
+
+    let options = cluster.options("b", &list);
+    let refused = cluster.start_with(options).await.unwrap_err();
+
+    let said = refused.to_string();
+    assert!(matches!(refused, OpenError::Damaged { .. }), "{refused:?}");
+    for word in [DATA, &segment.display().to_string(), "aside", "node_id b"] {
+        assert!(said.contains(word), "{said}");
+    }
+
+    cluster.wipe("b");
+    cluster.start("b", &list).await;
+    cluster.settled().await;
+    assert_eq!(status(&cluster.node("b")).voters, 3);
+    assert_same_state(&cluster).await;
 }
 
 #[tokio::test(start_paused = true)]

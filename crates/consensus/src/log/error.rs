@@ -2,7 +2,11 @@
 
 use std::{io, path::PathBuf};
 
-use super::{file::DiskError, marks::OutOfOrder, segment::Damage};
+use super::{
+    file::DiskError,
+    marks::OutOfOrder,
+    segment::{Damage, DamageKind},
+};
 
 /// The log cannot be written any more. It stays so until the process starts again: after a failed
 /// write or sync nobody knows what the disk has.
@@ -110,4 +114,23 @@ pub enum LogOpenError {
     /// The task that opened the log was aborted.
     #[error("opening the Raft log was interrupted")]
     Interrupted,
+}
+
+impl LogOpenError {
+    /// Whether a part of what was written is damaged or gone.
+    pub(crate) fn is_damage(&self) -> bool {
+        match self {
+            LogOpenError::Damaged { damage, .. } => !matches!(damage.what, DamageKind::Format(_)),
+            LogOpenError::CutOff { .. }
+            | LogOpenError::Contradiction { .. }
+            | LogOpenError::SegmentMissing { .. }
+            | LogOpenError::EntriesMissing { .. }
+            | LogOpenError::SnapshotMissing { .. }
+            | LogOpenError::NoSegment { .. } => true,
+            // A file that somebody has put there is taken away again.
+            LogOpenError::Disk(_)
+            | LogOpenError::StrangeFile { .. }
+            | LogOpenError::Interrupted => false,
+        }
+    }
 }

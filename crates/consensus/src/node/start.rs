@@ -1,12 +1,13 @@
 //! From a closed folder to a node that takes part.
 
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use openraft::storage::RaftLogStorage as _;
 use openraft::{EntryPayload, RaftLogReader as _};
 use raftwire_environment::{Environment, Executor};
-use raftwire_protocol::RaftId;
+use raftwire_protocol::{NodeId, RaftId};
 use tokio::sync::mpsc;
 
 use super::Running;
@@ -37,9 +38,27 @@ const FOUNDING_ENTRIES_MAX: u64 = 256;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The folder, its log or its snapshot cannot be used.
+    /// The folder, its log or its snapshot cannot be used, though nothing is known to be lost.
     #[error(transparent)]
-    DataDir(#[from] DataDirError),
+    DataDir(DataDirError),
+    /// A part of what the folder held is damaged or gone. The voter that it made may have promised
+    /// what cannot be read any more, so nobody goes on with it.
+    #[error(
+        "the data folder {} is damaged: {damage}. Put the whole folder aside, and start this node \
+         again with node_id {node}: it comes back empty, and the others give it the cluster's data. \
+         They must be a majority of the voters, with whole folders. If {node} is the only voter, or \
+         the folders of a majority are damaged, the names and members that no whole folder holds \
+         are lost; `raftwire recover` makes a new cluster of a whole folder",
+        path.display()
+    )]
+    Damaged {
+        /// The folder.
+        path: PathBuf,
+        /// The node whose it is.
+        node: NodeId,
+        /// What is damaged or gone.
+        damage: DataDirError,
+    },
     /// The founding list is too long.
     #[error("the list of nodes has {listed} names, at most {FOUNDING_MAX} may found a cluster")]
     FoundingList {
@@ -99,6 +118,29 @@ pub(super) async fn open(
         let names_max = options.names_max;
         return Err(OpenError::NamesMax { names_max });
     }
+    match open_storage(&options, environment).await {
+        Ok((raft_id, snapshots, log, log_end)) => Ok(Opened {
+            options,
+            raft_id,
+            log,
+            log_end,
+            snapshots,
+        }),
+        Err(damage) => Err(match options.storage {
+            Storage::Durable(path) if damage.is_damage() => OpenError::Damaged {
+                path,
+                node: options.node,
+                damage,
+            },
+            Storage::Durable(_) | Storage::Ephemeral => OpenError::DataDir(damage),
+        }),
+    }
+}
+
+async fn open_storage(
+    options: &RaftOptions,
+    environment: &Environment,
+) -> Result<(RaftId, SnapshotStore, LogStore, LogEnd), DataDirError> {
     let data_dir = match &options.storage {
         Storage::Durable(root) => DataDir::open(environment, root, &options.node).await?,
         Storage::Ephemeral => DataDir::ephemeral(environment, &options.node)?,
@@ -109,20 +151,10 @@ pub(super) async fn open(
         forget_vote: options.forget_vote,
         ..LogOptions::default()
     };
-    let snapshots = SnapshotStore::open(environment, Arc::clone(&data_dir))
-        .await
-        .map_err(DataDirError::from)?;
+    let snapshots = SnapshotStore::open(environment, Arc::clone(&data_dir)).await?;
     let (log, log_end) =
-        LogStore::open(environment, Arc::clone(&data_dir), &snapshots, log_options)
-            .await
-            .map_err(DataDirError::from)?;
-    Ok(Opened {
-        options,
-        raft_id: data_dir.raft_id(),
-        log,
-        log_end,
-        snapshots,
-    })
+        LogStore::open(environment, Arc::clone(&data_dir), &snapshots, log_options).await?;
+    Ok((data_dir.raft_id(), snapshots, log, log_end))
 }
 
 /// A started node, and what it tells of.
