@@ -28,7 +28,12 @@ pub enum RecoverError {
     #[error(transparent)]
     DataDir(#[from] DataDirError),
     /// The log holds nothing of a cluster: there is nothing to go on from.
-    #[error("{node} has never heard of a cluster: start it as a new node instead")]
+    #[error(
+        "the folder of {node} has no log to recover from: an edge keeps none, nor does a node that \
+         never joined a cluster. Recover the folder of a voter or a spare, and start {node} with an \
+         empty folder then; where none of those is left, start all nodes with empty folders as a \
+         new cluster"
+    )]
     NoCluster {
         /// Whose folder it is.
         node: NodeId,

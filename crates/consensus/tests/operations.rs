@@ -281,6 +281,26 @@ async fn a_folder_in_use_an_empty_one_and_one_without_a_cluster_are_refused() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_edge_has_nothing_to_recover_from_and_is_told_so() {
+    let mut cluster = TestCluster::started(11, &VOTERS).await;
+    cluster.start_edge("d", &VOTERS).await;
+    cluster.settled().await;
+    cluster.crash("d").await;
+
+    let environment = cluster.fresh_environment("d");
+    let refused = Recovery::open(environment, Path::new(DATA)).await;
+
+    let refused = refused.expect_err("an edge has no log");
+    assert!(
+        matches!(refused, RecoverError::NoCluster { .. }),
+        "{refused:?}"
+    );
+    let said = refused.to_string();
+    assert!(said.contains("folder of d has no log"), "{said}");
+    assert!(said.contains("folder of a voter or a spare"), "{said}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_read_for_a_recovery_is_what_the_log_holds_and_changes_nothing() {
     let mut cluster = TestCluster::started(10, &VOTERS).await;
     cluster.start_edge("d", &VOTERS).await;
