@@ -6,8 +6,10 @@ use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
 use raftwire_environment::Environment;
 use raftwire_protocol::{Group, Name, UserId};
+use raftwire_transport_ws::tls::RefusalLog;
 use serde::{Deserialize, Serialize};
 use tokio::sync::Semaphore;
+use tracing::{debug, warn};
 
 use super::{Authenticator, Denied, GROUPS_AT_OPENING_MAX, Identity, OpeningRequest};
 use crate::http_client::HttpClient;
@@ -33,6 +35,9 @@ pub struct Webhook {
     path: String,
     timeout: Duration,
     questions: Semaphore,
+    environment: Environment,
+    /// Every client that comes while the application is away fails in the same way.
+    failures: RefusalLog,
 }
 
 /// The URL of the hook cannot be asked.
@@ -93,13 +98,19 @@ impl Webhook {
             .path_and_query()
             .map_or("/", |path| path.as_str())
             .to_owned();
-        let client = HttpClient::new(environment, &format!("{scheme}://{authority}"), token)
-            .map_err(|error| invalid(error.to_string()))?;
+        let client = HttpClient::new(
+            environment.clone(),
+            &format!("{scheme}://{authority}"),
+            token,
+        )
+        .map_err(|error| invalid(error.to_string()))?;
         Ok(Webhook {
             client,
             path,
             timeout,
             questions: Semaphore::new(QUESTIONS_MAX),
+            environment,
+            failures: RefusalLog::default(),
         })
     }
 
@@ -120,16 +131,28 @@ impl Webhook {
         let asked = self.client.exchange_json(&self.path, question.into());
         asked.await.map_err(|error| error.to_string())
     }
+
+    fn log_failure(&self, reason: &str) {
+        if self.failures.is_news(reason, self.environment.now()) {
+            warn!(
+                reason,
+                "the authentication hook does not answer as it should; each reason is said once a \
+                 minute"
+            );
+        } else {
+            debug!(
+                reason,
+                "the authentication hook does not answer as it should"
+            );
+        }
+    }
 }
 
 #[async_trait]
 impl Authenticator for Webhook {
     async fn authenticate(&self, request: &OpeningRequest) -> Result<Identity, Denied> {
         let unavailable = |reason: &str| {
-            tracing::warn!(
-                reason,
-                "the authentication hook does not answer as it should"
-            );
+            self.log_failure(reason);
             Denied::Unavailable("who you are cannot be decided now".to_owned())
         };
         let answer = match tokio::time::timeout(self.timeout, self.ask(request)).await {

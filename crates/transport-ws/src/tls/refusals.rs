@@ -9,7 +9,8 @@ const SAID_FOR: Duration = Duration::from_secs(60);
 /// that strangers can fill no log with ever new ones.
 const REASONS_MAX: usize = 16;
 
-/// Which refusals of certificates were logged lately: each reason is worth one line a minute.
+/// Which refusals, of certificates or of clients, were logged lately: each reason is worth one
+/// line a minute.
 #[derive(Debug, Default)]
 pub struct RefusalLog {
     said: Mutex<BTreeMap<String, Instant>>,
