@@ -208,6 +208,7 @@ async fn nobody_is_let_in_while_the_application_is_away() {
     let log = cluster.node(0).log();
     let warnings = log.matches("the authentication hook does not answer");
     assert_eq!(warnings.count(), 1, "each reason once a minute: {log}");
+    assert!(!log.contains("--url"), "advice for a command line: {log}");
     assert!(
         !cluster.node(0).log().contains(TOKEN),
         "a secret in the log"

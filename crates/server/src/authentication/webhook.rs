@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 use tracing::{debug, warn};
 
 use super::{Authenticator, Denied, GROUPS_AT_OPENING_MAX, Identity, OpeningRequest};
-use crate::http_client::HttpClient;
+use crate::http_client::{HttpClient, RequestError};
 
 /// Questions that may be under way at once: each is a connection to the application, which is to
 /// be asked by many clients that return at once, and not overrun. More wait, within their time.
@@ -129,7 +129,7 @@ impl Webhook {
             .await
             .map_err(|error| error.to_string())?;
         let asked = self.client.exchange_json(&self.path, question.into());
-        asked.await.map_err(|error| error.to_string())
+        asked.await.map_err(|error| in_words(&error))
     }
 
     fn log_failure(&self, reason: &str) {
@@ -192,10 +192,24 @@ fn told(headers: &HeaderMap) -> BTreeMap<&str, String> {
     told
 }
 
+/// Why there is no answer, without what a command line is told about the addresses of nodes.
+fn in_words(error: &RequestError) -> String {
+    match error {
+        RequestError::Unreachable { address, source } => {
+            format!("cannot reach {address}: {source}")
+        }
+        RequestError::NoHttp { address, reason }
+        | RequestError::Unintelligible { address, reason } => {
+            format!("{address} does not answer in HTTP: {reason}")
+        }
+        _ => error.to_string(),
+    }
+}
+
 fn identity(body: &[u8]) -> Result<Identity, String> {
     let answer: Answer = serde_json::from_slice(body)
         .map_err(|error| format!("its body is no identity: {error}"))?;
-    let in_words = |what: &str, value: &str, error: &dyn std::fmt::Display| {
+    let cannot_be = |what: &str, value: &str, error: &dyn std::fmt::Display| {
         format!("its {what} {value:?} cannot be: {error}")
     };
     if answer.groups.len() > GROUPS_AT_OPENING_MAX {
@@ -206,15 +220,15 @@ fn identity(body: &[u8]) -> Result<Identity, String> {
     }
     let user = answer.user.map(|text| {
         text.parse::<UserId>()
-            .map_err(|error| in_words("user", &text, &error))
+            .map_err(|error| cannot_be("user", &text, &error))
     });
     let name = answer.name.map(|text| {
         text.parse::<Name>()
-            .map_err(|error| in_words("name", &text, &error))
+            .map_err(|error| cannot_be("name", &text, &error))
     });
     let groups = answer.groups.iter().map(|text| {
         text.parse::<Group>()
-            .map_err(|error| in_words("group", text, &error))
+            .map_err(|error| cannot_be("group", text, &error))
     });
     Ok(Identity {
         user: user.transpose()?,
