@@ -29,6 +29,10 @@ pub(super) async fn run(command: ConfigCommand, environment: Environment) -> Res
     if !report.errors.is_empty() {
         return Err(Failure::silent(USAGE));
     }
+    for warning in report.options.warnings() {
+        let warning = format!("raftwire: warning: {warning}");
+        Output::stderr().line(&warning);
+    }
     if is_check {
         output.line(&output.paint(Style::Good, "the configuration is good; it would run"));
         for line in in_words(&report.options) {

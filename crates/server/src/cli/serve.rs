@@ -31,6 +31,9 @@ pub(super) async fn run(
     options.check_conflicts().map_err(Failure::usage)?;
     options.check_tls().map_err(Failure::usage)?;
     serve::start_logging(&options.log);
+    for warning in options.warnings() {
+        tracing::warn!("{warning}");
+    }
     options.client.connections_max = serve::room_for_clients(options.client.connections_max);
     let stop = serve::told_to_stop(exit_with_stdin)
         .map_err(|error| Failure::new(format!("cannot listen to signals: {error}")))?;

@@ -7,6 +7,7 @@
 mod conflict;
 mod error;
 mod exposure;
+mod files;
 mod flags;
 mod key;
 mod keys;
@@ -20,6 +21,7 @@ mod tls;
 mod toml_file;
 mod value;
 mod variables;
+mod warning;
 mod web_origin;
 
 pub use conflict::Conflict;
@@ -39,4 +41,5 @@ pub use tls::{TlsConflict, TlsOptions};
 use value::Value;
 #[cfg(test)]
 pub(crate) use variables::OTHER_VARIABLES;
+pub use warning::Warning;
 pub use web_origin::{InvalidWebOrigin, WebOrigin};

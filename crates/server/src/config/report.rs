@@ -27,7 +27,9 @@ pub fn report(sources: &Sources, disk: &dyn Disk) -> Report {
         errors.extend(exposed.err().map(|exposed| exposed.to_string()));
         let conflict = loaded.options.check_conflicts();
         errors.extend(conflict.err().map(|conflict| conflict.to_string()));
-        errors.extend(tls_error(&loaded.options, disk));
+        let conflict = loaded.options.check_tls();
+        errors.extend(conflict.err().map(|conflict| conflict.to_string()));
+        errors.extend(loaded.options.check_files(disk));
     }
     let values = KEYS.iter().filter_map(|key| value(key, &loaded)).collect();
     Report {
@@ -35,15 +37,6 @@ pub fn report(sources: &Sources, disk: &dyn Disk) -> Report {
         values,
         errors,
     }
-}
-
-/// What is wrong with the keys of TLS, or with the files that they name.
-fn tls_error(options: &ServerOptions, disk: &dyn Disk) -> Option<String> {
-    if let Err(conflict) = options.check_tls() {
-        return Some(conflict.to_string());
-    }
-    let checked = options.tls.check_files(disk);
-    checked.err().map(|error| format!("TLS: {error}"))
 }
 
 fn value(key: &Key, loaded: &Loaded) -> Option<(String, Origin)> {

@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use raftwire_environment::Disk;
 use raftwire_protocol::Scheme;
-use raftwire_transport_ws::tls::{NodeTlsFiles, PemError, read_authorities, read_identity};
+use raftwire_transport_ws::tls::NodeTlsFiles;
 
 use super::ServerOptions;
+use super::lanes::DIRECT;
 
 /// The files of TLS, as they are named in the configuration.
 #[derive(Clone, Debug)]
@@ -107,7 +107,11 @@ impl ServerOptions {
                 return Err(TlsConflict::Missing { set, missing });
             }
         }
-        self.check_nodes()
+        // Over a broker nodes show each other no certificate.
+        if self.rides_on(DIRECT) {
+            self.check_nodes()?;
+        }
+        Ok(())
     }
 
     fn check_nodes(&self) -> Result<(), TlsConflict> {
@@ -131,23 +135,6 @@ impl ServerOptions {
 }
 
 impl TlsOptions {
-    /// Reads every file that is named, and forgets it. Blocks.
-    pub(super) fn check_files(&self, disk: &dyn Disk) -> Result<(), PemError> {
-        let pairs = [
-            (&self.certificate, &self.key),
-            (&self.node_certificate, &self.node_key),
-        ];
-        for pair in pairs {
-            if let (Some(certificate), Some(key)) = pair {
-                read_identity(disk, certificate, key)?;
-            }
-        }
-        if let Some(authorities) = &self.node_authorities {
-            read_authorities(disk, authorities)?;
-        }
-        Ok(())
-    }
-
     /// What nodes show each other; `None`: the cluster has one node, or speaks no TLS.
     pub(crate) fn node_files(&self) -> Option<NodeTlsFiles> {
         Some(NodeTlsFiles {
@@ -187,6 +174,16 @@ mod tests {
         assert_eq!(two.check_tls(), Err(TlsConflict::NoAuthorities { node }));
         two.tls.node_authorities = Some("authorities.pem".into());
         assert_eq!(two.check_tls(), Ok(()));
+    }
+
+    #[test]
+    fn over_a_broker_alone_nodes_need_no_authorities() {
+        let mut options = with_files(&["node2"]);
+        assert!(options.check_tls().is_err());
+
+        options.cluster.transport_type = "redis".to_owned();
+
+        assert_eq!(options.check_tls(), Ok(()));
     }
 
     #[test]

@@ -52,6 +52,20 @@ fn found(names: &[String]) -> String {
     format!("it names {}", names.join(", "))
 }
 
+/// Checks that a certificate is that of this node of this cluster. Its chain, its key and its time are not
+/// looked at.
+///
+/// # Errors
+///
+/// [`CertificateRefused::OtherName`].
+pub fn check_node_certificate(
+    certificate: &CertificateDer<'_>,
+    cluster: &str,
+    node: &NodeId,
+) -> Result<(), CertificateRefused> {
+    check_name(certificate, certificate_name(cluster, node))
+}
+
 /// Checks that a certificate, whose chain is checked elsewhere, has this name.
 pub(super) fn check_name(
     certificate: &CertificateDer<'_>,

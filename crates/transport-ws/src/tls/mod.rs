@@ -9,7 +9,7 @@ mod time;
 mod verifier;
 mod words;
 
-pub use certificate::{CertificateRefused, certificate_name};
+pub use certificate::{CertificateRefused, certificate_name, check_node_certificate};
 pub use node_tls::{NODE_ALPN, NodeTls, NodeTlsFiles};
 pub use peer::TlsPeer;
 pub use pem_files::{PemError, read_authorities, read_identity};
