@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches};
 use raftwire_environment::Environment;
-use raftwire_server::config::{KEYS, Origin, ServeFlags, ServerOptions, Sources, load};
+use raftwire_server::config::{Origin, ServeFlags, ServerOptions, Sources, keys, load};
 use support::run;
 
 /// Loads a file of this text with these variables and flags; the error as it is shown.
@@ -59,7 +59,7 @@ fn each_source_is_stronger_than_the_one_before() {
 
 #[test]
 fn every_key_can_be_set_in_the_file_and_by_its_variable() {
-    for key in KEYS {
+    for key in keys() {
         let value = match key.name {
             "secret" | "secret_previous" | "http.token" | "client.authentication_token" => {
                 "0123456789abcdef"
@@ -384,7 +384,7 @@ fn the_default_file_sets_every_key_to_its_default() {
         .filter(|error| !missing.iter().any(|missing| error.starts_with(missing)))
         .collect();
     assert!(errors.is_empty(), "{errors:?}");
-    for key in KEYS {
+    for key in keys() {
         let mut set = report.values.iter();
         let is_this = |(line, origin): &&(String, Origin)| {
             line.starts_with(&format!("{} = ", key.name)) && matches!(origin, Origin::File { .. })

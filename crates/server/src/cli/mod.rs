@@ -136,7 +136,7 @@ mod tests {
     use clap::CommandFactory as _;
 
     use super::*;
-    use crate::config::{KEYS, Key, OTHER_VARIABLES};
+    use crate::config::{Key, OTHER_VARIABLES, keys};
 
     #[test]
     fn every_variable_of_the_command_line_may_be_set_for_a_node_as_well() {
@@ -149,7 +149,7 @@ mod tests {
         }
         assert!(variables.iter().any(|name| name == "RAFTWIRE_CA"));
         for name in variables {
-            let is_key = KEYS.iter().map(Key::variable).any(|key| key == name);
+            let is_key = keys().map(Key::variable).any(|key| key == name);
             assert!(is_key || OTHER_VARIABLES.contains(&name.as_str()), "{name}");
         }
     }

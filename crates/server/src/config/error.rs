@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{KEYS, LaneConflict, Origin};
+use super::{LaneConflict, Origin, keys};
 
 /// Why a configuration cannot be used. Each names the place to mend.
 #[derive(Debug, thiserror::Error)]
@@ -109,7 +109,7 @@ fn after_colon(reason: &str) -> String {
 
 /// The tables of the file.
 pub(super) fn sections() -> Vec<&'static str> {
-    let mut sections: Vec<_> = KEYS.iter().filter_map(|key| key.section()).collect();
+    let mut sections: Vec<_> = keys().filter_map(|key| key.section()).collect();
     sections.dedup();
     sections
 }

@@ -5,7 +5,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
 use super::load::Setting;
 use super::value::Value;
-use super::{ConfigError, KEYS, Key, Origin};
+use super::{ConfigError, Key, Origin, keys};
 
 /// The flags of `raftwire serve` that were given, one for each key.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,7 @@ pub struct ServeFlags {
 impl ServeFlags {
     pub(super) fn settings(&self) -> Vec<Result<Setting, ConfigError>> {
         let mut settings = Vec::with_capacity(self.given.len());
-        for key in KEYS {
+        for key in keys() {
             let Some((_, values)) = self.given.iter().find(|(name, _)| *name == key.name) else {
                 continue;
             };
@@ -69,7 +69,7 @@ fn argument(key: &'static Key) -> Arg {
 
 impl Args for ServeFlags {
     fn augment_args(command: Command) -> Command {
-        command.args(KEYS.iter().map(argument))
+        command.args(keys().map(argument))
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -85,7 +85,7 @@ impl FromArgMatches for ServeFlags {
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        for key in KEYS {
+        for key in keys() {
             let values = matches
                 .try_get_many::<String>(key.name)
                 .map_err(|error| clap::Error::raw(ErrorKind::InvalidValue, error.to_string()))?;

@@ -1,6 +1,6 @@
 //! What a node is told, from three sources: a TOML file, `RAFTWIRE_*` variables, flags.
 //!
-//! [`KEYS`] is the one list of what can be set. The file's keys, the variables' names, the flags
+//! [`keys()`] is the one list of what can be set. The file's keys, the variables' names, the flags
 //! and their help are all made from it, so that nothing can be set in one way only. Each source
 //! is stronger than the one before, key by key; a key that nobody knows is refused by name.
 
@@ -29,7 +29,7 @@ pub use error::ConfigError;
 pub use exposure::{NotClosed, is_loopback};
 pub use flags::ServeFlags;
 pub use key::Key;
-pub use keys::KEYS;
+pub use keys::keys;
 pub use lanes::LaneConflict;
 pub(crate) use lanes::timings_of;
 pub use load::{Sources, load};

@@ -3,7 +3,7 @@
 use raftwire_environment::Disk;
 
 use super::load::Loaded;
-use super::{KEYS, Key, Origin, ServerOptions, Sources};
+use super::{Key, Origin, ServerOptions, Sources, keys};
 
 /// What a configuration comes to.
 #[derive(Debug)]
@@ -31,7 +31,7 @@ pub fn report(sources: &Sources, disk: &dyn Disk) -> Report {
         errors.extend(conflict.err().map(|conflict| conflict.to_string()));
         errors.extend(loaded.options.check_files(disk));
     }
-    let values = KEYS.iter().filter_map(|key| value(key, &loaded)).collect();
+    let values = keys().filter_map(|key| value(key, &loaded)).collect();
     Report {
         options: loaded.options,
         values,

@@ -1,7 +1,7 @@
 //! A file to begin with.
 
 use super::key::Key;
-use super::{KEYS, Value};
+use super::{Value, keys};
 
 /// A configuration file that sets every key to its default, with what each is for, what it may be
 /// and why its default is what it is. A key without a default stands there as a comment.
@@ -11,7 +11,7 @@ pub fn template() -> String {
          # stronger than this file, a flag stronger than a variable.\n",
     );
     let mut section = None;
-    for key in KEYS {
+    for key in keys() {
         if key.section() != section {
             section = key.section();
             text.push_str(&format!("\n[{}]\n", section.unwrap_or_default()));
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn each_default_has_its_reason_and_what_has_none_an_example() {
-        for key in KEYS {
+        for key in keys() {
             assert_eq!(
                 key.default.is_some(),
                 !key.reason.is_empty(),

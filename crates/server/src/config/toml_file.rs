@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::error::{nearest, sections};
 use super::load::Setting;
 use super::value::Value;
-use super::{ConfigError, KEYS, Origin};
+use super::{ConfigError, Origin, keys};
 
 /// Reads every setting of a file's text; each can be wrong by itself.
 pub(super) fn parse(path: &Path, text: &str) -> Vec<Result<Setting, ConfigError>> {
@@ -61,12 +61,12 @@ impl File<'_> {
         name: &Spanned<impl AsRef<str>>,
         value: &Spanned<DeValue<'_>>,
     ) -> Result<Setting, ConfigError> {
-        let Some(key) = KEYS.iter().find(|key| key.name == dotted) else {
+        let Some(key) = keys().find(|key| key.name == dotted) else {
             return Err(ConfigError::UnknownKey {
                 origin: self.origin(name.span().start),
                 what: "key",
                 name: dotted.to_owned(),
-                nearest: nearest(dotted, KEYS.iter().map(|key| key.name)),
+                nearest: nearest(dotted, keys().map(|key| key.name)),
             });
         };
         let origin = self.origin(name.span().start);

@@ -1,7 +1,9 @@
 //! A value as a source wrote it, before anybody knows what it is for.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::RangeInclusive;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -45,6 +47,9 @@ const BYTE_UNITS: [(&str, usize); 4] = [
     ("B", 1),
 ];
 
+/// Below it, somebody may guess.
+const TOKEN_BYTES_MIN: usize = 16;
+
 impl Value {
     /// The value as a configuration file writes it.
     pub(super) fn toml(&self) -> String {
@@ -65,6 +70,21 @@ impl Value {
                 Err(Unfit::default())
             }
         }
+    }
+
+    pub(super) fn owned(&self) -> Result<String, Unfit> {
+        self.text().map(str::to_owned)
+    }
+
+    /// One of several words, each of which stands for something.
+    pub(super) fn one_of<T>(
+        &self,
+        choices: impl IntoIterator<Item = (&'static str, T)>,
+    ) -> Result<T, Unfit> {
+        let text = self.text()?;
+        let mut choices = choices.into_iter();
+        let chosen = choices.find(|(word, _)| *word == text);
+        chosen.map(|(_, choice)| choice).ok_or_else(Unfit::default)
     }
 
     /// A text with a type of its own, whose error explains the right form.
@@ -142,6 +162,48 @@ impl Value {
                 "a file has a list of texts here, as in [\"a\", \"b\"]",
             )),
         }
+    }
+
+    /// The name or address of a host, without a port.
+    pub(super) fn host(&self) -> Result<String, Unfit> {
+        let host = self.text()?;
+        let is_address = host.parse::<IpAddr>().is_ok();
+        let in_brackets = host.starts_with('[') && host.ends_with(']');
+        if host.is_empty()
+            || host.contains(|c: char| c.is_whitespace() || c == '/')
+            || (host.contains(':') && !is_address && !in_brackets)
+        {
+            return Err(Unfit::default());
+        }
+        Ok(host.to_owned())
+    }
+
+    /// The path of a file or folder, whether it is there or not.
+    pub(super) fn file(&self) -> Result<Option<PathBuf>, Unfit> {
+        match self.text()? {
+            "" => Err(Unfit::default()),
+            path => Ok(Some(path.into())),
+        }
+    }
+
+    /// The path of a URL.
+    pub(super) fn url_path(&self) -> Result<String, Unfit> {
+        let path = self.text()?;
+        let is_plain =
+            |c: char| c.is_ascii_alphanumeric() || matches!(c, '/' | '-' | '_' | '.' | '~');
+        if path.len() > 1 && path.starts_with('/') && path.chars().all(is_plain) {
+            return Ok(path.to_owned());
+        }
+        Err(Unfit::default())
+    }
+
+    /// What a header can carry and nobody guesses.
+    pub(super) fn token(&self) -> Result<String, Unfit> {
+        let token = self.text()?;
+        if token.len() >= TOKEN_BYTES_MIN && token.chars().all(|c| c.is_ascii_graphic()) {
+            return Ok(token.to_owned());
+        }
+        Err(Unfit::default())
     }
 }
 
@@ -224,5 +286,15 @@ mod tests {
         assert!(reason(Value::Text("a".to_owned())).ends_with(r#"write ["a"]"#));
         assert!(reason(Value::Text("a, b".to_owned())).ends_with(r#"write ["a", "b"]"#));
         assert!(reason(Value::Integer(7)).contains("a list of texts"));
+    }
+
+    #[test]
+    fn a_host_has_no_port() {
+        for good in ["localhost", "10.0.0.1", "::1", "[::1]", "node1.example"] {
+            assert!(bare(good).host().is_ok(), "{good}");
+        }
+        for bad in ["", "localhost:5000", "ws://localhost", "a b"] {
+            assert!(bare(bad).host().is_err(), "{bad}");
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::error::nearest;
 use super::key::{Key, VARIABLE_PREFIX};
 use super::load::Setting;
 use super::value::Value;
-use super::{ConfigError, KEYS, Origin};
+use super::{ConfigError, Origin, keys};
 
 /// Variables with our prefix that are no keys: the command line reads them.
 pub(crate) const OTHER_VARIABLES: [&str; 3] = ["RAFTWIRE_CA", "RAFTWIRE_CONFIG", "RAFTWIRE_URL"];
@@ -18,7 +18,7 @@ pub(super) fn parse<'a>(
         name.starts_with(VARIABLE_PREFIX) && !OTHER_VARIABLES.contains(&name.as_str())
     });
     ours.map(
-        |(name, value)| match KEYS.iter().find(|key| key.variable() == *name) {
+        |(name, value)| match keys().find(|key| key.variable() == *name) {
             Some(key) => Ok(Setting {
                 key,
                 origin: Origin::Variable(name.clone()),
@@ -28,7 +28,7 @@ pub(super) fn parse<'a>(
                 origin: Origin::Environment,
                 what: "variable",
                 name: name.clone(),
-                nearest: nearest(name, KEYS.iter().map(Key::variable)),
+                nearest: nearest(name, keys().map(Key::variable)),
             }),
         },
     )
