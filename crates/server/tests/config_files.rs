@@ -41,6 +41,12 @@ async fn a_data_folder_that_cannot_be_one_is_refused_and_none_is_made() {
         );
     }
 
+    // Root may write to any folder, but not there.
+    for path in ["/proc/raftwire/node1", "/proc", "/sys/raftwire"] {
+        let ended = check(&[("data-dir", Path::new(path))]).await;
+        assert_refused(&ended, &["data_dir", path, "Name a folder"]);
+    }
+
     let fresh = folder.path().join("a").join("b");
     let ended = check(&[("data-dir", &fresh)]).await;
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));

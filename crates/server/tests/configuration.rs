@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::path::Path;
 use std::time::Duration;
 
 use clap::{Args, Command, FromArgMatches};
@@ -318,29 +319,42 @@ async fn a_port_that_is_taken_is_said_before_anything_is_written() {
 async fn a_name_that_cannot_be_kept_names_the_key_that_is_to_blame() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("file");
-    let write = |path: &std::path::Path, text: &str| {
+    let write = |path: &Path, text: &str| {
         let environment = Environment::real();
         let mut file = environment.disk().open_append(path).unwrap();
         file.append(text.as_bytes()).unwrap();
     };
     write(&file, "");
-    let said = async |data: &std::path::Path| {
-        let port = support::free_ports(1).await[0].to_string();
-        let data = data.display().to_string();
-        let serve = ["serve", "--node-port", &port, "--data-dir", &data];
-        let ended = run(&serve, &[]).await;
-        assert_eq!(ended.code, Some(1), "{ended:?}");
-        ended.stderr
-    };
-
-    let below_a_file = said(&file.join("data")).await;
+    let below_a_file = said_at_start(&file.join("data"), &[]).await;
     assert!(below_a_file.contains("Set data_dir"), "{below_a_file}");
     assert!(!below_a_file.contains("node_id"), "{below_a_file}");
 
     write(&folder.path().join("node-id"), "two words");
-    let no_name = said(folder.path()).await;
+    let no_name = said_at_start(folder.path(), &[]).await;
     assert!(no_name.contains("set node_id"), "{no_name}");
     assert!(!no_name.contains("data_dir"), "{no_name}");
+}
+
+#[tokio::test]
+async fn a_data_folder_that_cannot_be_made_is_named_with_its_key_whether_the_node_has_a_name_or_not()
+ {
+    for flags in [&[][..], &["--node-id=node1"]] {
+        let said = said_at_start(Path::new("/proc/raftwire"), flags).await;
+
+        for words in ["data_dir", "/proc/raftwire", "this node may make"] {
+            assert!(said.contains(words), "{words}: {said}");
+        }
+    }
+}
+
+/// What `raftwire serve` says before it ends, for want of a data folder.
+async fn said_at_start(data: &Path, flags: &[&str]) -> String {
+    let port = support::free_ports(1).await[0].to_string();
+    let data = data.display().to_string();
+    let serve = ["serve", "--node-port", &port, "--data-dir", &data];
+    let ended = run(&[&serve[..], flags].concat(), &[]).await;
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    ended.stderr
 }
 
 #[test]
@@ -374,8 +388,9 @@ fn the_default_file_sets_every_key_to_its_default() {
         ..Sources::default()
     };
     let report = raftwire_server::config::report(&sources, environment.disk().as_ref());
-    // The files of the example are nobody's.
+    // The files of the example are nobody's, and its folder may be root's.
     let missing = [
+        "data_dir = \"/var/lib/raftwire\" cannot be a folder of this node's: it cannot be made in",
         "TLS: cannot read node1.pem",
         "redis_tls_authorities: cannot read /etc/raftwire/redis-ca.pem",
     ];

@@ -31,6 +31,10 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn check_writable(&self, _dir: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         let files = lock(&self.files);
         let inside = files.keys().filter(|path| path.parent() == Some(dir));

@@ -16,7 +16,7 @@ use crate::control_network::ControlNetwork;
 use crate::data_dir::{DataDir, DataDirError};
 use crate::engine::{self, EngineError, seeded};
 use crate::lease::QuorumRounds;
-use crate::log::{LogEnd, LogOptions, LogStore, SnapshotStore};
+use crate::log::{DiskError, LogEnd, LogOptions, LogStore, SnapshotStore};
 use crate::machine::Machine;
 use crate::names::{self, NamesQueues, NamesShared};
 use crate::network::Peers;
@@ -39,8 +39,19 @@ const FOUNDING_ENTRIES_MAX: u64 = 256;
 #[non_exhaustive]
 pub enum OpenError {
     /// The folder, its log or its snapshot cannot be used, though nothing is known to be lost.
-    #[error(transparent)]
+    #[error("data_dir: {0}")]
     DataDir(DataDirError),
+    /// The disk refused the folder, or what is in it.
+    #[error(
+        "data_dir = \"{}\": {refused}. It has to be a folder that this node may make, read and write",
+        path.display()
+    )]
+    Refused {
+        /// The folder.
+        path: PathBuf,
+        /// What was refused.
+        refused: DiskError,
+    },
     /// A part of what the folder held is damaged or gone. The voter that it made may have promised
     /// what cannot be read any more, so nobody goes on with it.
     #[error(
@@ -126,13 +137,16 @@ pub(super) async fn open(
             log_end,
             snapshots,
         }),
-        Err(damage) => Err(match options.storage {
-            Storage::Durable(path) if damage.is_damage() => OpenError::Damaged {
+        Err(error) => Err(match (options.storage, error) {
+            (Storage::Durable(path), damage) if damage.is_damage() => OpenError::Damaged {
                 path,
                 node: options.node,
                 damage,
             },
-            Storage::Durable(_) | Storage::Ephemeral => OpenError::DataDir(damage),
+            (Storage::Durable(path), DataDirError::Disk(refused)) => {
+                OpenError::Refused { path, refused }
+            }
+            (Storage::Durable(_) | Storage::Ephemeral, error) => OpenError::DataDir(error),
         }),
     }
 }

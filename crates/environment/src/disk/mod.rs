@@ -31,6 +31,15 @@ pub trait Disk: Send + Sync + Debug {
     /// [`NotADirectory`](io::ErrorKind::NotADirectory) where a file is in the way.
     fn create_dir_all(&self, dir: &Path) -> io::Result<()>;
 
+    /// Whether files can be made in `dir`, as far as that is told without making one: for whoever
+    /// looks at a configuration and must not change the disk. That there is room is not looked at.
+    ///
+    /// # Errors
+    /// [`NotFound`](io::ErrorKind::NotFound) without the directory,
+    /// [`NotADirectory`](io::ErrorKind::NotADirectory) where a file is in its place or on the way to
+    /// it; any other says what keeps this process from writing there.
+    fn check_writable(&self, dir: &Path) -> io::Result<()>;
+
     /// The names of the files in `dir`, sorted; without directories, and without names that are
     /// not UTF-8.
     ///

@@ -9,7 +9,20 @@ use std::{
     time::Duration,
 };
 
+use rustix::fs::{Access, AtFlags, CWD, PROC_SUPER_MAGIC, accessat, statfs};
+use rustix::io::Errno;
+
 use super::{Disk, DiskFile, DiskLock, refuse_extension, refuse_other_directory};
+
+/// File systems in which Linux shows its own state, by their number in `statfs`: proc, sysfs, devpts, and
+/// cgroup in both versions (`linux/magic.h`). Nobody's files are kept there, though root may "write".
+const SHOW_THE_KERNEL: [u64; 5] = [
+    PROC_SUPER_MAGIC as u64,
+    0x6265_6572,
+    0x1cd1,
+    0x0027_e0eb,
+    0x6367_7270,
+];
 
 #[derive(Debug)]
 pub(crate) struct RealDisk;
@@ -24,6 +37,22 @@ impl Disk for RealDisk {
         fs::create_dir_all(dir)?;
         for parent in dir.ancestors().skip(1).take(missing) {
             self.sync_dir(parent)?;
+        }
+        Ok(())
+    }
+
+    fn check_writable(&self, dir: &Path) -> io::Result<()> {
+        let dir = or_here(dir);
+        if !fs::metadata(dir)?.is_dir() {
+            return Err(Errno::NOTDIR.into());
+        }
+        let new_files = Access::WRITE_OK | Access::EXEC_OK;
+        accessat(CWD, dir, new_files, AtFlags::EACCESS)?;
+        if SHOW_THE_KERNEL.contains(&(statfs(dir)?.f_type as u64)) {
+            return Err(io::Error::new(
+                io::ErrorKind::Unsupported,
+                "its file system shows the kernel's state and keeps no files",
+            ));
         }
         Ok(())
     }
@@ -151,8 +180,17 @@ impl DiskLock for RealLock {}
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use rustix::process::{Uid, geteuid};
+    use rustix::thread::set_thread_res_uid;
+
     use super::*;
     use crate::disk::suite::disk_suite;
+
+    /// The user whom nothing belongs to.
+    const NOBODY: u32 = 65_534;
 
     disk_suite!(on_disk);
 
@@ -162,11 +200,44 @@ mod tests {
     }
 
     #[test]
+    fn no_file_can_be_made_where_the_kernel_shows_its_state() {
+        for dir in ["/proc", "/proc/self", "/sys"] {
+            let error = RealDisk.check_writable(Path::new(dir)).unwrap_err();
+            assert_ne!(error.kind(), io::ErrorKind::NotFound, "{dir}: {error}");
+        }
+    }
+
+    #[test]
+    fn no_file_can_be_made_in_a_folder_that_others_may_write_to_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let with_mode = |name, mode| {
+            let dir = folder.path().join(name);
+            fs::create_dir(&dir).unwrap();
+            fs::set_permissions(&dir, Permissions::from_mode(mode)).unwrap();
+            dir
+        };
+        let (open, closed) = (with_mode("open", 0o777), with_mode("closed", 0o555));
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+
+        // Permissions are nothing to root, so root's test goes on as nobody, in a thread of its own.
+        let as_nobody = move || {
+            if geteuid().is_root() {
+                set_thread_res_uid(None, Uid::from_raw(NOBODY), None).unwrap();
+            }
+            [open, closed].map(|dir| RealDisk.check_writable(&dir).map_err(|error| error.kind()))
+        };
+        let outcomes = std::thread::spawn(as_nobody).join().unwrap();
+
+        assert_eq!(outcomes, [Ok(()), Err(io::ErrorKind::PermissionDenied)]);
+    }
+
+    #[test]
     fn a_bare_file_name_lies_in_the_working_directory() {
         let here = Path::new("Cargo.toml").parent().unwrap();
 
         assert!(RealDisk.list(here).unwrap().contains(&"Cargo.toml".into()));
         RealDisk.sync_dir(here).unwrap();
         RealDisk.create_dir_all(here).unwrap();
+        RealDisk.check_writable(here).unwrap();
     }
 }

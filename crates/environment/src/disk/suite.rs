@@ -17,6 +17,7 @@ macro_rules! disk_suite {
             a_missing_directory_is_not_found,
             a_directory_is_made_with_its_parents_and_again,
             a_file_in_the_way_of_a_directory_is_an_error,
+            a_directory_is_known_to_be_writable_without_a_change,
             a_rename_replaces_the_target,
             a_rename_into_another_directory_is_refused,
             a_removed_file_is_gone_but_its_handle_works,
@@ -107,6 +108,7 @@ pub(crate) fn a_missing_directory_is_not_found(disk: &dyn Disk, dir: &Path) {
     let errors = [
         disk.list(&missing).unwrap_err(),
         disk.sync_dir(&missing).unwrap_err(),
+        disk.check_writable(&missing).unwrap_err(),
         disk.open_append(&missing.join("log")).unwrap_err(),
         disk.lock(&missing.join("lock")).unwrap_err(),
     ];
@@ -137,6 +139,18 @@ pub(crate) fn a_file_in_the_way_of_a_directory_is_an_error(disk: &dyn Disk, dir:
     assert_eq!(same.kind(), io::ErrorKind::AlreadyExists);
     assert_eq!(below.kind(), io::ErrorKind::NotADirectory);
     assert!(disk.list(&file).is_err());
+}
+
+pub(crate) fn a_directory_is_known_to_be_writable_without_a_change(disk: &dyn Disk, dir: &Path) {
+    disk.check_writable(dir).unwrap();
+    assert!(disk.list(dir).unwrap().is_empty());
+
+    let file = dir.join("file");
+    disk.open_append(&file).unwrap();
+    let error = disk.check_writable(&file).unwrap_err();
+
+    assert_eq!(error.kind(), io::ErrorKind::NotADirectory);
+    assert_eq!(disk.list(dir).unwrap(), ["file"]);
 }
 
 pub(crate) fn a_rename_replaces_the_target(disk: &dyn Disk, dir: &Path) {

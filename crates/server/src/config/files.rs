@@ -29,29 +29,17 @@ impl ServerOptions {
         if cluster.ephemeral {
             return None;
         }
-        let wanted = cluster.data_dir.as_deref().unwrap_or(Path::new(DATA_DIR));
-        for folder in wanted.ancestors() {
-            let folder = match folder.as_os_str().is_empty() {
-                true => Path::new("."),
-                false => folder,
-            };
-            let reason = match disk.list(folder) {
-                Ok(_) => return None,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
-                    "it, or a part of its path, is a file".to_owned()
-                }
-                // Whoever may not look into a folder may be allowed to go through it.
-                Err(_) if folder != wanted => return None,
-                Err(error) => error.to_string(),
-            };
-            let wanted = wanted.display();
-            return Some(format!(
-                "data_dir = \"{wanted}\" cannot be a folder of this node's: {reason}. Name a folder \
-                 that it may make and write to"
-            ));
-        }
-        None
+        let wanted = match (&cluster.data_dir, &cluster.node_id) {
+            (Some(folder), _) => folder.clone(),
+            (None, Some(node)) => Path::new(DATA_DIR).join(node.as_str()),
+            (None, None) => DATA_DIR.into(),
+        };
+        let reason = unusable(disk, &wanted)?;
+        Some(format!(
+            "data_dir = \"{}\" cannot be a folder of this node's: {reason}. Name a folder that the node's \
+             user may make and write to, and check as that user",
+            wanted.display()
+        ))
     }
 
     fn tls_error(&self, disk: &dyn Disk) -> Option<String> {
@@ -105,4 +93,26 @@ impl ServerOptions {
             Some(format!("{key}: {error}"))
         })
     }
+}
+
+/// Why a folder cannot be written to, or made where it is missing.
+fn unusable(disk: &dyn Disk, wanted: &Path) -> Option<String> {
+    for folder in wanted.ancestors() {
+        let folder = match folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => folder,
+        };
+        let refused = match disk.check_writable(folder) {
+            Ok(()) if folder == wanted => return disk.list(folder).err().map(|e| e.to_string()),
+            Ok(()) => return None,
+            Err(refused) => refused,
+        };
+        return Some(match refused.kind() {
+            io::ErrorKind::NotFound => continue,
+            io::ErrorKind::NotADirectory => "it, or a part of its path, is a file".to_owned(),
+            _ if folder == wanted => format!("it cannot be written to ({refused})"),
+            _ => format!("it cannot be made in {} ({refused})", folder.display()),
+        });
+    }
+    None
 }

@@ -146,6 +146,10 @@ impl Disk for SimulatedDisk {
         self.enter()?.create_dir_all(dir)
     }
 
+    fn check_writable(&self, dir: &Path) -> io::Result<()> {
+        self.enter()?.directory(dir).map(drop)
+    }
+
     fn list(&self, dir: &Path) -> io::Result<Vec<String>> {
         Ok(self.enter()?.directory(dir)?.names().cloned().collect())
     }
