@@ -1,0 +1,5 @@
+//! What names mean after which commands.
+
+mod cluster;
+mod model;
+mod rules;
