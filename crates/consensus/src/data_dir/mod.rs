@@ -7,25 +7,23 @@
 //! snapshot/       the newest snapshot
 //! ```
 
+mod error;
+mod identity;
+
 use std::{
     io,
     path::{Path, PathBuf},
-    str::FromStr as _,
     sync::Arc,
 };
 
 use raftwire_environment::{Disk, DiskLock, Environment};
 use raftwire_protocol::{NodeId, RaftId};
 
-use crate::log::{
-    DiskError, LogOpenError, MemoryDisk, SegmentLog, SnapshotError, SnapshotFiles, file,
-};
-
-/// The format that this version writes, and the only one that it reads.
-const FORMAT: u32 = 1;
+pub use self::error::DataDirError;
+use self::identity::{IDENTITY, identity_text, parse_identity};
+use crate::log::{DiskError, MemoryDisk, SegmentLog, SnapshotFiles, file};
 
 const LOCK: &str = "raftwire.lock";
-const IDENTITY: &str = "identity";
 
 /// A node's folder, locked as long as this value lives.
 #[derive(Debug)]
@@ -34,84 +32,6 @@ pub(crate) struct DataDir {
     root: PathBuf,
     raft_id: RaftId,
     _lock: Box<dyn DiskLock>,
-}
-
-/// Why a folder cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DataDirError {
-    /// The disk refused.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// Another process has locked the folder.
-    #[error("the data folder {} is used by another process", path.display())]
-    Locked {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The folder was made by a node with another name.
-    #[error("the data folder {} belongs to node `{found}`, not to `{expected}`: give each node a folder of its own", path.display())]
-    OtherNode {
-        /// The folder.
-        path: PathBuf,
-        /// Whose it is.
-        found: NodeId,
-        /// Who wanted it.
-        expected: NodeId,
-    },
-    /// A later version made the folder.
-    #[error("the data folder {} has format {format}, this version knows format {FORMAT}", path.display())]
-    Format {
-        /// The folder.
-        path: PathBuf,
-        /// Its format.
-        format: u32,
-    },
-    /// The file that says whose folder it is does not have the form that it was written in.
-    #[error("{} is damaged", path.display())]
-    IdentityDamaged {
-        /// The file.
-        path: PathBuf,
-    },
-    /// There is a log, and no file that says whose it is.
-    #[error("{} is missing, though there is a Raft log beside it", path.display())]
-    IdentityMissing {
-        /// The file that should be there.
-        path: PathBuf,
-    },
-    /// No node has ever used the folder.
-    #[error("{} is no data folder: no node has used it", path.display())]
-    Unused {
-        /// The folder.
-        path: PathBuf,
-    },
-    /// The log of the folder cannot be used.
-    #[error(transparent)]
-    Log(#[from] LogOpenError),
-    /// The snapshot of the folder cannot be used.
-    #[error(transparent)]
-    Snapshot(#[from] SnapshotError),
-    /// The task that opened the folder was aborted.
-    #[error("opening the data folder was interrupted")]
-    Interrupted,
-}
-
-impl DataDirError {
-    /// Whether a part of what a node kept is damaged or gone, for which no other version and no
-    /// other right to the folder is a remedy.
-    pub(crate) fn is_damage(&self) -> bool {
-        match self {
-            DataDirError::IdentityDamaged { .. } | DataDirError::IdentityMissing { .. } => true,
-            DataDirError::Log(error) => error.is_damage(),
-            DataDirError::Snapshot(error) => matches!(error, SnapshotError::Damaged { .. }),
-            DataDirError::Disk(_)
-            | DataDirError::Locked { .. }
-            | DataDirError::OtherNode { .. }
-            | DataDirError::Format { .. }
-            | DataDirError::Unused { .. }
-            | DataDirError::Interrupted => false,
-        }
-    }
 }
 
 impl DataDir {
@@ -300,50 +220,12 @@ fn found_data_dir(
     )?)
 }
 
-fn identity_text(node: &NodeId, raft_id: RaftId) -> String {
-    let facts = format!(
-        "raftwire data folder, format {FORMAT}\nnode {node}\nraft_id {:016x}\n",
-        raft_id.get()
-    );
-    let checksum = crc32fast::hash(facts.as_bytes());
-    format!("{facts}checksum {checksum:08x}\n")
-}
-
-fn parse_identity(root: &Path, bytes: &[u8]) -> Result<(NodeId, RaftId), DataDirError> {
-    let damaged = || DataDirError::IdentityDamaged {
-        path: root.join(IDENTITY),
-    };
-    let text = std::str::from_utf8(bytes).map_err(|_| damaged())?;
-    let mut lines = text.lines();
-    let mut field = |prefix: &str| lines.next()?.strip_prefix(prefix);
-    let format: u32 = field("raftwire data folder, format ")
-        .and_then(|format| format.parse().ok())
-        .ok_or_else(damaged)?;
-    if format != FORMAT {
-        return Err(DataDirError::Format {
-            path: root.to_owned(),
-            format,
-        });
-    }
-    let node = field("node ")
-        .and_then(|node| NodeId::from_str(node).ok())
-        .ok_or_else(damaged)?;
-    let raft_id = field("raft_id ")
-        .and_then(|raft_id| u64::from_str_radix(raft_id, 16).ok())
-        .map(RaftId::new)
-        .ok_or_else(damaged)?;
-    // It is only ever written in one way.
-    if identity_text(&node, raft_id) != text {
-        return Err(damaged());
-    }
-    Ok((node, raft_id))
-}
-
 #[cfg(test)]
 mod tests {
     use raftwire_environment::SimulatedDisk;
 
     use super::*;
+    use crate::log::LogOpenError;
 
     const ROOT: &str = "/data/node1";
 
