@@ -1,59 +1,22 @@
 //! Which connections of this node belong to which users and groups.
 
+mod error;
+mod history;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use raftwire_protocol::{Group, Incarnation, MintedId, UserId};
+use raftwire_protocol::{Group, MintedId, UserId};
 use tokio::sync::watch;
 
-use super::row::{Cursor, Row};
-use super::step::{Digest, Position, Step};
-use super::view::OwnedFactsView;
+pub use self::error::{GROUPS_PER_CONNECTION_MAX, MembershipError, ROWS_PER_NODE_MAX};
+pub(crate) use self::history::{Progress, Since};
+use super::row::Row;
 use super::writer::{LOG_CHANGES_MAX, Writer};
-
-/// Groups that one connection may be in: a client that joins without end is stopped here, long before
-/// the node is.
-pub const GROUPS_PER_CONNECTION_MAX: usize = 1_000;
-/// Users and groups that the connections of one node may belong to, taken together: every other node
-/// keeps a copy, at some 100 bytes a row.
-pub const ROWS_PER_NODE_MAX: usize = 1_000_000;
 
 /// Keeps joins and deliveries on different cores from waiting for one lock.
 const SHARDS: usize = 16;
-
-/// A connection's user or groups were not changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum MembershipError {
-    /// No such connection, or it is not one of this node: only a connection's own node says what it
-    /// belongs to.
-    #[error("this node has no such connection: ask the node that holds it")]
-    NotHere,
-    /// The connection is in as many groups as one may be.
-    #[error("the connection is in {limit} groups, the most that one may be in: leave one first")]
-    TooManyGroups {
-        /// The limit: [`GROUPS_PER_CONNECTION_MAX`].
-        limit: usize,
-    },
-    /// The node's connections belong to as many users and groups as a node may hold.
-    #[error(
-        "this node's connections belong to {limit} users and groups, the most that one node may hold: use another node"
-    )]
-    TooManyRows {
-        /// The limit: [`ROWS_PER_NODE_MAX`].
-        limit: usize,
-    },
-    /// The node stopped before every living node had heard of it.
-    #[error("this node stopped before every other had heard of it")]
-    Stopped,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Limits {
-    groups_per_connection: usize,
-    rows: usize,
-}
 
 /// What one connection belongs to.
 #[derive(Debug, Default)]
@@ -62,22 +25,10 @@ struct Belongings {
     groups: BTreeSet<Group>,
 }
 
-/// How far this node's own history is: within which incarnation, after which change.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Progress {
-    pub(crate) incarnation: u64,
-    pub(crate) sequence: u64,
-}
-
-/// What there is behind one change of this node's history.
-#[derive(Debug)]
-pub(crate) enum Since {
-    Changes(Step),
-    Nothing,
-    /// It is no longer known; the history is this far now.
-    Forgotten {
-        sequence: u64,
-    },
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    groups_per_connection: usize,
+    rows: usize,
 }
 
 /// The table, both ways, and the history of its rows.
@@ -239,13 +190,6 @@ impl Memberships {
         }
     }
 
-    fn tell(&self, writer: &Writer) {
-        self.progress.send_replace(Progress {
-            incarnation: writer.incarnation().get(),
-            sequence: writer.sequence(),
-        });
-    }
-
     /// At most `max` members of a row behind `after`, in an order that stays.
     pub(crate) fn page(&self, row: &Row, after: Option<MintedId>, max: usize) -> Vec<MintedId> {
         let members = self.row(row);
@@ -266,64 +210,6 @@ impl Memberships {
             (belongings.user.clone(), groups)
         })
     }
-
-    /// This node is a member in this incarnation now: another one begins another history.
-    pub(crate) fn begin(&self, incarnation: Incarnation) {
-        let mut writer = lock(&self.writer);
-        if writer.incarnation() != incarnation {
-            writer.begin(incarnation);
-            self.tell(&writer);
-        }
-    }
-
-    pub(super) fn view(&self) -> OwnedFactsView {
-        let writer = lock(&self.writer);
-        let Digest { sequence, hash } = writer.digest();
-        OwnedFactsView {
-            incarnation: writer.incarnation(),
-            sequence,
-            hash,
-            rows: writer.rows(),
-            is_current: true,
-        }
-    }
-
-    /// How far the history is: changes with it.
-    pub(crate) fn progress(&self) -> watch::Receiver<Progress> {
-        self.progress.subscribe()
-    }
-
-    /// How far this node's history is in this incarnation; `None` when it is another one's.
-    pub(crate) fn digest(&self, incarnation: Incarnation) -> Option<Digest> {
-        self.of_incarnation(incarnation)
-            .map(|writer| writer.digest())
-    }
-
-    /// The changes behind a number, as many as a step takes.
-    pub(crate) fn changes_since(&self, incarnation: Incarnation, sequence: u64) -> Since {
-        let Some(writer) = self.of_incarnation(incarnation) else {
-            return Since::Nothing;
-        };
-        match writer.changes_since(sequence) {
-            Some(step) => Since::Changes(step),
-            None if sequence < writer.sequence() => Since::Forgotten {
-                sequence: writer.sequence(),
-            },
-            None => Since::Nothing,
-        }
-    }
-
-    /// What a copy at this position is to have next; `None`: it is to follow the changes.
-    pub(crate) fn step(&self, incarnation: Incarnation, position: Position) -> Option<Step> {
-        let writer = self.of_incarnation(incarnation)?;
-        let follows = position.cursor == Cursor::End && writer.remembers(position.sequence);
-        (!follows).then(|| writer.step(position))
-    }
-
-    fn of_incarnation(&self, incarnation: Incarnation) -> Option<MutexGuard<'_, Writer>> {
-        let writer = lock(&self.writer);
-        (writer.incarnation() == incarnation).then_some(writer)
-    }
 }
 
 impl Belongings {
@@ -335,7 +221,7 @@ impl Belongings {
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use raftwire_protocol::{Boot, Slot};
+    use raftwire_protocol::{Boot, Incarnation, Slot};
 
     use super::*;
 
