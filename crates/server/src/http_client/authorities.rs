@@ -1,0 +1,44 @@
+//! Whom a command trusts.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use raftwire_environment::Environment;
+use raftwire_transport_ws::tls::{WallClock, read_authorities};
+use rustls::{ClientConfig, RootCertStore};
+
+use super::RequestError;
+
+/// Reads the authorities that `--ca` names.
+///
+/// # Errors
+/// [`RequestError::Authorities`].
+pub(crate) async fn read_ca(
+    environment: &Environment,
+    path: Option<PathBuf>,
+) -> Result<Option<Arc<RootCertStore>>, RequestError> {
+    let Some(path) = path else { return Ok(None) };
+    let disk = Arc::clone(environment.disk());
+    let executor = environment.executor("certificates");
+    let reading = executor.spawn("certificates", async move {
+        read_authorities(disk.as_ref(), &path)
+    });
+    // The task does not panic, and nobody aborts it.
+    match reading.await {
+        Ok(read) => Ok(Some(read?)),
+        Err(_) => Ok(None),
+    }
+}
+
+pub(super) fn tls_config(
+    authorities: Arc<RootCertStore>,
+    environment: &Environment,
+) -> Result<Arc<ClientConfig>, rustls::Error> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let clock = Arc::new(WallClock::new(environment.clone()));
+    let config = ClientConfig::builder_with_details(provider, clock)
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(authorities)
+        .with_no_client_auth();
+    Ok(Arc::new(config))
+}
