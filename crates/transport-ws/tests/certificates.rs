@@ -11,8 +11,9 @@ use std::time::Duration;
 use common::{Authority, LONG, WsHarness, node};
 use raftwire_environment::Environment;
 use raftwire_protocol::{Lane, NodeAddress};
+use raftwire_transport::tls::read_identity;
 use raftwire_transport::{ChannelSecurity, ClusterTransport, CreateError, TransportEvent};
-use raftwire_transport_ws::tls::{NODE_ALPN, NodeTls, NodeTlsFiles, read_identity};
+use raftwire_transport_ws::tls::{NODE_ALPN, NodeTls, NodeTlsFiles};
 use raftwire_transport_ws::{WsClusterTransport, WsOptions};
 use tokio_tungstenite::tungstenite::Error;
 

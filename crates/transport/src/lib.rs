@@ -12,6 +12,7 @@
 //! - [`memory::MemoryNetwork`]: a whole network in memory, with cuts, delays and losses drawn
 //!   from a seed.
 //! - `broker`, a feature: channels where there are none, for transports over a message broker.
+//! - `tls`, a feature: certificates from files, for transports that speak TLS.
 //! - [`conformance`]: the checks. An implementation outside this repository runs them in its
 //!   own tests.
 
@@ -26,6 +27,8 @@ mod factory;
 mod lanes;
 pub mod memory;
 mod split;
+#[cfg(feature = "tls")]
+pub mod tls;
 mod transport;
 
 pub use back_off::BackOff;

@@ -4,7 +4,8 @@ use std::io;
 use std::path::Path;
 
 use raftwire_environment::Disk;
-use raftwire_transport_ws::tls::{check_node_certificate, read_authorities, read_identity};
+use raftwire_transport::tls::{read_authorities, read_identity};
+use raftwire_transport_ws::tls::check_node_certificate;
 
 use super::ServerOptions;
 use super::lanes::DIRECT;

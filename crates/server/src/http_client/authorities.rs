@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use raftwire_environment::Environment;
-use raftwire_transport_ws::tls::{WallClock, read_authorities};
-use rustls::{ClientConfig, RootCertStore};
+use raftwire_transport::tls::read_authorities;
+use rustls::RootCertStore;
 
 use super::RequestError;
 
@@ -28,17 +28,4 @@ pub(crate) async fn read_ca(
         Ok(read) => Ok(Some(read?)),
         Err(_) => Ok(None),
     }
-}
-
-pub(super) fn tls_config(
-    authorities: Arc<RootCertStore>,
-    environment: &Environment,
-) -> Result<Arc<ClientConfig>, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let clock = Arc::new(WallClock::new(environment.clone()));
-    let config = ClientConfig::builder_with_details(provider, clock)
-        .with_safe_default_protocol_versions()?
-        .with_root_certificates(authorities)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
 }

@@ -8,18 +8,19 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::rt::TokioIo;
 use raftwire::MESSAGE_BYTES_MAX_CEILING;
 use raftwire_environment::Environment;
+use raftwire_transport::tls::trusting;
 use raftwire_websocket::ClientHandshakeError;
 use rustls::{ClientConfig, RootCertStore};
 use serde::Deserialize;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::authorities::tls_config;
 use super::{AnyStream, REQUEST_TIMEOUT, RequestError};
 use crate::client::protocol::SUBPROTOCOL;
 use crate::websocket_engine::{self, ConnectError, Target, WebSocket};
 
 /// Bytes of the largest answer that is read: a report of ten thousand nodes.
 const ANSWER_BYTES_MAX: usize = 4 * 1024 * 1024;
+
 /// A node's HTTP API, at one address.
 #[derive(Clone, Debug)]
 pub struct HttpClient {
@@ -75,7 +76,7 @@ impl HttpClient {
             Some(scheme) if *scheme == Scheme::HTTPS => {
                 let url = url.to_owned();
                 let authorities = authorities.ok_or(RequestError::NoAuthorities { url })?;
-                Some(tls_config(authorities, &environment).map_err(|_| wrong())?)
+                Some(trusting(authorities, &environment).map_err(|_| wrong())?)
             }
             Some(_) => return Err(wrong()),
         };

@@ -3,7 +3,7 @@
 use std::io;
 
 use http::StatusCode;
-use raftwire_transport_ws::tls::PemError;
+use raftwire_transport::tls::PemError;
 
 use super::REQUEST_TIMEOUT;
 

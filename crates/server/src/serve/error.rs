@@ -3,7 +3,7 @@
 use std::io;
 
 use raftwire::Lane;
-use raftwire_transport_ws::tls::PemError;
+use raftwire_transport::tls::PemError;
 
 use crate::authentication::InvalidWebhook;
 use crate::config::{Conflict, NotClosed, TlsConflict};

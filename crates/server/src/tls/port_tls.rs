@@ -5,9 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use raftwire_environment::{Environment, TcpStream};
-use raftwire_transport_ws::tls::{
-    NODE_ALPN, NodeTls, PemError, RefusalLog, TlsPeer, WallClock, read_identity, tls_failure,
-};
+use raftwire_transport::tls::{PemError, WallClock, read_identity};
+use raftwire_transport_ws::tls::{NODE_ALPN, NodeTls, RefusalLog, TlsPeer, tls_failure};
 use rustls::ServerConfig;
 use rustls::server::{Acceptor, ClientHello, NoServerSessionStorage};
 use rustls::sign::{CertifiedKey, SingleCertAndKey};

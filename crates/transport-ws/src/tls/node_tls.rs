@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use raftwire_environment::Environment;
 use raftwire_protocol::NodeId;
 use raftwire_transport::ChannelSecurity;
+use raftwire_transport::tls::{PemError, WallClock, read_authorities, read_identity};
 use rustls::client::Resumption;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::ServerName;
@@ -16,10 +17,10 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{TlsAcceptor, TlsConnector, client, server};
 
+use super::TlsPeer;
 use super::certificate::{CertificateRefused, certificate_name, check_name};
 use super::peer::security_of_client;
 use super::verifier::OneNode;
-use super::{PemError, TlsPeer, WallClock, read_authorities, read_identity};
 
 /// The protocol that nodes offer to each other in their TLS handshake (ALPN), so that one port
 /// can show clients another certificate and ask them for none.
