@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use raftwire_transport::broker::BrokerTransport;
 use raftwire_transport::{ClusterTransport, ClusterTransportFactory, CreateError, TransportSetup};
 
-use crate::{RabbitMQClusterTransport, RabbitMQOptions};
+use crate::RabbitMQOptions;
+use crate::session::RabbitMQClient;
 
-/// Makes [`RabbitMQClusterTransport`]s.
+/// Makes transports that carry packets between nodes over RabbitMQ.
 #[derive(Clone, Debug)]
 pub struct RabbitMQClusterTransportFactory {
     options: RabbitMQOptions,
@@ -15,6 +17,21 @@ impl RabbitMQClusterTransportFactory {
     pub const fn new(options: RabbitMQOptions) -> Self {
         Self { options }
     }
+
+    /// Makes a transport that can be asked what it has counted; nothing is opened yet. Addresses of
+    /// peers are not used: on a broker a name is enough. Reads the file of authorities, if one is
+    /// given.
+    ///
+    /// # Errors
+    ///
+    /// If an option cannot work.
+    pub fn transport(&self, setup: TransportSetup) -> Result<BrokerTransport, CreateError> {
+        let options = self.options.clone();
+        let channels = options.channels.clone();
+        let waits = options.connection.waits_for_broker();
+        let client = RabbitMQClient::new(options, &setup.cluster, &setup.environment)?;
+        BrokerTransport::new(setup, channels, Arc::new(client), waits)
+    }
 }
 
 impl ClusterTransportFactory for RabbitMQClusterTransportFactory {
@@ -22,7 +39,6 @@ impl ClusterTransportFactory for RabbitMQClusterTransportFactory {
         &self,
         setup: TransportSetup,
     ) -> Result<Arc<dyn ClusterTransport>, CreateError> {
-        let transport = RabbitMQClusterTransport::new(setup, self.options.clone())?;
-        Ok(Arc::new(transport))
+        Ok(Arc::new(self.transport(setup)?))
     }
 }

@@ -1,7 +1,7 @@
 //! The transport over RabbitMQ (3.10 and later) by AMQP 0.9.1, for sites that run it already.
 //!
-//! [`RabbitMQClusterTransport`] needs no addresses of its peers: each node says on each lane that it
-//! is there once a second, and so hears who else is. How channels come of that is the same over
+//! What [`RabbitMQClusterTransportFactory`] makes needs no addresses of its peers: each node says on
+//! each lane that it is there once a second, and so hears who else is. How channels come of that is the same over
 //! every broker, and is told in [`raftwire_transport::broker`].
 //!
 //! What a cluster has on the broker:
@@ -52,9 +52,7 @@ mod factory;
 mod names;
 mod options;
 mod session;
-mod transport;
 
 pub use connection_string::{InvalidRabbitMQConnectionString, RabbitMQConnectionString};
 pub use factory::RabbitMQClusterTransportFactory;
 pub use options::RabbitMQOptions;
-pub use transport::RabbitMQClusterTransport;

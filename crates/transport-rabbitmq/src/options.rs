@@ -8,7 +8,7 @@ use raftwire_transport::broker::BrokerOptions;
 use crate::RabbitMQConnectionString;
 use crate::bundle::MESSAGE_BYTES_MAX;
 
-/// How a [`RabbitMQClusterTransport`](crate::RabbitMQClusterTransport) behaves.
+/// How a transport of [`RabbitMQClusterTransportFactory`](crate::RabbitMQClusterTransportFactory) behaves.
 #[derive(Clone, Debug)]
 pub struct RabbitMQOptions {
     /// The broker, and how to log in to it.

@@ -5,13 +5,14 @@ mod common;
 #[allow(dead_code)] // its way in from the command line
 mod two_nodes;
 
-use common::{LONG, shared_server};
+use common::shared_server;
+use raftwire_transport::conformance::broker::PATIENCE;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_nodes_find_each_other_in_fewer_than_80_lines() {
     let server = shared_server();
 
-    let greeted = tokio::time::timeout(LONG, two_nodes::greet(&server.url())).await;
+    let greeted = tokio::time::timeout(PATIENCE, two_nodes::greet(&server.url())).await;
 
     greeted
         .expect("in time")

@@ -1,5 +1,5 @@
-//! What a broker does to its clients: it dies, hangs, cuts them off and loses. The channels come
-//! back by themselves each time.
+//! What a RabbitMQ broker does to its clients beside what every broker may do: it cuts connections,
+//! returns and refuses messages, and takes none. The channels come back by themselves each time.
 
 mod common;
 
@@ -7,135 +7,30 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use common::{
-    LONG, Node, RabbitMQServer, Stranger, deliver, hello_of, make, node, setup, shared_server,
-    unique,
+    RabbitMQHarness, RabbitMQServer, Stranger, hello_of, make, make_with, shared_server, unique,
 };
 use raftwire_protocol::Lane;
 use raftwire_transport::broker::BrokerOptions;
+use raftwire_transport::conformance::broker::{BrokerNode, PATIENCE, deliver, greet, pair, setup};
 use raftwire_transport::{ClusterTransport, SendError};
-use raftwire_transport_rabbitmq::{RabbitMQClusterTransport, RabbitMQOptions};
-
-/// As often as the issue of a broker that crashes asks for.
-const KILLS: usize = 5;
-
-/// Two nodes whose channels are up on both lanes.
-async fn pair(server: &RabbitMQServer) -> (Node, Node) {
-    let mut a = Node::start(make(&server.url(), "test", "a", &["b"])).await;
-    let mut b = Node::start(make(&server.url(), "test", "b", &["a"])).await;
-    for lane in Lane::ALL {
-        a.channel("b", lane).await;
-        b.channel("a", lane).await;
-    }
-    (a, b)
-}
-
-async fn greet(a: &mut Node, b: &mut Node, texts: [&'static str; 4]) {
-    let [control_there, control_back, data_there, data_back] = texts;
-    deliver(a, b, Lane::Control, control_there).await;
-    deliver(b, a, Lane::Control, control_back).await;
-    deliver(a, b, Lane::Data, data_there).await;
-    deliver(b, a, Lane::Data, data_back).await;
-}
-
-const FIRST: [&str; 4] = ["c1", "c2", "d1", "d2"];
-const SECOND: [&str; 4] = ["c3", "c4", "d3", "d4"];
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn channels_come_back_after_each_death_of_the_broker() {
-    let mut server = RabbitMQServer::start();
-    let (mut a, mut b) = pair(&server).await;
-    for run in 0..KILLS {
-        server.kill();
-        for node in [&mut a, &mut b] {
-            node.until("all channels are down", |node| node.up.is_empty())
-                .await;
-            assert_eq!(node.downs.len(), 2 * (run + 1), "{:?}", node.downs);
-        }
-        let gone = a.downs[0].0.clone();
-        assert_eq!(
-            a.transport.send(&gone, Bytes::new()),
-            Err(SendError::NotConnected)
-        );
-
-        server.restart();
-
-        a.received.clear();
-        b.received.clear();
-        greet(&mut a, &mut b, FIRST).await;
-    }
-    assert_eq!(a.transport.statistics().connected, 2 * (KILLS as u64 + 1));
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn broker_that_is_not_there_yet_is_waited_for() {
-    let mut server = RabbitMQServer::start();
-    server.kill();
-    let mut a = Node::start(make(&server.url(), "test", "a", &["b"])).await;
-    let mut b = Node::start(make(&server.url(), "test", "b", &["a"])).await;
-    assert!(a.is_quiet_for(Duration::from_millis(500)).await);
-
-    server.restart();
-
-    greet(&mut a, &mut b, FIRST).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn broker_that_hangs_takes_the_channels_down_until_it_goes_on() {
-    let server = RabbitMQServer::start();
-    let (mut a, mut b) = pair(&server).await;
-
-    server.pause();
-    for node in [&mut a, &mut b] {
-        node.until("all channels are down", |node| node.up.is_empty())
-            .await;
-    }
-    // Long enough for attempts to connect to a server that takes connections and says nothing.
-    assert!(a.is_quiet_for(Duration::from_secs(2)).await);
-    server.resume();
-
-    greet(&mut a, &mut b, FIRST).await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_hanging_broker_still_has_is_not_delivered_to_a_new_channel() {
-    let server = RabbitMQServer::start();
-    let (mut a, mut b) = pair(&server).await;
-    let channel = a.channel("b", Lane::Data).await;
-
-    server.pause();
-    a.transport
-        .send(&channel, Bytes::from_static(b"stale"))
-        .unwrap();
-    a.transport
-        .broadcast(Lane::Data, Bytes::from_static(b"stale to all"))
-        .unwrap();
-    for node in [&mut a, &mut b] {
-        node.until("all channels are down", |node| node.up.is_empty())
-            .await;
-    }
-    server.resume();
-
-    greet(&mut a, &mut b, FIRST).await;
-    let stale = |packet: &Bytes| packet.starts_with(b"stale");
-    assert!(!b.received.iter().any(stale), "{:?}", b.received);
-}
+use raftwire_transport_rabbitmq::RabbitMQOptions;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_that_the_broker_cuts_are_made_again() {
-    let server = RabbitMQServer::start();
-    let (mut a, mut b) = pair(&server).await;
-    for _ in 0..2 {
+    let harness = RabbitMQHarness::new();
+    let (mut a, mut b) = pair(&harness).await;
+    for run in 0..2 {
         let before = b.transport.statistics().connected;
 
-        server.ctl(&["close_all_connections", "cut by the test"]);
+        harness
+            .server
+            .ctl(&["close_all_connections", "cut by the test"]);
 
         b.until("its lanes are connected again", |node| {
             node.transport.statistics().connected == before + 2
         })
         .await;
-        a.received.clear();
-        b.received.clear();
-        greet(&mut a, &mut b, FIRST).await;
+        greet(&mut a, &mut b, &format!("after cut {run}")).await;
     }
     let cut = |(_, reason): &(_, String)| reason.contains("cut by the test");
     assert!(b.downs.iter().any(cut), "{:?}", b.downs);
@@ -143,24 +38,28 @@ async fn connections_that_the_broker_cuts_are_made_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn node_that_the_broker_cuts_off_comes_back_and_its_peer_hears_of_it() {
-    let server = RabbitMQServer::start();
-    let (mut a, mut b) = pair(&server).await;
+    let harness = RabbitMQHarness::new();
+    let (mut a, mut b) = pair(&harness).await;
     let before = a.channel("b", Lane::Data).await;
 
     // One node's queue on one lane alone.
-    let listed = server.ctl(&["list_connections", "pid", "client_properties"]);
+    let listed = harness
+        .server
+        .ctl(&["list_connections", "pid", "client_properties"]);
     let line = listed
         .lines()
         .find(|line| line.contains("raftwire-b-data-hear"))
         .expect("the connection is named");
     let pid = line.split('\t').next().unwrap();
-    server.ctl(&["close_connection", pid, "cut by the test"]);
+    harness
+        .server
+        .ctl(&["close_connection", pid, "cut by the test"]);
 
     a.until("the channel is down", |node| {
         node.downs.iter().any(|(down, _)| *down == before)
     })
     .await;
-    greet(&mut a, &mut b, FIRST).await;
+    greet(&mut a, &mut b, "first").await;
     let downs: Vec<_> = a.downs.iter().map(|(down, _)| down.lane).collect();
     assert_eq!(downs, [Lane::Data], "the other lane is not touched");
 }
@@ -169,7 +68,7 @@ async fn node_that_the_broker_cuts_off_comes_back_and_its_peer_hears_of_it() {
 async fn message_that_reaches_no_queue_comes_back_and_ends_the_channel() {
     let server = shared_server();
     let cluster = unique("returned");
-    let mut a = Node::start(make(&server.url(), &cluster, "a", &["b"])).await;
+    let mut a = BrokerNode::start(make(&server.url(), &cluster, "a", &["b"])).await;
     a.until("the exchange is there", |node| {
         node.transport.statistics().connected == 2
     })
@@ -203,11 +102,11 @@ async fn full_queue_of_the_broker_costs_a_gap_and_nothing_else() {
             },
             ..RabbitMQOptions::new(server.url().parse().unwrap())
         };
-        RabbitMQClusterTransport::new(setup("test", &node(id), &[node(peer)]), options).unwrap()
+        make_with(options, setup("test", id, &[peer]))
     };
-    let mut a = Node::start(narrow("a", "b")).await;
-    let mut b = Node::start(narrow("b", "a")).await;
-    greet(&mut a, &mut b, FIRST).await;
+    let mut a = BrokerNode::start(narrow("a", "b")).await;
+    let mut b = BrokerNode::start(narrow("b", "a")).await;
+    greet(&mut a, &mut b, "first").await;
 
     // Nobody reads the events of `b`.
     let channel = a.channel("b", Lane::Data).await;
@@ -226,7 +125,7 @@ async fn full_queue_of_the_broker_costs_a_gap_and_nothing_else() {
     let most = kept.lines().filter_map(ready).max();
     assert!(most.is_some_and(|most| most <= 8), "{kept}");
 
-    greet(&mut a, &mut b, SECOND).await;
+    greet(&mut a, &mut b, "second").await;
     assert_eq!(
         a.transport.statistics().connected,
         2,
@@ -236,12 +135,14 @@ async fn full_queue_of_the_broker_costs_a_gap_and_nothing_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn alarm_of_the_broker_is_an_outcome_and_ends_by_itself() {
-    let server = RabbitMQServer::start();
-    let (mut a, mut b) = pair(&server).await;
+    let harness = RabbitMQHarness::new();
+    let (mut a, mut b) = pair(&harness).await;
     let channel = a.channel("b", Lane::Data).await;
     let packet = Bytes::from(vec![7; 100_000]);
 
-    server.ctl(&["set_vm_memory_high_watermark", "0.00001"]);
+    harness
+        .server
+        .ctl(&["set_vm_memory_high_watermark", "0.00001"]);
 
     // Sending says what happens: first that the queue is full, then that there is no channel.
     let mut outcomes = Vec::new();
@@ -263,10 +164,9 @@ async fn alarm_of_the_broker_is_an_outcome_and_ends_by_itself() {
     // Longer than the silence after which a broker counts as gone.
     assert!(a.is_quiet_for(Duration::from_secs(4)).await);
 
-    server.ctl(&["set_vm_memory_high_watermark", "0.4"]);
+    harness.server.ctl(&["set_vm_memory_high_watermark", "0.4"]);
 
-    b.received.clear();
-    greet(&mut a, &mut b, FIRST).await;
+    greet(&mut a, &mut b, "first").await;
     for node in [&a, &b] {
         let connected = node.transport.statistics().connected;
         assert_eq!(connected, 2, "an alarm is no reason to connect again");
@@ -275,9 +175,11 @@ async fn alarm_of_the_broker_is_an_outcome_and_ends_by_itself() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn stopping_ends_while_the_broker_takes_nothing() {
-    let server = RabbitMQServer::start();
-    let (mut a, b) = pair(&server).await;
-    server.ctl(&["set_vm_memory_high_watermark", "0.00001"]);
+    let harness = RabbitMQHarness::new();
+    let (mut a, b) = pair(&harness).await;
+    harness
+        .server
+        .ctl(&["set_vm_memory_high_watermark", "0.00001"]);
     a.until("it is blocked", |node| {
         node.transport.statistics().blocked == 2
     })
@@ -285,15 +187,17 @@ async fn stopping_ends_while_the_broker_takes_nothing() {
 
     let stopped = async { tokio::join!(a.transport.stop(), b.transport.stop()) };
 
-    tokio::time::timeout(LONG, stopped).await.expect("it ends");
+    tokio::time::timeout(PATIENCE, stopped)
+        .await
+        .expect("it ends");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_is_acknowledged_once_however_many_come() {
     let server = shared_server();
     let cluster = unique("acknowledged");
-    let mut a = Node::start(make(&server.url(), &cluster, "a", &["b"])).await;
-    let mut b = Node::start(make(&server.url(), &cluster, "b", &["a"])).await;
+    let mut a = BrokerNode::start(make(&server.url(), &cluster, "a", &["b"])).await;
+    let mut b = BrokerNode::start(make(&server.url(), &cluster, "b", &["a"])).await;
     let channel = a.channel("b", Lane::Data).await;
     b.channel("a", Lane::Data).await;
     let mut sent = 0_u32;
@@ -332,8 +236,8 @@ async fn a_message_is_acknowledged_once_however_many_come() {
 async fn queues_are_exclusive_bounded_and_gone_with_their_node() {
     let server = shared_server();
     let cluster = unique("topology");
-    let mut a = Node::start(make(&server.url(), &cluster, "a", &["b"])).await;
-    let mut b = Node::start(make(&server.url(), &cluster, "b", &["a"])).await;
+    let mut a = BrokerNode::start(make(&server.url(), &cluster, "a", &["b"])).await;
+    let mut b = BrokerNode::start(make(&server.url(), &cluster, "b", &["a"])).await;
     deliver(&mut a, &mut b, Lane::Control, "control").await;
     deliver(&mut a, &mut b, Lane::Data, "data").await;
     let of_cluster = |listed: &str| -> Vec<String> {
@@ -375,7 +279,7 @@ async fn queues_are_exclusive_bounded_and_gone_with_their_node() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(LONG, gone)
+    tokio::time::timeout(PATIENCE, gone)
         .await
         .expect("nothing is left behind but the exchange");
     let exchanges = of_cluster(&server.ctl(&["list_exchanges", "name", "durable", "auto_delete"]));
@@ -386,8 +290,8 @@ async fn queues_are_exclusive_bounded_and_gone_with_their_node() {
 async fn node_that_comes_back_is_sent_nothing_that_was_for_its_predecessor() {
     let server = shared_server();
     let cluster = unique("ghosts");
-    let mut a = Node::start(make(&server.url(), &cluster, "a", &["b"])).await;
-    let mut b = Node::start(make(&server.url(), &cluster, "b", &["a"])).await;
+    let mut a = BrokerNode::start(make(&server.url(), &cluster, "a", &["b"])).await;
+    let mut b = BrokerNode::start(make(&server.url(), &cluster, "b", &["a"])).await;
     deliver(&mut a, &mut b, Lane::Data, "to the first one").await;
     let channel = a.channel("b", Lane::Data).await;
     b.transport.stop().await;
@@ -396,20 +300,9 @@ async fn node_that_comes_back_is_sent_nothing_that_was_for_its_predecessor() {
         .send(&channel, Bytes::from_static(b"to nobody"))
         .unwrap_or_default();
 
-    let mut next = Node::start(make(&server.url(), &cluster, "b", &["a"])).await;
+    let mut next = BrokerNode::start(make(&server.url(), &cluster, "b", &["a"])).await;
 
     deliver(&mut a, &mut next, Lane::Data, "to the next one").await;
     let is_next = |packet: &Bytes| packet == "to the next one";
     assert!(next.received.iter().all(is_next), "{:?}", next.received);
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn peer_that_stops_says_so() {
-    let server = RabbitMQServer::start();
-    let (mut a, b) = pair(&server).await;
-    b.transport.stop().await;
-    a.until("the peer is down", |node| node.downs.len() == 2)
-        .await;
-    let reasons: Vec<_> = a.downs.iter().map(|(_, reason)| reason.as_str()).collect();
-    assert_eq!(reasons, ["the peer has stopped"; 2]);
 }

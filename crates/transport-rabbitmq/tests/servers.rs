@@ -6,17 +6,16 @@ mod common;
 
 use std::path::Path;
 
-use common::{
-    LONG, Node, RabbitMQServer, deliver, free_ports, make, node, setup, shared_server, unique,
-};
+use common::{RabbitMQServer, free_ports, make, make_with, shared_server, unique};
 use raftwire_protocol::Lane;
+use raftwire_transport::conformance::broker::{BrokerNode, PATIENCE, deliver, setup};
 use raftwire_transport::{ClusterTransport, StartError};
-use raftwire_transport_rabbitmq::{RabbitMQClusterTransport, RabbitMQOptions};
+use raftwire_transport_rabbitmq::RabbitMQOptions;
 
-async fn deliver_over(url: &str) -> (Node, Node) {
+async fn deliver_over(url: &str) -> (BrokerNode, BrokerNode) {
     let cluster = unique("servers");
-    let mut a = Node::start(make(url, &cluster, "a", &["b"])).await;
-    let mut b = Node::start(make(url, &cluster, "b", &["a"])).await;
+    let mut a = BrokerNode::start(make(url, &cluster, "a", &["b"])).await;
+    let mut b = BrokerNode::start(make(url, &cluster, "b", &["a"])).await;
     deliver(&mut a, &mut b, Lane::Control, "control").await;
     deliver(&mut b, &mut a, Lane::Data, "data").await;
     (a, b)
@@ -26,7 +25,7 @@ async fn deliver_over(url: &str) -> (Node, Node) {
 async fn refusal(url: &str) -> (String, String) {
     let url = format!("{url}?wait_for_broker=false");
     let transport = make(&url, "test", "a", &[]);
-    let started = tokio::time::timeout(LONG, transport.start())
+    let started = tokio::time::timeout(PATIENCE, transport.start())
         .await
         .expect("in time");
     match started {
@@ -133,11 +132,11 @@ async fn tls_is_spoken_with_a_broker_that_its_authority_vouches_for() {
             tls_authorities: Some(file(authorities).into()),
             ..RabbitMQOptions::new(url.parse().unwrap())
         };
-        RabbitMQClusterTransport::new(setup("test", &node(id), &[node(peer)]), options).unwrap()
+        make_with(options, setup("test", id, &[peer]))
     };
 
-    let mut a = Node::start(over_tls("a", "b", "server.pem", "")).await;
-    let mut b = Node::start(over_tls("b", "a", "server.pem", "")).await;
+    let mut a = BrokerNode::start(over_tls("a", "b", "server.pem", "")).await;
+    let mut b = BrokerNode::start(over_tls("b", "a", "server.pem", "")).await;
     deliver(&mut a, &mut b, Lane::Data, "over TLS").await;
 
     for (authorities, options) in [

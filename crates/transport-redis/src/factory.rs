@@ -1,10 +1,12 @@
 use std::sync::Arc;
 
+use raftwire_transport::broker::BrokerTransport;
 use raftwire_transport::{ClusterTransport, ClusterTransportFactory, CreateError, TransportSetup};
 
-use crate::{RedisClusterTransport, RedisOptions};
+use crate::RedisOptions;
+use crate::session::RedisClient;
 
-/// Makes [`RedisClusterTransport`]s.
+/// Makes transports that carry packets between nodes over the Pub/Sub of Redis.
 #[derive(Clone, Debug)]
 pub struct RedisClusterTransportFactory {
     options: RedisOptions,
@@ -15,6 +17,21 @@ impl RedisClusterTransportFactory {
     pub const fn new(options: RedisOptions) -> Self {
         Self { options }
     }
+
+    /// Makes a transport that can be asked what it has counted; nothing is opened yet. Addresses of
+    /// peers are not used: on a broker a name is enough. Reads the file of authorities, if one is
+    /// given.
+    ///
+    /// # Errors
+    ///
+    /// If an option cannot work.
+    pub fn transport(&self, setup: TransportSetup) -> Result<BrokerTransport, CreateError> {
+        let options = self.options.clone();
+        let channels = options.channels.clone();
+        let waits = options.connection.waits_for_broker();
+        let client = RedisClient::new(options, setup.cluster.clone(), &setup.environment)?;
+        BrokerTransport::new(setup, channels, Arc::new(client), waits)
+    }
 }
 
 impl ClusterTransportFactory for RedisClusterTransportFactory {
@@ -22,7 +39,6 @@ impl ClusterTransportFactory for RedisClusterTransportFactory {
         &self,
         setup: TransportSetup,
     ) -> Result<Arc<dyn ClusterTransport>, CreateError> {
-        let transport = RedisClusterTransport::new(setup, self.options.clone())?;
-        Ok(Arc::new(transport))
+        Ok(Arc::new(self.transport(setup)?))
     }
 }

@@ -1,9 +1,9 @@
 //! The transport over the Pub/Sub of Redis (6 and later) and Valkey, for sites that run it
 //! already.
 //!
-//! [`RedisClusterTransport`] needs no addresses of its peers: each node subscribes to a channel of
-//! its own and to one that goes to all, on each lane, says that it is there once a second, and so
-//! hears who else is. All names begin with `raftwire:{<cluster>:<lane>}:`, so that clusters of
+//! What [`RedisClusterTransportFactory`] makes needs no addresses of its peers: each node subscribes
+//! to a channel of its own and to one that goes to all, on each lane, says that it is there once a
+//! second, and so hears who else is. All names begin with `raftwire:{<cluster>:<lane>}:`, so that clusters of
 //! other names on the same server are never heard.
 //!
 //! Redis keeps nothing: what is published while a subscriber is away is lost. That is allowed
@@ -41,9 +41,7 @@ mod options;
 mod publisher;
 mod resp;
 mod session;
-mod transport;
 
 pub use connection_string::{InvalidRedisConnectionString, RedisConnectionString};
 pub use factory::RedisClusterTransportFactory;
 pub use options::RedisOptions;
-pub use transport::RedisClusterTransport;

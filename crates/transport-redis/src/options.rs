@@ -4,7 +4,7 @@ use raftwire_transport::broker::BrokerOptions;
 
 use crate::RedisConnectionString;
 
-/// How a [`RedisClusterTransport`](crate::RedisClusterTransport) behaves.
+/// How a transport of [`RedisClusterTransportFactory`](crate::RedisClusterTransportFactory) behaves.
 #[derive(Clone, Debug)]
 pub struct RedisOptions {
     /// The broker, and how to log in to it.

@@ -9,14 +9,15 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
-use common::{LONG, Node, RedisServer, deliver, free_port, make, node, setup};
+use common::{RedisServer, free_port, make, make_with};
 use raftwire_protocol::Lane;
+use raftwire_transport::conformance::broker::{BrokerNode, PATIENCE, deliver, setup};
 use raftwire_transport::{ClusterTransport, StartError};
-use raftwire_transport_redis::{RedisClusterTransport, RedisOptions};
+use raftwire_transport_redis::RedisOptions;
 
-async fn deliver_over(url: &str) -> (Node, Node) {
-    let mut a = Node::start(make(url, "test", "a", &["b"])).await;
-    let mut b = Node::start(make(url, "test", "b", &["a"])).await;
+async fn deliver_over(url: &str) -> (BrokerNode, BrokerNode) {
+    let mut a = BrokerNode::start(make(url, "test", "a", &["b"])).await;
+    let mut b = BrokerNode::start(make(url, "test", "b", &["a"])).await;
     deliver(&mut a, &mut b, Lane::Control, "control").await;
     deliver(&mut b, &mut a, Lane::Data, "data").await;
     (a, b)
@@ -125,11 +126,11 @@ async fn tls_is_spoken_with_a_server_that_its_authority_vouches_for() {
             tls_authorities: Some(file(authorities).into()),
             ..RedisOptions::new(url.parse().unwrap())
         };
-        RedisClusterTransport::new(setup("test", &node(id), &[node(peer)]), options).unwrap()
+        make_with(options, setup("test", id, &[peer]))
     };
 
-    let mut a = Node::start(over_tls("a", "b", "server.pem", "")).await;
-    let mut b = Node::start(over_tls("b", "a", "server.pem", "")).await;
+    let mut a = BrokerNode::start(over_tls("a", "b", "server.pem", "")).await;
+    let mut b = BrokerNode::start(over_tls("b", "a", "server.pem", "")).await;
     deliver(&mut a, &mut b, Lane::Data, "over TLS").await;
 
     for (authorities, options) in [
@@ -171,7 +172,7 @@ async fn sentinel_names_the_master_before_and_after_a_failover() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(LONG, known).await.expect("known");
+    tokio::time::timeout(PATIENCE, known).await.expect("known");
 
     master.kill();
 
@@ -218,11 +219,13 @@ async fn redis_cluster_carries_each_lane_by_the_server_of_its_slot() {
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
     };
-    tokio::time::timeout(LONG, formed).await.expect("formed");
+    tokio::time::timeout(PATIENCE, formed)
+        .await
+        .expect("formed");
 
     // One node knows one server, the other one another.
-    let mut a = Node::start(make(&servers[0].url(), "test", "a", &["b"])).await;
-    let mut b = Node::start(make(&servers[1].url(), "test", "b", &["a"])).await;
+    let mut a = BrokerNode::start(make(&servers[0].url(), "test", "a", &["b"])).await;
+    let mut b = BrokerNode::start(make(&servers[1].url(), "test", "b", &["a"])).await;
     deliver(&mut a, &mut b, Lane::Control, "control").await;
     deliver(&mut a, &mut b, Lane::Data, "data").await;
 

@@ -4,12 +4,9 @@
 
 mod common;
 
-use std::time::Duration;
-
-use bytes::Bytes;
-use common::{Node, RedisServer, deliver, make};
+use common::{RedisHarness, RedisServer};
 use raftwire_protocol::Lane;
-use raftwire_transport::ClusterTransport;
+use raftwire_transport::conformance::broker::{deliver, pair};
 
 /// Publishes bytes on a channel of the cluster with the server's own client.
 fn publish(server: &RedisServer, channel: &str, bytes: &[u8]) {
@@ -26,9 +23,8 @@ fn publish(server: &RedisServer, channel: &str, bytes: &[u8]) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn junk_is_dropped_and_counted() {
-    let server = RedisServer::start();
-    let mut a = Node::start(make(&server.url(), "test", "a", &["b"])).await;
-    let mut b = Node::start(make(&server.url(), "test", "b", &["a"])).await;
+    let harness = RedisHarness::new();
+    let (mut a, mut b) = pair(&harness).await;
     deliver(&mut a, &mut b, Lane::Data, "before").await;
     let own = "raftwire:{test:data}:node:b";
     let all = "raftwire:{test:data}:all";
@@ -41,8 +37,8 @@ async fn junk_is_dropped_and_counted() {
     ];
 
     for bytes in junk {
-        publish(&server, own, bytes);
-        publish(&server, all, bytes);
+        publish(&harness.server, own, bytes);
+        publish(&harness.server, all, bytes);
     }
 
     b.until("all junk is counted", |node| {
@@ -54,74 +50,4 @@ async fn junk_is_dropped_and_counted() {
     let texts: Vec<&[u8]> = b.received.iter().map(|packet| &packet[..]).collect();
     let is_ours = |text: &&[u8]| [&b"before"[..], b"after"].contains(text);
     assert!(texts.iter().all(is_ours), "{texts:?}");
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn clusters_of_two_names_on_one_server_never_meet() {
-    let server = RedisServer::start();
-    let mut a = Node::start(make(&server.url(), "blue", "a", &["b"])).await;
-    let mut b = Node::start(make(&server.url(), "blue", "b", &["a"])).await;
-    // The same ids, and one that looks for the others by name.
-    let mut other_a = Node::start(make(&server.url(), "green", "a", &["b"])).await;
-    let mut other_c = Node::start(make(&server.url(), "green", "c", &["a", "b"])).await;
-    let prefixed = format!("127.0.0.1:{},channelPrefix=other:", server.port);
-    let mut alone = Node::start(make(&prefixed, "blue", "a", &["b"])).await;
-
-    deliver(&mut a, &mut b, Lane::Data, "blue").await;
-    deliver(&mut other_a, &mut other_c, Lane::Data, "green").await;
-    a.transport
-        .broadcast(Lane::Data, Bytes::from_static(b"to all of blue"))
-        .unwrap();
-
-    b.until("the broadcast arrives", |node| {
-        node.received
-            .iter()
-            .any(|packet| packet == "to all of blue")
-    })
-    .await;
-    // Some hellos long.
-    assert!(alone.is_quiet_for(Duration::from_millis(2_500)).await);
-    while other_a.step(Duration::from_millis(10)).await {}
-    while other_c.step(Duration::from_millis(10)).await {}
-    let names = |node: &Node| -> Vec<String> {
-        let mut names: Vec<_> = node.up.iter().map(|up| up.peer.to_string()).collect();
-        names.dedup();
-        names
-    };
-    assert_eq!(names(&other_a), ["c"]);
-    assert_eq!(names(&other_c), ["a"]);
-    let packets = other_c.received.iter().chain(&other_a.received);
-    assert!(packets.into_iter().all(|packet| packet == "green"));
-    for node in [&a, &b, &other_a, &other_c, &alone] {
-        let counted = node.transport.statistics();
-        assert_eq!((counted.malformed, counted.namesakes), (0, 0));
-    }
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn node_with_the_same_id_is_counted_and_harms_nobody() {
-    let server = RedisServer::start();
-    let mut a = Node::start(make(&server.url(), "test", "a", &["b"])).await;
-    let mut b = Node::start(make(&server.url(), "test", "b", &["a"])).await;
-    deliver(&mut a, &mut b, Lane::Data, "before").await;
-    let first = a.channel("b", Lane::Data).await;
-
-    let namesake = make(&server.url(), "test", "b", &["a"]);
-    let mut namesake = Node::start(namesake).await;
-    b.until("it hears its namesake", |node| {
-        node.transport.statistics().namesakes > 0
-    })
-    .await;
-    namesake.step(Duration::from_millis(500)).await;
-
-    assert!(
-        a.transport
-            .send(&first, Bytes::from_static(b"still"))
-            .is_ok(),
-        "the first one's channel is not touched until another is adopted"
-    );
-    b.until("it arrives", |node| {
-        node.received.iter().any(|packet| packet == "still")
-    })
-    .await;
 }

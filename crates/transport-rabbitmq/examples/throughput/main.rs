@@ -8,16 +8,16 @@
 mod bare;
 
 use std::error::Error;
-use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use raftwire_environment::Environment;
 use raftwire_protocol::Lane;
+use raftwire_transport::broker::BrokerTransport;
 use raftwire_transport::{
     Channel, ClusterTransport, Lanes, SendError, TransportEvent, TransportEvents, TransportSetup,
 };
-use raftwire_transport_rabbitmq::{RabbitMQClusterTransport, RabbitMQOptions};
+use raftwire_transport_rabbitmq::{RabbitMQClusterTransportFactory, RabbitMQOptions};
 
 /// A link's packet with one short message, and with about what it gathers when it is busy.
 const PACKET_BYTES: [usize; 2] = [200, 8 * 1024];
@@ -60,7 +60,7 @@ async fn bare(address: &str, packet_bytes: usize) -> Result<f64, Box<dyn Error>>
 /// Packets a second from one node to another.
 async fn carried(address: &str, packet_bytes: usize) -> Result<f64, Box<dyn Error>> {
     let environment = Environment::real();
-    let create = |node: &str| -> Result<RabbitMQClusterTransport, Box<dyn Error>> {
+    let create = |node: &str| -> Result<BrokerTransport, Box<dyn Error>> {
         let setup = TransportSetup {
             environment: environment.clone(),
             cluster: "throughput".to_owned(),
@@ -69,13 +69,13 @@ async fn carried(address: &str, packet_bytes: usize) -> Result<f64, Box<dyn Erro
             lanes: Lanes::Both,
         };
         let options = RabbitMQOptions::new(address.parse()?);
-        Ok(RabbitMQClusterTransport::new(setup, options)?)
+        Ok(RabbitMQClusterTransportFactory::new(options).transport(setup)?)
     };
-    let (a, b) = (Arc::new(create("a")?), create("b")?);
+    let (a, b) = (create("a")?, create("b")?);
     let (mut heard_by_a, mut heard_by_b) = (a.start().await?, b.start().await?);
     let channel = data_channel(&mut heard_by_a).await?;
     a.adopt(&channel);
-    let sending = environment.spawn("sender", send(Arc::clone(&a), channel, packet_bytes));
+    let sending = environment.spawn("sender", send(a.clone(), channel, packet_bytes));
 
     let mut received = 0_u64;
     let began = environment.now() + WARM_UP;
@@ -96,7 +96,7 @@ async fn carried(address: &str, packet_bytes: usize) -> Result<f64, Box<dyn Erro
     Ok(received as f64 / seconds)
 }
 
-async fn send(transport: Arc<RabbitMQClusterTransport>, channel: Channel, packet_bytes: usize) {
+async fn send(transport: BrokerTransport, channel: Channel, packet_bytes: usize) {
     let packet = Bytes::from(vec![7; packet_bytes]);
     loop {
         match transport.send(&channel, packet.clone()) {

@@ -9,60 +9,114 @@
 mod rabbitmq_server;
 mod stranger;
 
-use std::any::Any;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
 
-use async_trait::async_trait;
-use bytes::Bytes;
-use raftwire_environment::Environment;
-use raftwire_protocol::{Lane, NodeId};
-use raftwire_transport::conformance::{ConformanceHarness, StrangerHarness};
-use raftwire_transport::{
-    Channel, ClusterTransport, Lanes, SendError, TransportEvent, TransportEvents, TransportSetup,
-};
-use raftwire_transport_rabbitmq::{RabbitMQClusterTransport, RabbitMQOptions};
+use raftwire_protocol::Lane;
+use raftwire_transport::TransportSetup;
+use raftwire_transport::broker::BrokerTransport;
+use raftwire_transport::conformance::broker::{BrokerHarness, FailingBrokerHarness, setup};
+use raftwire_transport_rabbitmq::{RabbitMQClusterTransportFactory, RabbitMQOptions};
 
 #[allow(unused_imports)]
 pub use rabbitmq_server::{RabbitMQServer, free_ports};
 #[allow(unused_imports)]
 pub use stranger::Stranger;
 
-/// Longer than anything takes, and shorter than forever.
-pub const LONG: Duration = Duration::from_secs(60);
-
-/// A name that no other test of the file has.
-pub fn unique(name: &str) -> String {
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
+/// A broker of its own for each check.
+pub struct RabbitMQHarness {
+    pub server: RabbitMQServer,
 }
 
-pub fn node(name: &str) -> NodeId {
-    name.parse().unwrap()
-}
-
-pub fn setup(cluster: &str, id: &NodeId, peers: &[NodeId]) -> TransportSetup {
-    TransportSetup {
-        environment: Environment::real(),
-        cluster: cluster.to_owned(),
-        node: id.clone(),
-        peers: peers
-            .iter()
-            .map(|peer| peer.as_str().parse().unwrap())
-            .collect(),
-        lanes: Lanes::Both,
+impl RabbitMQHarness {
+    pub fn new() -> Self {
+        Self {
+            server: RabbitMQServer::start(),
+        }
     }
 }
 
-pub fn make(url: &str, cluster: &str, id: &str, peers: &[&str]) -> RabbitMQClusterTransport {
-    let options = RabbitMQOptions::new(url.parse().unwrap());
-    let peers: Vec<NodeId> = peers.iter().map(|peer| node(peer)).collect();
-    RabbitMQClusterTransport::new(setup(cluster, &node(id), &peers), options).unwrap()
+impl BrokerHarness for RabbitMQHarness {
+    fn transport(&self, cluster: &str, node: &str, peers: &[&str]) -> BrokerTransport {
+        make(&self.server.url(), cluster, node, peers)
+    }
+
+    fn elsewhere(&self, cluster: &str, node: &str, peers: &[&str]) -> BrokerTransport {
+        make_elsewhere(&self.server, cluster, node, peers)
+    }
 }
 
-/// A transport that proves nothing, kept for as long as it is to be there.
-type Impostor = (NodeId, Arc<dyn ClusterTransport>, TransportEvents);
+impl FailingBrokerHarness for RabbitMQHarness {
+    fn kill(&mut self) {
+        self.server.kill();
+    }
+
+    fn restart(&mut self) {
+        self.server.restart();
+    }
+
+    fn pause(&mut self) {
+        self.server.pause();
+    }
+
+    fn resume(&mut self) {
+        self.server.resume();
+    }
+}
+
+/// Clusters of its own for each check, on the broker that all share.
+pub struct SharedHarness {
+    pub server: Arc<RabbitMQServer>,
+    suffix: String,
+}
+
+impl SharedHarness {
+    pub fn new() -> Self {
+        Self {
+            server: shared_server(),
+            suffix: unique(""),
+        }
+    }
+
+    /// What a cluster that a check has named is called on the broker.
+    pub fn cluster(&self, name: &str) -> String {
+        format!("{name}{}", self.suffix)
+    }
+}
+
+impl BrokerHarness for SharedHarness {
+    fn transport(&self, cluster: &str, node: &str, peers: &[&str]) -> BrokerTransport {
+        make(&self.server.url(), &self.cluster(cluster), node, peers)
+    }
+
+    fn elsewhere(&self, cluster: &str, node: &str, peers: &[&str]) -> BrokerTransport {
+        make_elsewhere(&self.server, &self.cluster(cluster), node, peers)
+    }
+}
+
+pub fn make(url: &str, cluster: &str, id: &str, peers: &[&str]) -> BrokerTransport {
+    let options = RabbitMQOptions::new(url.parse().unwrap());
+    make_with(options, setup(cluster, id, peers))
+}
+
+pub fn make_with(options: RabbitMQOptions, setup: TransportSetup) -> BrokerTransport {
+    let factory = RabbitMQClusterTransportFactory::new(options);
+    factory.transport(setup).unwrap()
+}
+
+/// In another virtual host, which is another broker.
+fn make_elsewhere(
+    server: &RabbitMQServer,
+    cluster: &str,
+    node: &str,
+    peers: &[&str],
+) -> BrokerTransport {
+    server.ctl(&["add_vhost", "elsewhere"]);
+    let all = ".*";
+    server.ctl(&["set_permissions", "-p", "elsewhere", "guest", all, all, all]);
+    let url = format!("{}/elsewhere", server.url());
+    make(&url, cluster, node, peers)
+}
 
 /// The broker that the tests of one file share which do nothing to it: starting one takes seconds.
 /// The last test that uses it ends it.
@@ -79,137 +133,10 @@ pub fn shared_server() -> Arc<RabbitMQServer> {
     }
 }
 
-/// A cluster of its own for each check, on the broker that all share.
-pub struct RabbitMQHarness {
-    pub server: Arc<RabbitMQServer>,
-    cluster: String,
-    /// Kept until the end: a stranger has channels on both lanes, and one that goes while the
-    /// next one comes could be taken for it.
-    strangers: tokio::sync::Mutex<Vec<Impostor>>,
-}
-
-impl RabbitMQHarness {
-    pub fn new() -> Self {
-        Self {
-            server: shared_server(),
-            cluster: unique("conformance"),
-            strangers: tokio::sync::Mutex::default(),
-        }
-    }
-}
-
-#[async_trait]
-impl ConformanceHarness for RabbitMQHarness {
-    async fn transport(&self, node: &NodeId, peers: &[NodeId]) -> Arc<dyn ClusterTransport> {
-        let options = RabbitMQOptions::new(self.server.url().parse().unwrap());
-        let setup = setup(&self.cluster, node, peers);
-        Arc::new(RabbitMQClusterTransport::new(setup, options).unwrap())
-    }
-
-    fn patience(&self) -> Duration {
-        LONG
-    }
-}
-
-#[async_trait]
-impl StrangerHarness for RabbitMQHarness {
-    async fn stranger(&self, _at: &NodeId, claims: &NodeId, _lane: Lane) -> Box<dyn Any + Send> {
-        let mut strangers = self.strangers.lock().await;
-        if !strangers.iter().any(|(claimed, ..)| claimed == claims) {
-            let stranger = self.transport(claims, &[]).await;
-            let events = stranger.start().await.unwrap();
-            strangers.push((claims.clone(), stranger, events));
-        }
-        Box::new(())
-    }
-}
-
-/// A started transport.
-pub struct Node {
-    pub transport: RabbitMQClusterTransport,
-    pub events: TransportEvents,
-    /// What comes is put here while something else is waited for.
-    pub up: Vec<Channel>,
-    pub received: Vec<Bytes>,
-    pub downs: Vec<(Channel, String)>,
-}
-
-impl Node {
-    pub async fn start(transport: RabbitMQClusterTransport) -> Self {
-        let events = transport.start().await.unwrap();
-        Self {
-            transport,
-            events,
-            up: Vec::new(),
-            received: Vec::new(),
-            downs: Vec::new(),
-        }
-    }
-
-    /// Takes in one event, if one comes in time.
-    pub async fn step(&mut self, patience: Duration) -> bool {
-        let Ok(event) = tokio::time::timeout(patience, self.events.recv()).await else {
-            return false;
-        };
-        match event.expect("the transport runs") {
-            TransportEvent::PeerUp { channel, .. } => {
-                self.transport.adopt(&channel);
-                self.up.push(channel);
-            }
-            TransportEvent::Received { packet, .. } => self.received.push(packet),
-            TransportEvent::PeerDown { channel, reason } => {
-                self.up.retain(|up| *up != channel);
-                self.downs.push((channel, reason));
-            }
-        }
-        true
-    }
-
-    pub async fn until(&mut self, what: &str, mut done: impl FnMut(&Self) -> bool) {
-        let wait = async {
-            while !done(self) {
-                self.step(Duration::from_millis(100)).await;
-            }
-        };
-        let waited = tokio::time::timeout(LONG, wait).await;
-        assert!(waited.is_ok(), "waited in vain until {what}");
-    }
-
-    /// The channel that is up to a peer, once there is one.
-    pub async fn channel(&mut self, peer: &str, lane: Lane) -> Channel {
-        let find = |node: &Self| {
-            let mut up = node.up.iter().rev();
-            up.find(|channel| channel.peer.as_str() == peer && channel.lane == lane)
-                .cloned()
-        };
-        self.until("the channel is up", |node| find(node).is_some())
-            .await;
-        find(self).unwrap()
-    }
-
-    /// Whether nothing at all is told for so long.
-    pub async fn is_quiet_for(&mut self, duration: Duration) -> bool {
-        !self.step(duration).await
-    }
-}
-
-/// Sends from one to the other, again and again, until it has arrived.
-pub async fn deliver(from: &mut Node, to: &mut Node, lane: Lane, text: &'static str) {
-    let packet = Bytes::from_static(text.as_bytes());
-    let peer = to.transport.node_id().to_string();
-    let arrive = async {
-        while !to.received.contains(&packet) {
-            let channel = from.channel(&peer, lane).await;
-            match from.transport.send(&channel, packet.clone()) {
-                Ok(()) | Err(SendError::Full | SendError::NotConnected) => {}
-                Err(error) => panic!("{error}"),
-            }
-            to.step(Duration::from_millis(200)).await;
-            while from.step(Duration::from_millis(1)).await {}
-        }
-    };
-    let arrived = tokio::time::timeout(LONG, arrive).await;
-    assert!(arrived.is_ok(), "{text:?} has not arrived");
+/// A name that no other test of the file has.
+pub fn unique(name: &str) -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("{name}-{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// What a node of this name would say that it is there, in a session of its own.

@@ -40,9 +40,13 @@
 //! # }
 //! ```
 //!
+//! With the feature `broker` there are more, for transports over a broker: the module `broker`.
+//!
 //! The checks hold for transports that lose, repeat and reorder packets too: what must arrive is
 //! sent again until it does. What they do not check is that a transport loses *little*.
 
+#[cfg(feature = "broker")]
+pub mod broker;
 mod delivery;
 mod harness;
 mod lifecycle;
@@ -107,7 +111,8 @@ pub async fn run_all_strangers(harness: &dyn StrangerHarness) {
 /// then an expression that makes the [`ConformanceHarness`](crate::conformance::ConformanceHarness).
 ///
 /// `strangers` after the attribute makes the tests of
-/// [`StrangerHarness`](crate::conformance::StrangerHarness) instead.
+/// [`StrangerHarness`](crate::conformance::StrangerHarness) instead; with the feature `broker` there are
+/// `broker` and `failing_broker`, for what the module `broker` of the suite asks for.
 #[macro_export]
 macro_rules! conformance_tests {
     (#[$test:meta] strangers $harness:expr) => {
@@ -116,6 +121,31 @@ macro_rules! conformance_tests {
             stranger_leaves_the_adopted_channel_alone,
             adopted_stranger_replaces_the_first,
         }
+    };
+    (#[$test:meta] broker $harness:expr) => {
+        $crate::conformance_tests! {
+            @broker #[$test] $harness;
+            peer_that_stops_says_so,
+            clusters_of_two_names_on_one_server_never_meet,
+            node_with_the_same_id_is_counted_and_harms_nobody,
+        }
+    };
+    (#[$test:meta] failing_broker $harness:expr) => {
+        $crate::conformance_tests! {
+            @broker #[$test] $harness;
+            channels_come_back_after_each_death_of_the_broker,
+            broker_that_is_not_there_yet_is_waited_for,
+            broker_that_hangs_takes_the_channels_down_until_it_goes_on,
+            what_a_hanging_broker_still_has_is_not_delivered_to_a_new_channel,
+        }
+    };
+    (@broker #[$test:meta] $harness:expr; $($check:ident,)+) => {
+        $(
+            #[$test]
+            async fn $check() {
+                $crate::conformance::broker::$check(&mut $harness).await;
+            }
+        )+
     };
     (#[$test:meta] $harness:expr) => {
         $crate::conformance_tests! {
