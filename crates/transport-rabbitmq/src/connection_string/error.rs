@@ -1,3 +1,5 @@
+use raftwire_transport::broker::{InvalidOption, InvalidServers};
+
 /// What is wrong with a connection string. Never shows a value that could be secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -20,30 +22,9 @@ pub enum InvalidRabbitMQConnectionString {
         /// What it says.
         scheme: String,
     },
-    /// There is no such option.
-    #[error("there is no option {name:?}; the nearest one is {nearest:?}")]
-    UnknownOption {
-        /// What it says.
-        name: String,
-        /// What may be meant.
-        nearest: &'static str,
-    },
-    /// An option has a value that it cannot have.
-    #[error("option {name} must be {expected}")]
-    Value {
-        /// The option.
-        name: &'static str,
-        /// What it may be.
-        expected: &'static str,
-    },
-    /// An option asks for something that this transport does not do.
-    #[error("option {name} is not supported: {reason}")]
-    Unsupported {
-        /// The option.
-        name: &'static str,
-        /// Why not, and what to do.
-        reason: &'static str,
-    },
+    /// An option is none, or has a value that it cannot have.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
     /// A `%` is not followed by two hexadecimal digits.
     #[error("a % in the {part} is not followed by two hexadecimal digits: write %25 for it")]
     Escape {
@@ -56,4 +37,13 @@ pub enum InvalidRabbitMQConnectionString {
         /// What is too long.
         part: &'static str,
     },
+}
+
+impl From<InvalidServers> for InvalidRabbitMQConnectionString {
+    fn from(invalid: InvalidServers) -> Self {
+        match invalid {
+            InvalidServers::Empty => Self::NoServer,
+            InvalidServers::Address { position } => Self::Server { position },
+        }
+    }
 }

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 pub use error::InvalidRabbitMQConnectionString;
-use raftwire_transport::broker::{self, HostPort, Secret};
+use raftwire_transport::broker::{self, HostPort, Secret, Servers};
 
 /// Ports of AMQP and of AMQP over TLS.
 const PORT: u16 = 5672;
@@ -63,7 +63,7 @@ const GUEST: &str = "guest";
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct RabbitMQConnectionString {
-    endpoints: Vec<HostPort>,
+    servers: Servers,
     tls: bool,
     tls_host: Option<String>,
     user: Secret,
@@ -75,8 +75,8 @@ pub struct RabbitMQConnectionString {
 }
 
 impl RabbitMQConnectionString {
-    pub(crate) fn endpoints(&self) -> &[HostPort] {
-        &self.endpoints
+    pub(crate) fn servers(&self) -> &[HostPort] {
+        self.servers.as_slice()
     }
 
     /// Whether the connections are made over TLS.
@@ -148,8 +148,10 @@ impl FromStr for RabbitMQConnectionString {
                 return Err(InvalidRabbitMQConnectionString::TooLong { part });
             }
         }
+        let servers = servers.split(',').map(str::trim);
+        let servers = servers.filter(|server| !server.is_empty());
         let mut string = Self {
-            endpoints: endpoints(servers, if tls { TLS_PORT } else { PORT })?,
+            servers: Servers::parse(servers, if tls { TLS_PORT } else { PORT })?,
             tls,
             tls_host: None,
             user: Secret::new(user),
@@ -172,12 +174,7 @@ fn is_tls(scheme: &str) -> Result<bool, InvalidRabbitMQConnectionString> {
         "amqp" => Ok(false),
         "amqps" => Ok(true),
         _ => {
-            // Whoever forgot the scheme of something else may have put a password before it.
-            let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-            let scheme = match scheme.bytes().all(is_word) {
-                true => scheme.to_owned(),
-                false => "…".to_owned(),
-            };
+            let scheme = broker::shown_scheme(scheme);
             Err(InvalidRabbitMQConnectionString::Scheme { scheme })
         }
     }
@@ -188,19 +185,6 @@ fn login_of(login: &str) -> Result<(String, String), InvalidRabbitMQConnectionSt
     Ok((unescaped(user, "user")?, unescaped(password, "password")?))
 }
 
-fn endpoints(servers: &str, port: u16) -> Result<Vec<HostPort>, InvalidRabbitMQConnectionString> {
-    let servers = servers.split(',').map(str::trim);
-    let servers = servers.filter(|server| !server.is_empty());
-    let endpoints = (1..).zip(servers).map(|(position, server)| {
-        HostPort::parse(server, port).ok_or(InvalidRabbitMQConnectionString::Server { position })
-    });
-    let endpoints: Vec<HostPort> = endpoints.collect::<Result<_, _>>()?;
-    if endpoints.is_empty() {
-        return Err(InvalidRabbitMQConnectionString::NoServer);
-    }
-    Ok(endpoints)
-}
-
 fn unescaped(text: &str, part: &'static str) -> Result<String, InvalidRabbitMQConnectionString> {
     broker::unescaped(text).map_err(|_| InvalidRabbitMQConnectionString::Escape { part })
 }
@@ -208,7 +192,7 @@ fn unescaped(text: &str, part: &'static str) -> Result<String, InvalidRabbitMQCo
 impl fmt::Debug for RabbitMQConnectionString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RabbitMQConnectionString")
-            .field("endpoints", &self.endpoints)
+            .field("servers", &self.servers)
             .field("tls", &self.tls)
             .field("tls_host", &self.tls_host)
             .field("user", &self.user)
@@ -225,10 +209,7 @@ impl fmt::Display for RabbitMQConnectionString {
     /// The servers and the virtual host, for a log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.tls { "amqps://" } else { "amqp://" })?;
-        for (index, endpoint) in self.endpoints.iter().enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            write!(f, "{comma}{endpoint}")?;
-        }
+        self.servers.fmt(f)?;
         match self.vhost.as_str() {
             "/" => Ok(()),
             vhost => write!(f, "/{}", broker::escaped(vhost).replace('/', "%2F")),

@@ -1,9 +1,8 @@
 use std::time::Duration;
 
-use super::{InvalidRabbitMQConnectionString, RabbitMQConnectionString};
+use raftwire_transport::broker::{ConnectionOption, InvalidOption};
 
-/// The longest that connecting may be set to take: beyond it somebody has mistaken the unit.
-const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(60);
+use super::RabbitMQConnectionString;
 
 /// The longest interval of heartbeats: the queues of a node that is cut off from the broker stay
 /// for two of them.
@@ -31,93 +30,47 @@ pub(super) fn set(
     string: &mut RabbitMQConnectionString,
     name: &str,
     value: &str,
-) -> Result<(), InvalidRabbitMQConnectionString> {
-    match name {
-        "heartbeat" => string.heartbeat = heartbeat(value)?,
-        "connection_timeout" => string.connect_timeout = timeout(value)?,
-        "server_name_indication" => {
-            string.tls_host = (!value.is_empty()).then(|| value.to_owned());
-        }
-        "wait_for_broker" => {
-            string.waits_for_broker = boolean("wait_for_broker", value)?;
-        }
+) -> Result<(), InvalidOption> {
+    let Some(known) = NAMES.iter().find(|known| **known == name) else {
+        return Err(InvalidOption::unknown(name, NAMES.iter().copied()));
+    };
+    let option = ConnectionOption::new(known, value);
+    match *known {
+        "heartbeat" => string.heartbeat = heartbeat(option, value)?,
+        "connection_timeout" => string.connect_timeout = option.connect_timeout()?,
+        "server_name_indication" => string.tls_host = option.text(),
+        "wait_for_broker" => string.waits_for_broker = option.boolean()?,
         "verify" if value != "verify_peer" => {
-            return Err(InvalidRabbitMQConnectionString::Unsupported {
-                name: "verify",
-                reason: "a broker with TLS is always verified; give its authorities",
-            });
+            let reason = "a broker with TLS is always verified; give its authorities";
+            return Err(option.unsupported(reason));
         }
         "auth_mechanism" if !value.eq_ignore_ascii_case("plain") => {
-            return Err(InvalidRabbitMQConnectionString::Unsupported {
-                name: "auth_mechanism",
-                reason: "log in with a user and a password (PLAIN)",
-            });
+            return Err(option.unsupported("log in with a user and a password (PLAIN)"));
         }
         "cacertfile" => {
-            return Err(InvalidRabbitMQConnectionString::Unsupported {
-                name: "cacertfile",
-                reason: "give the file as RabbitMQOptions::tls_authorities, to the server as \
-                         rabbitmq_tls_authorities",
-            });
+            return Err(option.unsupported(
+                "give the file as RabbitMQOptions::tls_authorities, to the server as \
+                 rabbitmq_tls_authorities",
+            ));
         }
         "certfile" | "keyfile" => {
-            return Err(InvalidRabbitMQConnectionString::Unsupported {
-                name: "certfile",
-                reason: "certificates of clients are not used; log in with user and password",
-            });
+            return Err(option.unsupported(
+                "certificates of clients are not used; log in with user and password",
+            ));
         }
         "password" => {
-            return Err(InvalidRabbitMQConnectionString::Unsupported {
-                name: "password",
-                reason: "write it before the host, as amqp://user:password@host",
-            });
+            let reason = "write it before the host, as amqp://user:password@host";
+            return Err(option.unsupported(reason));
         }
         // One channel a connection is used, and the depth of chains is the authorities' affair.
-        "auth_mechanism" | "verify" | "channel_max" | "depth" | "fail_if_no_peer_cert" => {}
-        _ => return Err(unknown(name)),
+        _ => {}
     }
     Ok(())
 }
 
-fn unknown(name: &str) -> InvalidRabbitMQConnectionString {
-    let lower = name.to_ascii_lowercase();
-    let nearest = NAMES.iter().copied().max_by(|a, b| {
-        let likeness = |known: &str| strsim::jaro_winkler(&lower, known);
-        likeness(a).total_cmp(&likeness(b))
-    });
-    InvalidRabbitMQConnectionString::UnknownOption {
-        name: name.to_owned(),
-        nearest: nearest.unwrap_or("heartbeat"),
-    }
-}
-
-fn boolean(name: &'static str, value: &str) -> Result<bool, InvalidRabbitMQConnectionString> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Ok(true),
-        "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(InvalidRabbitMQConnectionString::Value {
-            name,
-            expected: "true or false",
-        }),
-    }
-}
-
-fn timeout(value: &str) -> Result<Duration, InvalidRabbitMQConnectionString> {
-    let milliseconds = value.parse().ok().map(Duration::from_millis);
-    milliseconds
-        .filter(|timeout| !timeout.is_zero() && *timeout <= CONNECT_TIMEOUT_MAX)
-        .ok_or(InvalidRabbitMQConnectionString::Value {
-            name: "connection_timeout",
-            expected: "a number of milliseconds from 1 to 60000",
-        })
-}
-
-fn heartbeat(value: &str) -> Result<Duration, InvalidRabbitMQConnectionString> {
+fn heartbeat(option: ConnectionOption<'_>, value: &str) -> Result<Duration, InvalidOption> {
     let seconds = value.parse().ok().map(Duration::from_secs);
     seconds
         .filter(|interval| !interval.is_zero() && *interval <= HEARTBEAT_MAX)
-        .ok_or(InvalidRabbitMQConnectionString::Value {
-            name: "heartbeat",
-            expected: "a number of seconds from 1 to 60",
-        })
+        .ok_or(option.must_be("a number of seconds from 1 to 60"))
 }

@@ -1,3 +1,5 @@
+use raftwire_transport::broker::InvalidOption;
+
 use super::*;
 
 fn parse(text: &str) -> RabbitMQConnectionString {
@@ -74,10 +76,12 @@ fn unknown_option_is_named_with_the_nearest_one() {
         let error: Result<RabbitMQConnectionString, _> = text.parse();
         assert_eq!(
             error,
-            Err(InvalidRabbitMQConnectionString::UnknownOption {
-                name: name.to_owned(),
-                nearest
-            })
+            Err(InvalidRabbitMQConnectionString::Option(
+                InvalidOption::Unknown {
+                    name: name.to_owned(),
+                    nearest
+                }
+            ))
         );
     }
 }

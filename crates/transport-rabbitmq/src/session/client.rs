@@ -124,7 +124,7 @@ impl BrokerClient for RabbitMQClient {
             tls: self.tls.as_ref(),
         };
         let mut last = None;
-        for server in self.options.connection.endpoints() {
+        for server in self.options.connection.servers() {
             let opening = self.open(&access, server, lane);
             match access.patiently(server, opening).await {
                 Ok(session) => return Ok(session),

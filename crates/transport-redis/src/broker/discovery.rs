@@ -73,7 +73,7 @@ fn commands(
 /// name. When none can, the last one's problem is told.
 async fn find_server(login: &Login) -> Result<(HostPort, Connection, Greeting), Problem> {
     let mut last = None;
-    for endpoint in login.string.endpoints() {
+    for endpoint in login.string.servers() {
         let tried = async {
             let server = match login.string.service() {
                 Some(service) => master_of(login, endpoint, service).await?,

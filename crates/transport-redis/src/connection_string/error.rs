@@ -1,3 +1,5 @@
+use raftwire_transport::broker::{InvalidOption, InvalidServers};
+
 /// What is wrong with a connection string. Never shows a value that could be secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -23,30 +25,9 @@ pub enum InvalidRedisConnectionString {
         /// What it says.
         scheme: String,
     },
-    /// There is no such option.
-    #[error("there is no option {name:?}; the nearest one is {nearest:?}")]
-    UnknownOption {
-        /// What it says.
-        name: String,
-        /// What may be meant.
-        nearest: &'static str,
-    },
-    /// An option has a value that it cannot have.
-    #[error("option {name} must be {expected}")]
-    Value {
-        /// The option.
-        name: &'static str,
-        /// What it may be.
-        expected: &'static str,
-    },
-    /// An option asks for something that this transport does not do.
-    #[error("option {name} is not supported: {reason}")]
-    Unsupported {
-        /// The option.
-        name: &'static str,
-        /// Why not, and what to do.
-        reason: &'static str,
-    },
+    /// An option is none, or has a value that it cannot have.
+    #[error(transparent)]
+    Option(#[from] InvalidOption),
     /// Something follows the options that is none. It is not shown, because it may be the rest of
     /// a password.
     #[error(
@@ -66,4 +47,13 @@ pub enum InvalidRedisConnectionString {
     /// Sentinels need the name of their master.
     #[error("the name of the master is missing: redis-sentinel://host:26379/<name>")]
     NoService,
+}
+
+impl From<InvalidServers> for InvalidRedisConnectionString {
+    fn from(invalid: InvalidServers) -> Self {
+        match invalid {
+            InvalidServers::Empty => Self::NoServer,
+            InvalidServers::Address { position } => Self::Server { position },
+        }
+    }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use error::InvalidRedisConnectionString;
 use parts::Parts;
-use raftwire_transport::broker::{HostPort, Secret};
+use raftwire_transport::broker::{HostPort, Secret, Servers};
 
 /// How long connecting to a server and logging in may take, unless the string says otherwise.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3);
@@ -52,7 +52,7 @@ const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(3);
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct RedisConnectionString {
-    endpoints: Vec<HostPort>,
+    servers: Servers,
     tls: bool,
     tls_host: Option<String>,
     user: Option<Secret>,
@@ -64,8 +64,8 @@ pub struct RedisConnectionString {
 }
 
 impl RedisConnectionString {
-    pub(crate) fn endpoints(&self) -> &[HostPort] {
-        &self.endpoints
+    pub(crate) fn servers(&self) -> &[HostPort] {
+        self.servers.as_slice()
     }
 
     /// Whether the connections are made over TLS.
@@ -125,7 +125,7 @@ impl FromStr for RedisConnectionString {
 impl fmt::Debug for RedisConnectionString {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RedisConnectionString")
-            .field("endpoints", &self.endpoints)
+            .field("servers", &self.servers)
             .field("tls", &self.tls)
             .field("tls_host", &self.tls_host)
             .field("user", &self.user)
@@ -147,10 +147,7 @@ impl fmt::Display for RedisConnectionString {
             (false, true) => "redis-sentinel://",
             (true, true) => "rediss-sentinel://",
         })?;
-        for (index, endpoint) in self.endpoints.iter().enumerate() {
-            let comma = if index > 0 { "," } else { "" };
-            write!(f, "{comma}{endpoint}")?;
-        }
+        self.servers.fmt(f)?;
         match &self.service {
             Some(service) => write!(f, "/{service}"),
             None => Ok(()),

@@ -1,4 +1,4 @@
-use super::InvalidRedisConnectionString;
+use raftwire_transport::broker::InvalidOption;
 
 /// What an option is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,21 +58,16 @@ const NAMES: &[(&str, OptionName)] = &[
 ];
 
 impl OptionName {
-    /// Finds an option by its name, in any case.
-    pub(super) fn find(name: &str) -> Result<Self, InvalidRedisConnectionString> {
+    /// Finds an option by its name, in any case; and the spelling that errors show.
+    pub(super) fn find(name: &str) -> Result<(Self, &'static str), InvalidOption> {
         let mut names = NAMES.iter();
         let found = names.find(|(known, _)| known.eq_ignore_ascii_case(name));
-        if let Some((_, option)) = found {
-            return Ok(*option);
+        match found {
+            Some((known, option)) => Ok((*option, known)),
+            None => Err(InvalidOption::unknown(
+                name,
+                NAMES.iter().map(|(known, _)| *known),
+            )),
         }
-        let lower = name.to_ascii_lowercase();
-        let nearest = NAMES.iter().map(|(known, _)| *known).max_by(|a, b| {
-            let likeness = |known: &str| strsim::jaro_winkler(&lower, &known.to_ascii_lowercase());
-            likeness(a).total_cmp(&likeness(b))
-        });
-        Err(InvalidRedisConnectionString::UnknownOption {
-            name: name.to_owned(),
-            nearest: nearest.unwrap_or("password"),
-        })
     }
 }

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use raftwire_transport::broker::{HostPort, Secret};
+use raftwire_transport::broker::{ConnectionOption, InvalidOption, Secret, Servers};
 
 use super::option_name::OptionName;
 use super::{CONNECT_TIMEOUT_DEFAULT, InvalidRedisConnectionString, RedisConnectionString};
@@ -8,9 +8,6 @@ use super::{CONNECT_TIMEOUT_DEFAULT, InvalidRedisConnectionString, RedisConnecti
 /// Port of a server, and of one that watches servers.
 const PORT: u16 = 6379;
 const SENTINEL_PORT: u16 = 26379;
-
-/// The longest that connecting may be set to take: beyond it somebody has mistaken the unit.
-const CONNECT_TIMEOUT_MAX: Duration = Duration::from_secs(60);
 
 /// The longest prefix of the channels' names.
 const CHANNEL_PREFIX_BYTES_MAX: usize = 128;
@@ -32,44 +29,36 @@ pub(super) struct Parts {
 }
 
 impl Parts {
-    pub(super) fn set(
-        &mut self,
-        name: &str,
-        value: &str,
-    ) -> Result<(), InvalidRedisConnectionString> {
-        let text = || (!value.is_empty()).then(|| value.to_owned());
-        match OptionName::find(name)? {
-            OptionName::AbortConnect => self.aborts = boolean("abortConnect", value)?,
-            OptionName::ChannelPrefix => self.channel_prefix = prefix(value)?,
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<(), InvalidOption> {
+        let (name, known_as) = OptionName::find(name)?;
+        let option = ConnectionOption::new(known_as, value);
+        match name {
+            OptionName::AbortConnect => self.aborts = option.boolean()?,
+            OptionName::ChannelPrefix => self.channel_prefix = prefix(option)?,
             OptionName::CheckCertificateRevocation => {
-                if boolean("checkCertificateRevocation", value)? {
-                    return Err(InvalidRedisConnectionString::Unsupported {
-                        name: "checkCertificateRevocation",
-                        reason: "revocation lists are not fetched; leave it out, and give \
-                                 certificates short lives",
-                    });
+                if option.boolean()? {
+                    return Err(option.unsupported(
+                        "revocation lists are not fetched; leave it out, and give certificates \
+                         short lives",
+                    ));
                 }
             }
-            OptionName::ConnectTimeout => self.connect_timeout = Some(timeout(value)?),
-            OptionName::Password => self.password = text().map(Secret::new),
+            OptionName::ConnectTimeout => self.connect_timeout = Some(option.connect_timeout()?),
+            OptionName::Password => self.password = option.text().map(Secret::new),
             OptionName::Proxy => {
                 if !value.eq_ignore_ascii_case("none") {
-                    return Err(InvalidRedisConnectionString::Unsupported {
-                        name: "proxy",
-                        reason: "proxies for keys do not carry Pub/Sub; name the server itself",
-                    });
+                    return Err(option.unsupported(
+                        "proxies for keys do not carry Pub/Sub; name the server itself",
+                    ));
                 }
             }
-            OptionName::ServiceName => self.service = text(),
-            OptionName::Ssl => self.tls = boolean("ssl", value)?,
-            OptionName::SslHost => self.tls_host = text(),
+            OptionName::ServiceName => self.service = option.text(),
+            OptionName::Ssl => self.tls = option.boolean()?,
+            OptionName::SslHost => self.tls_host = option.text(),
             OptionName::Tunnel => {
-                return Err(InvalidRedisConnectionString::Unsupported {
-                    name: "tunnel",
-                    reason: "connect to the server itself",
-                });
+                return Err(option.unsupported("connect to the server itself"));
             }
-            OptionName::User => self.user = text().map(Secret::new),
+            OptionName::User => self.user = option.text().map(Secret::new),
             OptionName::WithoutEffect => {}
         }
         Ok(())
@@ -83,15 +72,9 @@ impl Parts {
             Some(_) => SENTINEL_PORT,
             None => PORT,
         };
-        let endpoints = (1..).zip(&self.servers).map(|(position, server)| {
-            HostPort::parse(server, port).ok_or(InvalidRedisConnectionString::Server { position })
-        });
-        let endpoints: Vec<HostPort> = endpoints.collect::<Result<_, _>>()?;
-        if endpoints.is_empty() {
-            return Err(InvalidRedisConnectionString::NoServer);
-        }
+        let servers = Servers::parse(self.servers.iter().map(String::as_str), port)?;
         Ok(RedisConnectionString {
-            endpoints,
+            servers,
             tls: self.tls,
             tls_host: self.tls_host,
             user: self.user,
@@ -104,34 +87,11 @@ impl Parts {
     }
 }
 
-fn boolean(name: &'static str, value: &str) -> Result<bool, InvalidRedisConnectionString> {
-    match value.to_ascii_lowercase().as_str() {
-        "true" | "yes" | "on" | "1" => Ok(true),
-        "false" | "no" | "off" | "0" => Ok(false),
-        _ => Err(InvalidRedisConnectionString::Value {
-            name,
-            expected: "true or false",
-        }),
-    }
-}
-
-fn timeout(value: &str) -> Result<Duration, InvalidRedisConnectionString> {
-    let milliseconds = value.parse().ok().map(Duration::from_millis);
-    milliseconds
-        .filter(|timeout| !timeout.is_zero() && *timeout <= CONNECT_TIMEOUT_MAX)
-        .ok_or(InvalidRedisConnectionString::Value {
-            name: "connectTimeout",
-            expected: "a number of milliseconds from 1 to 60000",
-        })
-}
-
-fn prefix(value: &str) -> Result<String, InvalidRedisConnectionString> {
+fn prefix(option: ConnectionOption<'_>) -> Result<String, InvalidOption> {
     let is_plain = |byte: u8| byte.is_ascii_graphic() && byte != b'{' && byte != b'}';
-    if value.len() > CHANNEL_PREFIX_BYTES_MAX || !value.bytes().all(is_plain) {
-        return Err(InvalidRedisConnectionString::Value {
-            name: "channelPrefix",
-            expected: "at most 128 printable characters without { and }",
-        });
+    let prefix = option.text().unwrap_or_default();
+    if prefix.len() > CHANNEL_PREFIX_BYTES_MAX || !prefix.bytes().all(is_plain) {
+        return Err(option.must_be("at most 128 printable characters without { and }"));
     }
-    Ok(value.to_owned())
+    Ok(prefix)
 }

@@ -1,3 +1,5 @@
+use raftwire_transport::broker::InvalidOption;
+
 use super::*;
 
 fn parse(text: &str) -> RedisConnectionString {
@@ -96,10 +98,12 @@ fn unknown_option_is_named_with_the_nearest_one() {
         let error: Result<RedisConnectionString, _> = text.parse();
         assert_eq!(
             error,
-            Err(InvalidRedisConnectionString::UnknownOption {
-                name: name.to_owned(),
-                nearest
-            })
+            Err(InvalidRedisConnectionString::Option(
+                InvalidOption::Unknown {
+                    name: name.to_owned(),
+                    nearest
+                }
+            ))
         );
     }
 }

@@ -1,4 +1,4 @@
-use raftwire_transport::broker::{self, Secret};
+use raftwire_transport::broker::{self, ConnectionOption, Secret};
 
 use super::InvalidRedisConnectionString;
 use super::parts::Parts;
@@ -15,12 +15,7 @@ pub(super) fn parse(scheme: &str, rest: &str) -> Result<Parts, InvalidRedisConne
             parts.tls = true;
         }
         _ => {
-            // Whoever forgot the scheme of something else may have put a password before it.
-            let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-            let scheme = match scheme.bytes().all(is_word) {
-                true => scheme.to_owned(),
-                false => "…".to_owned(),
-            };
+            let scheme = broker::shown_scheme(scheme);
             return Err(InvalidRedisConnectionString::Scheme { scheme });
         }
     }
@@ -46,10 +41,9 @@ pub(super) fn parse(scheme: &str, rest: &str) -> Result<Parts, InvalidRedisConne
     if parts.must_have_service && !path.is_empty() {
         parts.service = Some(path);
     } else if !path.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(InvalidRedisConnectionString::Value {
-            name: "defaultDatabase",
-            expected: "a number, behind the last / of the URL",
-        });
+        let database = ConnectionOption::new("defaultDatabase", &path);
+        let expected = "a number, behind the last / of the URL";
+        return Err(database.must_be(expected).into());
     }
     for option in query.split('&').filter(|option| !option.is_empty()) {
         let (name, value) = option.split_once('=').unwrap_or((option, ""));

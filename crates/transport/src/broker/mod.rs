@@ -15,27 +15,26 @@
 //! - When the broker is away, every channel is down, and each node connects again for ever, with
 //!   random pauses that grow.
 //!
-//! [`HostPort`], [`Secret`], [`unescaped`], [`connect`] and [`client_tls`] are the parts that
-//! connection strings and clients have in common.
+//! [`Servers`], [`Secret`], [`ConnectionOption`], [`unescaped`], [`connect`] and [`client_tls`] are the
+//! parts that connection strings and clients have in common.
 
 mod client;
+mod connection_string;
 mod envelope;
-mod host_port;
 mod lane;
 mod options;
-mod percent;
-mod secret;
 mod socket;
 mod statistics;
 mod tls;
 mod transport;
 
 pub use client::{BrokerClient, BrokerSession, MessageSource};
-pub use host_port::HostPort;
+pub use connection_string::{
+    ConnectionOption, HostPort, InvalidOption, InvalidServers, NotEscaped, Secret, Servers,
+    escaped, shown_scheme, unescaped,
+};
 pub use lane::{Lane, Listener, PACKET_OVERHEAD_BYTES, Publication, Recipient};
 pub use options::BrokerOptions;
-pub use percent::{NotEscaped, escaped, unescaped};
-pub use secret::Secret;
 pub use socket::{BrokerSocket, ConnectError, connect};
 pub use statistics::BrokerStatistics;
 pub use tls::client_tls;
