@@ -4,6 +4,7 @@ use std::time::Duration;
 use raftwire_protocol::Lane;
 use raftwire_transport::CreateError;
 use raftwire_transport::broker::BrokerOptions;
+use raftwire_transport::options::refuse;
 
 use crate::RabbitMQConnectionString;
 use crate::bundle::MESSAGE_BYTES_MAX;
@@ -57,21 +58,17 @@ impl RabbitMQOptions {
     }
 
     pub(crate) fn validate(&self) -> Result<(), CreateError> {
-        let refused = |option, reason: &str| {
-            let reason = reason.to_owned();
-            Err(CreateError::Option { option, reason })
-        };
         if self.control_ttl < Duration::from_millis(1) {
-            return refused("control_ttl", "must be 1 ms at least");
+            return refuse("control_ttl", "must be 1 ms at least");
         }
         if self.prefetch == 0 {
-            return refused(
+            return refuse(
                 "prefetch",
                 "with 0 the broker would deliver without a bound",
             );
         }
         if self.backlog_messages_max == 0 {
-            return refused("backlog_messages_max", "must hold one message at least");
+            return refuse("backlog_messages_max", "must hold one message at least");
         }
         for (option, bytes) in [
             ("control_backlog_bytes_max", self.control_backlog_bytes_max),
@@ -79,7 +76,7 @@ impl RabbitMQOptions {
         ] {
             if bytes < MESSAGE_BYTES_MAX {
                 let reason = format!("must hold one message at least, {MESSAGE_BYTES_MAX} bytes");
-                return Err(CreateError::Option { option, reason });
+                return refuse(option, &reason);
             }
         }
         Ok(())

@@ -2,8 +2,11 @@ use std::time::Duration;
 
 use http::uri::PathAndQuery;
 use raftwire_protocol::Lane;
-use raftwire_protocol::limits::{CONTROL_PACKET_BYTES_MAX, DATA_PACKET_BYTES_MAX};
 use raftwire_transport::CreateError;
+use raftwire_transport::options::{
+    CONTROL_QUEUE_BYTES_MAX_DEFAULT, DATA_QUEUE_BYTES_MAX_DEFAULT, SILENT_INTERVALS_MAX, refuse,
+    require_back_off, require_room_for_a_packet, require_time,
+};
 
 use crate::tls::NodeTls;
 
@@ -68,17 +71,6 @@ impl Default for WsOptions {
     }
 }
 
-const CONTROL_QUEUE_BYTES_MAX_DEFAULT: usize = 1 << 20;
-const DATA_QUEUE_BYTES_MAX_DEFAULT: usize = 8 << 20;
-
-/// After so many intervals of silence a connection counts as dead.
-const SILENT_INTERVALS_MAX: u32 = 3;
-
-const _: () = {
-    assert!(CONTROL_QUEUE_BYTES_MAX_DEFAULT >= 16 * CONTROL_PACKET_BYTES_MAX);
-    assert!(DATA_QUEUE_BYTES_MAX_DEFAULT >= 16 * DATA_PACKET_BYTES_MAX);
-};
-
 impl WsOptions {
     /// How long nothing may come, or nothing be taken, before the peer counts as gone.
     pub(crate) fn silence_max(&self) -> Duration {
@@ -93,48 +85,30 @@ impl WsOptions {
     }
 
     pub(crate) fn validate(&self) -> Result<(), CreateError> {
-        let durations = [
+        require_time(&[
             ("ping_interval", self.ping_interval),
             ("dial_timeout", self.dial_timeout),
             ("handshake_timeout", self.handshake_timeout),
             ("adopt_timeout", self.adopt_timeout),
-            ("back_off_min", self.back_off_min),
-        ];
-        for (option, duration) in durations {
-            if duration.is_zero() {
-                let reason = "must be longer than nothing".to_owned();
-                return Err(CreateError::Option { option, reason });
-            }
-        }
-        if self.back_off_max < self.back_off_min {
-            return Err(CreateError::Option {
-                option: "back_off_max",
-                reason: "must not be less than back_off_min".to_owned(),
-            });
-        }
-        for (option, lane) in [
-            ("control_queue_bytes_max", Lane::Control),
-            ("data_queue_bytes_max", Lane::Data),
-        ] {
-            let least = lane.packet_bytes_max();
-            if self.queue_bytes_max(lane) < least {
-                let reason = format!("must hold one packet at least, {least} bytes");
-                return Err(CreateError::Option { option, reason });
-            }
-        }
+        ])?;
+        require_back_off(self.back_off_min, self.back_off_max)?;
+        let (control, data) = (Lane::Control, Lane::Data);
+        require_room_for_a_packet(&[
+            (
+                "control_queue_bytes_max",
+                control,
+                self.control_queue_bytes_max,
+            ),
+            ("data_queue_bytes_max", data, self.data_queue_bytes_max),
+        ])?;
         if self.unadopted_inbound_max == 0 {
-            return Err(CreateError::Option {
-                option: "unadopted_inbound_max",
-                reason: "with 0 no peer could ever connect".to_owned(),
-            });
+            return refuse("unadopted_inbound_max", "with 0 no peer could ever connect");
         }
         let path: Result<PathAndQuery, _> = self.channel_name.parse();
         let is_path = |path: PathAndQuery| path.query().is_none() && path == *self.channel_name;
         if !self.channel_name.starts_with('/') || !path.is_ok_and(is_path) {
-            return Err(CreateError::Option {
-                option: "channel_name",
-                reason: format!("{:?} is not a path such as /cluster", self.channel_name),
-            });
+            let reason = format!("{:?} is not a path such as /cluster", self.channel_name);
+            return refuse("channel_name", &reason);
         }
         Ok(())
     }

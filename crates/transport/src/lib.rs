@@ -11,6 +11,7 @@
 //! - [`event_queue`]: the bounded queue between a transport and its reader, ready to use.
 //! - [`memory::MemoryNetwork`]: a whole network in memory, with cuts, delays and losses drawn
 //!   from a seed.
+//! - [`options`]: what every transport asks of its options.
 //! - `broker`, a feature: channels where there are none, for transports over a message broker.
 //! - `tls`, a feature: certificates from files, for transports that speak TLS.
 //! - [`conformance`]: the checks. An implementation outside this repository runs them in its
@@ -26,6 +27,7 @@ mod event_queue;
 mod factory;
 mod lanes;
 pub mod memory;
+pub mod options;
 mod split;
 #[cfg(feature = "tls")]
 pub mod tls;

@@ -4,6 +4,10 @@ use raftwire_protocol::Lane;
 use raftwire_protocol::limits::{CONTROL_PACKET_BYTES_MAX, DATA_PACKET_BYTES_MAX};
 
 use crate::CreateError;
+use crate::options::{
+    CONTROL_QUEUE_BYTES_MAX_DEFAULT, DATA_QUEUE_BYTES_MAX_DEFAULT, SILENT_INTERVALS_MAX, refuse,
+    require_back_off, require_room_for_a_packet, require_time,
+};
 
 /// How channels over a broker behave, whichever broker it is.
 #[derive(Clone, Debug)]
@@ -37,15 +41,11 @@ pub struct BrokerOptions {
     pub strangers_max: usize,
 }
 
-const CONTROL_BYTES_MAX_DEFAULT: usize = 1 << 20;
+const CONTROL_WINDOW_BYTES_DEFAULT: usize = 1 << 20;
 const DATA_WINDOW_BYTES_DEFAULT: usize = 4 << 20;
-const DATA_QUEUE_BYTES_MAX_DEFAULT: usize = 8 << 20;
-
-/// After so many intervals of silence a peer, or the broker, counts as gone.
-const SILENT_INTERVALS_MAX: u32 = 3;
 
 const _: () = {
-    assert!(CONTROL_BYTES_MAX_DEFAULT >= 16 * CONTROL_PACKET_BYTES_MAX);
+    assert!(CONTROL_WINDOW_BYTES_DEFAULT >= 16 * CONTROL_PACKET_BYTES_MAX);
     assert!(DATA_WINDOW_BYTES_DEFAULT >= 16 * DATA_PACKET_BYTES_MAX);
     assert!(DATA_QUEUE_BYTES_MAX_DEFAULT >= DATA_WINDOW_BYTES_DEFAULT);
 };
@@ -57,9 +57,9 @@ impl Default for BrokerOptions {
             adopt_timeout: Duration::from_secs(10),
             back_off_min: Duration::from_millis(100),
             back_off_max: Duration::from_secs(2),
-            control_window_bytes: CONTROL_BYTES_MAX_DEFAULT,
+            control_window_bytes: CONTROL_WINDOW_BYTES_DEFAULT,
             data_window_bytes: DATA_WINDOW_BYTES_DEFAULT,
-            control_queue_bytes_max: CONTROL_BYTES_MAX_DEFAULT,
+            control_queue_bytes_max: CONTROL_QUEUE_BYTES_MAX_DEFAULT,
             data_queue_bytes_max: DATA_QUEUE_BYTES_MAX_DEFAULT,
             strangers_max: 256,
         }
@@ -87,52 +87,25 @@ impl BrokerOptions {
     }
 
     pub(crate) fn validate(&self) -> Result<(), CreateError> {
-        let durations = [
+        require_time(&[
             ("hello_interval", self.hello_interval),
             ("adopt_timeout", self.adopt_timeout),
-            ("back_off_min", self.back_off_min),
-        ];
-        for (option, duration) in durations {
-            if duration.is_zero() {
-                let reason = "must be longer than nothing".to_owned();
-                return Err(CreateError::Option { option, reason });
-            }
-        }
-        if self.back_off_max < self.back_off_min {
-            return Err(CreateError::Option {
-                option: "back_off_max",
-                reason: "must not be less than back_off_min".to_owned(),
-            });
-        }
-        for (option, lane, bytes) in [
-            (
-                "control_window_bytes",
-                Lane::Control,
-                self.control_window_bytes,
-            ),
-            ("data_window_bytes", Lane::Data, self.data_window_bytes),
+        ])?;
+        require_back_off(self.back_off_min, self.back_off_max)?;
+        let (control, data) = (Lane::Control, Lane::Data);
+        require_room_for_a_packet(&[
+            ("control_window_bytes", control, self.control_window_bytes),
+            ("data_window_bytes", data, self.data_window_bytes),
             (
                 "control_queue_bytes_max",
-                Lane::Control,
+                control,
                 self.control_queue_bytes_max,
             ),
-            (
-                "data_queue_bytes_max",
-                Lane::Data,
-                self.data_queue_bytes_max,
-            ),
-        ] {
-            let least = lane.packet_bytes_max();
-            if bytes < least {
-                let reason = format!("must hold one packet at least, {least} bytes");
-                return Err(CreateError::Option { option, reason });
-            }
-        }
+            ("data_queue_bytes_max", data, self.data_queue_bytes_max),
+        ])?;
         if self.strangers_max == 0 {
-            return Err(CreateError::Option {
-                option: "strangers_max",
-                reason: "with 0 no node could join that is not configured".to_owned(),
-            });
+            let reason = "with 0 no node could join that is not configured";
+            return refuse("strangers_max", reason);
         }
         Ok(())
     }
