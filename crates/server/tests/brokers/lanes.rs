@@ -1,33 +1,10 @@
 //! The control lane over WebSocket, the data lane over a broker: the suite, and three real nodes.
 
-#![allow(clippy::unwrap_used)] // in the helpers of the tests too
-
-mod support;
-
-#[path = "../../transport-redis/tests/common/redis_server.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::disallowed_methods
-)]
-mod redis_server;
-
-#[path = "../../transport-rabbitmq/tests/common/rabbitmq_server.rs"]
-#[allow(
-    dead_code,
-    unreachable_pub,
-    clippy::unwrap_used,
-    clippy::disallowed_methods
-)]
-mod rabbitmq_server;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use rabbitmq_server::RabbitMQServer;
 use raftwire::{Lanes, SplitClusterTransportFactory, TransportSetup};
 use raftwire_environment::Environment;
 use raftwire_protocol::{NodeAddress, NodeId};
@@ -36,10 +13,11 @@ use raftwire_transport::conformance::ConformanceHarness;
 use raftwire_transport::{ClusterTransport, ClusterTransportFactory};
 use raftwire_transport_redis::{RedisClusterTransportFactory, RedisOptions};
 use raftwire_transport_ws::{WsClusterTransportFactory, WsOptions};
-use redis_server::RedisServer;
-use support::{Client, Cluster, Settings, Traffic, eventually, free_ports};
 
-const CLIENTS_PER_NODE: usize = 8;
+use crate::broker::{Broker, flows, ring, settings};
+use crate::rabbitmq_server::RabbitMQServer;
+use crate::redis_server::RedisServer;
+use crate::support::{Cluster, Settings, eventually, free_ports};
 
 /// How long it is away at first: longer than the lease of 5 s, so that a lease that went by the
 /// broker would end.
@@ -115,72 +93,10 @@ mod control_over_websocket_data_over_redis {
     }
 }
 
-/// A private broker that carries the data lane.
-trait Broker {
-    const TRANSPORT: &'static str;
-    const VARIABLE: &'static str;
-
-    fn url(&self) -> String;
-    fn kill(&mut self);
-    fn restart(&mut self);
-}
-
-impl Broker for RedisServer {
-    const TRANSPORT: &'static str = "redis";
-    const VARIABLE: &'static str = "RAFTWIRE_REDIS_CONNECTION_STRING";
-
-    fn url(&self) -> String {
-        RedisServer::url(self)
-    }
-
-    fn kill(&mut self) {
-        RedisServer::kill(self);
-    }
-
-    fn restart(&mut self) {
-        RedisServer::restart(self);
-    }
-}
-
-impl Broker for RabbitMQServer {
-    const TRANSPORT: &'static str = "rabbitmq";
-    const VARIABLE: &'static str = "RAFTWIRE_RABBITMQ_CONNECTION_STRING";
-
-    fn url(&self) -> String {
-        RabbitMQServer::url(self)
-    }
-
-    fn kill(&mut self) {
-        RabbitMQServer::kill(self);
-    }
-
-    fn restart(&mut self) {
-        RabbitMQServer::restart(self);
-    }
-}
-
-fn settings<B: Broker>(server: &B) -> Settings {
-    Settings::default()
+fn split_settings<B: Broker>(server: &B) -> Settings {
+    settings(server)
         .with_flag("control", "ws")
         .with_flag("data", B::TRANSPORT)
-        .with_variable(B::VARIABLE, &server.url())
-        .with_variable("RAFTWIRE_SECRET", "what the three nodes of the test know")
-}
-
-async fn ring(cluster: &Cluster, traffic: &mut Traffic) {
-    let mut clients: Vec<(usize, Client)> = Vec::new();
-    for _ in 0..CLIENTS_PER_NODE {
-        for node in 0..cluster.len() {
-            clients.push((node, cluster.node(node).client().await));
-        }
-    }
-    traffic.ring(clients);
-}
-
-/// Waits until the traffic flows again.
-async fn flows(traffic: &Traffic, what: &str) {
-    let enough = traffic.received() + 20 * CLIENTS_PER_NODE;
-    eventually(what, async || (traffic.received() > enough).then_some(())).await;
 }
 
 /// Each node is ready, and says the same of leader and term.
@@ -214,12 +130,10 @@ async fn no_election_happens_while_rabbitmq_under_the_data_lane_dies() {
 
 /// Kills the broker so many times under acknowledged traffic.
 async fn broker_of_the_data_lane_dies<B: Broker>(mut server: B, kills: u32) {
-    let cluster = Cluster::start_with(3, &settings(&server)).await;
+    let cluster = Cluster::start_with(3, &split_settings(&server)).await;
     let elected = agreed(&cluster).await;
     let before = [0, 1, 2].map(|node| elections(&cluster, node));
-    let mut traffic = Traffic::new();
-    ring(&cluster, &mut traffic).await;
-    flows(&traffic, "messages over the broker").await;
+    let traffic = ring(&cluster).await;
 
     for run in 0..kills {
         server.kill();
@@ -268,7 +182,7 @@ async fn a_node_says_what_carries_each_lane_and_refuses_the_other_transports_pee
     let server = RedisServer::start();
     let secret = Settings::default()
         .with_variable("RAFTWIRE_SECRET", "what the three nodes of the test know");
-    let mut cluster = Cluster::prepare_each(&[&settings(&server), &secret]).await;
+    let mut cluster = Cluster::prepare_each(&[&split_settings(&server), &secret]).await;
     for node in 0..2 {
         cluster.node_mut(node).start();
     }
