@@ -25,16 +25,20 @@ fn judge(then: impl FnOnce(&mut TrueOutcomes, &mut Violations)) -> Vec<String> {
         .collect()
 }
 
+/// At this time the sender is told what became of the message with this number.
+fn tell(
+    invariant: &mut TrueOutcomes,
+    violations: &mut Violations,
+    time: u64,
+    (number, outcome): (u64, RouteOutcome),
+) {
+    invariant.answered(at(time), &sent(number).id, &outcome, false, violations);
+}
+
 #[test]
 fn delivered_and_received_is_true() {
     let found = judge(|it, violations| {
-        it.answered(
-            at(1),
-            &sent(0).id,
-            &RouteOutcome::Delivered,
-            false,
-            violations,
-        );
+        tell(it, violations, 1, (0, RouteOutcome::Delivered));
         it.received(at(2), &sent(0).id, false, violations);
     });
 
@@ -44,13 +48,7 @@ fn delivered_and_received_is_true() {
 #[test]
 fn delivered_and_never_received_is_found() {
     let found = judge(|it, violations| {
-        it.answered(
-            at(1),
-            &sent(0).id,
-            &RouteOutcome::Delivered,
-            false,
-            violations,
-        );
+        tell(it, violations, 1, (0, RouteOutcome::Delivered));
     });
 
     assert_eq!(found.len(), 1, "{found:?}");
@@ -59,23 +57,11 @@ fn delivered_and_never_received_is_found() {
 #[test]
 fn delivered_may_be_lost_with_the_socket_or_the_node() {
     let with_socket = judge(|it, violations| {
-        it.answered(
-            at(1),
-            &sent(0).id,
-            &RouteOutcome::Delivered,
-            false,
-            violations,
-        );
+        tell(it, violations, 1, (0, RouteOutcome::Delivered));
         it.closed(at(2), &connection(2), Closing::HungUp);
     });
     let with_node = judge(|it, violations| {
-        it.answered(
-            at(1),
-            &sent(0).id,
-            &RouteOutcome::Delivered,
-            false,
-            violations,
-        );
+        tell(it, violations, 1, (0, RouteOutcome::Delivered));
         it.ended(at(2), &process(2));
     });
 
@@ -85,13 +71,7 @@ fn delivered_may_be_lost_with_the_socket_or_the_node() {
 #[test]
 fn a_gap_in_what_was_delivered_is_found_whatever_ended() {
     let found = judge(|it, violations| {
-        it.answered(
-            at(1),
-            &sent(0).id,
-            &RouteOutcome::Delivered,
-            false,
-            violations,
-        );
+        tell(it, violations, 1, (0, RouteOutcome::Delivered));
         it.received(at(2), &sent(1).id, false, violations);
         it.ended(at(3), &process(2));
     });
@@ -111,30 +91,12 @@ fn delivered_to_a_connection_that_had_ended_is_found() {
     let hung_up = judge(|it, violations| {
         it.closed(at(2), &connection(2), Closing::HungUp);
         it.sent(&late(2));
-        it.answered(
-            at(6),
-            &sent(2).id,
-            &RouteOutcome::Delivered,
-            false,
-            violations,
-        );
+        tell(it, violations, 6, (2, RouteOutcome::Delivered));
     });
     let was_full = judge(|it, violations| {
-        it.answered(
-            at(2),
-            &sent(0).id,
-            &RouteOutcome::SlowConsumer,
-            false,
-            violations,
-        );
+        tell(it, violations, 2, (0, RouteOutcome::SlowConsumer));
         it.sent(&late(2));
-        it.answered(
-            at(6),
-            &sent(2).id,
-            &RouteOutcome::Delivered,
-            false,
-            violations,
-        );
+        tell(it, violations, 6, (2, RouteOutcome::Delivered));
         it.closed(at(7), &connection(2), Closing::HungUp);
     });
 
@@ -163,13 +125,7 @@ fn did_not_and_received_is_found_in_either_order() {
 #[test]
 fn written_before_it_was_received_is_found() {
     let found = judge(|it, violations| {
-        it.answered(
-            at(1),
-            &sent(0).id,
-            &RouteOutcome::Written,
-            false,
-            violations,
-        );
+        tell(it, violations, 1, (0, RouteOutcome::Written));
         it.received(at(2), &sent(0).id, false, violations);
     });
 
@@ -179,21 +135,9 @@ fn written_before_it_was_received_is_found() {
 #[test]
 fn not_found_is_a_lie_while_the_connection_is_open() {
     let found = judge(|it, violations| {
-        it.answered(
-            at(1),
-            &sent(0).id,
-            &RouteOutcome::NotFound,
-            false,
-            violations,
-        );
+        tell(it, violations, 1, (0, RouteOutcome::NotFound));
         it.closed(at(2), &connection(2), Closing::HungUp);
-        it.answered(
-            at(3),
-            &sent(1).id,
-            &RouteOutcome::NotFound,
-            false,
-            violations,
-        );
+        tell(it, violations, 3, (1, RouteOutcome::NotFound));
     });
 
     assert_eq!(found.len(), 1, "{found:?}");
