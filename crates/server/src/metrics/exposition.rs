@@ -5,7 +5,7 @@ use std::fmt::{Display, Write};
 
 use raftwire::ClusterMetrics;
 
-use super::{FAMILIES, Family};
+use super::{Family, families};
 
 /// What the text is, for the header of the answer.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -14,7 +14,7 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// help and type all the same.
 pub fn exposition(metrics: &ClusterMetrics) -> String {
     let mut text = String::new();
-    for family in FAMILIES {
+    for family in families() {
         let Family { name, kind, .. } = family;
         push(
             &mut text,

@@ -1,6 +1,6 @@
 //! The library's figures in Prometheus' text format.
 //!
-//! [`FAMILIES`] is the one list of what is told: names, help, labels and values. `docs/metrics.md`
+//! [`families()`] is the one list of what is told: names, help, labels and values. `docs/metrics.md`
 //! is compared with it by a test.
 
 mod exposition;
@@ -8,5 +8,5 @@ mod families;
 mod family;
 
 pub use exposition::{CONTENT_TYPE, exposition};
-pub use families::FAMILIES;
+pub use families::families;
 pub use family::{Family, Kind};
