@@ -89,8 +89,8 @@ pub use global::{AlreadySet, GlobalClusterCenter};
 pub use manager::{AcceptError, ClusterManager};
 pub use metrics::{
     ClusterMetrics, ConnectionMetrics, ConsensusMetrics, Destination, DropReason, FanOuts,
-    HandshakeFailures, LaneMetrics, LinkMetrics, ParkedMetrics, PeerMetrics, RoutedMessages,
-    UNREACHABLE_AFTER,
+    HandshakeFailures, LaneMetrics, LinkMetrics, NameMetrics, ParkedMetrics, PeerMetrics,
+    RoutedMessages, UNREACHABLE_AFTER,
 };
 pub use names::{NamedConnectionError, RegisterNameError};
 pub use nodes::NodeView;

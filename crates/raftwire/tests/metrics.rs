@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use raftwire::{
     ClusterManager, ClusterMetrics, ConnectionId, Destination, DropReason, NodeId, PeerMetrics,
-    RouteOutcome, UNREACHABLE_AFTER,
+    RouteOutcome, SeatPolicy, UNREACHABLE_AFTER,
 };
-use support::{Cluster, accept, eventually, receive};
+use support::{Cluster, accept, accept_named, eventually, receive};
 
 fn routed(metrics: &ClusterMetrics, to: Destination, outcome: &str) -> (u64, u64) {
     let all = metrics.routed.iter();
@@ -63,6 +63,41 @@ async fn connections_are_counted_when_they_come_and_when_they_go() {
         (connections.open, connections.accepted, connections.closed),
         (1, 2, 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn names_are_told_of_the_cluster_and_of_the_node() {
+    let cluster = Cluster::start_with(3, |mut options| {
+        let voters = ["node1", "node2"];
+        let node = options.node_id.as_ref().expect("named").as_str();
+        if !voters.contains(&node) {
+            options.seat = SeatPolicy::Edge;
+        }
+        options.nodes = voters
+            .map(|node| node.parse().expect("an address"))
+            .to_vec();
+        options.names_max = 10;
+        options
+    })
+    .await;
+    let (_alice, outbox) = accept_named(&cluster.nodes[0], "alice").await;
+    let (_bob, _outbox) = accept_named(&cluster.nodes[1], "bob").await;
+    let (_nameless, _other) = accept(&cluster.nodes[0]);
+    let names = |index: usize| {
+        let names = cluster.nodes[index].metrics().names;
+        (names.registered, names.limit, names.local)
+    };
+
+    eventually("both are known", || {
+        [0, 1].map(names) == [(Some(2), Some(10), 1); 2]
+    })
+    .await;
+    assert_eq!(names(2), (None, Some(10), 0), "an edge has no log");
+    drop(outbox);
+    eventually("the name has ended", || {
+        [0, 1].map(names) == [(Some(1), Some(10), 0), (Some(1), Some(10), 1)]
+    })
+    .await;
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,126 +4,12 @@
 
 mod support;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use raftwire_environment::Environment;
 use raftwire_server::metrics::{CONTENT_TYPE, families};
 use serde_json::Value;
-use support::{Cluster, Heard, Settings, eventually, run};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-
-/// `GET /metrics`: the head and the body of the answer.
-async fn scrape(port: u16, header: &str) -> (String, String) {
-    let mut stream = Environment::real()
-        .connect("127.0.0.1", port)
-        .await
-        .unwrap();
-    let request =
-        format!("GET /metrics HTTP/1.1\r\nHost: 127.0.0.1\r\n{header}Connection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").expect(&answer);
-    (head.to_owned(), body.to_owned())
-}
-
-type Labels = BTreeMap<String, String>;
-
-/// Everything of one exposition, read by the rules of the format's page.
-#[derive(Debug, Default)]
-struct Exposition {
-    help: BTreeMap<String, String>,
-    kinds: BTreeMap<String, String>,
-    series: BTreeMap<(String, Labels), f64>,
-}
-
-impl Exposition {
-    fn parse(text: &str) -> Exposition {
-        assert!(text.ends_with('\n'), "the last line ends");
-        let mut parsed = Exposition::default();
-        let mut current = "";
-        for line in text.lines() {
-            if let Some(help) = line.strip_prefix("# HELP ") {
-                let (name, words) = help.split_once(' ').expect(line);
-                assert!(is_name(name), "{line}");
-                let before = parsed.help.insert(name.to_owned(), words.to_owned());
-                assert!(before.is_none(), "told twice: {line}");
-                current = name;
-            } else if let Some(kind) = line.strip_prefix("# TYPE ") {
-                let (name, kind) = kind.split_once(' ').expect(line);
-                assert_eq!(name, current, "the type follows the help");
-                assert!(["counter", "gauge"].contains(&kind), "{line}");
-                parsed.kinds.insert(name.to_owned(), kind.to_owned());
-            } else {
-                let (name, labels, value) = sample(line);
-                assert_eq!(name, current, "series stand below their type");
-                let before = parsed.series.insert((name, labels), value);
-                assert!(before.is_none(), "a series twice: {line}");
-            }
-        }
-        parsed
-    }
-
-    fn value(&self, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
-        let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
-        let labels = labels.iter().map(owned).collect();
-        self.series.get(&(name.to_owned(), labels)).copied()
-    }
-}
-
-fn is_name(name: &str) -> bool {
-    let first = name.chars().next();
-    first.is_some_and(|c| c.is_ascii_lowercase())
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-}
-
-/// `name{label="value",…} 1`
-fn sample(line: &str) -> (String, Labels, f64) {
-    let end = line.find(['{', ' ']).expect(line);
-    let (name, mut rest) = line.split_at(end);
-    let mut labels = Labels::new();
-    if let Some(inside) = rest.strip_prefix('{') {
-        rest = inside;
-        loop {
-            let (label, value) = rest.split_once("=\"").expect(line);
-            assert!(is_name(label), "{line}");
-            let (value, after) = unescaped(value);
-            let before = labels.insert(label.to_owned(), value);
-            assert!(before.is_none(), "a label twice: {line}");
-            match after.strip_prefix(',') {
-                Some(next) => rest = next,
-                None => {
-                    rest = after.strip_prefix('}').expect(line);
-                    break;
-                }
-            }
-        }
-    }
-    let value = rest.strip_prefix(' ').expect(line);
-    (name.to_owned(), labels, value.parse().expect(line))
-}
-
-/// The text up to the quote that ends it, and what follows.
-fn unescaped(text: &str) -> (String, &str) {
-    let mut value = String::new();
-    let mut characters = text.char_indices();
-    while let Some((at, character)) = characters.next() {
-        match character {
-            '"' => return (value, &text[at + 1..]),
-            '\\' => match characters.next().expect("something escaped").1 {
-                'n' => value.push('\n'),
-                other => {
-                    assert!(matches!(other, '\\' | '"'), "{text}");
-                    value.push(other);
-                }
-            },
-            other => value.push(other),
-        }
-    }
-    panic!("a value without an end: {text}")
-}
+use support::{Cluster, Exposition, Heard, Settings, eventually, is_metric_name, run, scrape};
 
 #[tokio::test]
 async fn metrics_are_a_well_formed_exposition_and_true() {
@@ -231,7 +117,10 @@ fn assert_vocabulary_is_documented(parsed: &Exposition) {
 fn metrics_are_named_with_base_units_and_explained() {
     for family in families() {
         let name = family.name;
-        assert!(is_name(name) && name.starts_with("raftwire_"), "{name}");
+        assert!(
+            is_metric_name(name) && name.starts_with("raftwire_"),
+            "{name}"
+        );
         let is_counter = family.kind.as_str() == "counter";
         assert_eq!(name.ends_with("_total"), is_counter, "{name}");
         let words: Vec<_> = name.split('_').collect();
@@ -263,7 +152,10 @@ fn metrics_are_named_with_base_units_and_explained() {
             !family.help.contains('|'),
             "{name}: it is a cell of a table"
         );
-        assert!(family.labels.iter().all(|label| is_name(label)), "{name}");
+        assert!(
+            family.labels.iter().all(|label| is_metric_name(label)),
+            "{name}"
+        );
     }
 }
 

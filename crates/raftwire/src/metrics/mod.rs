@@ -19,4 +19,6 @@ pub(crate) use rare::NodeCounters;
 pub use rare::{DropReason, HandshakeFailures};
 pub(crate) use routes::RouteCounters;
 pub use routes::{Destination, RoutedMessages};
-pub use snapshot::{ClusterMetrics, ConnectionMetrics, ConsensusMetrics, ParkedMetrics};
+pub use snapshot::{
+    ClusterMetrics, ConnectionMetrics, ConsensusMetrics, NameMetrics, ParkedMetrics,
+};

@@ -24,6 +24,8 @@ pub struct ClusterMetrics {
     pub is_ready: bool,
     /// The connections of this node.
     pub connections: ConnectionMetrics,
+    /// The names of the cluster and of this node.
+    pub names: NameMetrics,
     /// The messages of this node's senders, by what became of them: each outcome once for each
     /// destination.
     pub routed: Vec<RoutedMessages>,
@@ -51,6 +53,19 @@ pub struct ConnectionMetrics {
     pub accepted: u64,
     /// Those of them that have ended.
     pub closed: u64,
+}
+
+/// The names that connections have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct NameMetrics {
+    /// Those that mean a connection anywhere in the cluster, as this node's copy of the log has them;
+    /// nothing at an edge, which has none.
+    pub registered: Option<u64>,
+    /// How many the cluster may have; nothing before this node knows its cluster.
+    pub limit: Option<u64>,
+    /// Those of this node's connections, and those that they wait for.
+    pub local: usize,
 }
 
 /// The messages that wait until this node has learnt who owns their connection.
@@ -99,6 +114,7 @@ impl ClusterManager {
             node: inner.node.clone(),
             is_ready: self.is_ready(),
             connections: inner.table.metrics(),
+            names: self.name_metrics(),
             routed: inner.router.counters().snapshot(),
             fan_outs: inner.router.fan_counters().snapshot(),
             parked: inner.router.parked(),
@@ -106,6 +122,17 @@ impl ClusterManager {
             peers: self.peer_metrics(),
             handshake_failures: inner.counters.failures(),
             dropped_packets: inner.counters.drops(),
+        }
+    }
+
+    fn name_metrics(&self) -> NameMetrics {
+        let inner = &self.inner;
+        let state = inner.state.borrow();
+        NameMetrics {
+            registered: (!state.is_fed()).then(|| state.names()),
+            // An unfounded cluster allows none.
+            limit: (state.names_max > 0).then_some(state.names_max),
+            local: inner.names.len(),
         }
     }
 

@@ -21,6 +21,7 @@
 
 mod client;
 mod cluster;
+mod exposition;
 mod intruder;
 mod ledger;
 mod ports;
@@ -32,6 +33,7 @@ mod wait;
 
 pub use client::{Client, Closed, Heard};
 pub use cluster::{Cluster, Settings};
+pub use exposition::{Exposition, is_metric_name, scrape};
 pub use intruder::Intruder;
 pub use ledger::Tally;
 pub use ports::free_ports;

@@ -95,6 +95,11 @@ impl NameKeeper {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// How many names the connections of this node have, or wait for.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
     /// The connection of this node that has this name, or waits for it.
     pub(crate) fn connection(&self, name: &Name) -> Option<MintedId> {
         let id = self.lock().get(name).copied()?;
