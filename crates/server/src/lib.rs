@@ -6,7 +6,7 @@
 //!   `raftwire.v1` with WebSocket clients, and the channels of other nodes are handed to the
 //!   transport. [`websocket_engine`] is the only module that knows WebSocket.
 //! - [`authentication`] says who a client is: by the configuration, or by the application's own code.
-//! - [`metrics`] says the library's figures in Prometheus' text format.
+//! - [`metrics`] says the library's figures, and the server's own, in Prometheus' text format.
 //! - [`http_client`] is what `raftwire status` and `raftwire send` ask a node with; [`demo`] is a
 //!   cluster of real processes that shows what it does.
 //!

@@ -12,6 +12,7 @@ use crate::client::SessionContext;
 use crate::config::ServerOptions;
 use crate::http::Access;
 use crate::listener::Places;
+use crate::metrics::{ClientCounters, HookCounters};
 use crate::tls::PortTls;
 
 /// One running node: what requests and sessions need.
@@ -21,6 +22,8 @@ pub(crate) struct Node {
     pub(crate) options: ServerOptions,
     pub(crate) access: Access,
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    /// What the hook of the configuration counts; nothing where another authenticator decides.
+    pub(crate) hook: Arc<HookCounters>,
     pub(crate) manager: ClusterManager,
     pub(crate) acceptor: WsAcceptor,
     /// `None`: the port is in the clear.
@@ -37,18 +40,20 @@ impl Node {
         options: ServerOptions,
         manager: ClusterManager,
         acceptor: WsAcceptor,
-        authenticator: Arc<dyn Authenticator>,
+        (authenticator, hook): (Arc<dyn Authenticator>, Arc<HookCounters>),
         tls: Option<PortTls>,
     ) -> Node {
         let sessions = Arc::new(SessionContext {
             environment: environment.clone(),
             manager: manager.clone(),
             options: options.client.clone(),
+            counters: ClientCounters::default(),
         });
         Node {
             environment,
             access: Access::of(&options),
             authenticator,
+            hook,
             places: Places::new(options.client.connections_max),
             options,
             manager,

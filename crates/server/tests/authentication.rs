@@ -8,7 +8,7 @@ mod support;
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
-use support::{Client, Cluster, Settings};
+use support::{Client, Cluster, Exposition, Settings};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -188,6 +188,55 @@ async fn clients_are_kept_out_with_the_applications_reason() {
     assert_eq!(body["error"]["message"], "log in first");
     let asked = application.asked.lock().unwrap();
     assert_eq!(asked[0].1["headers"]["cookie"], "session=7f3a");
+}
+
+#[tokio::test]
+async fn what_asking_the_application_costs_is_told_in_metrics() {
+    let application = Application::start().await;
+    let cluster = Cluster::start_with(1, &application.settings()).await;
+    let port = cluster.node(0).port;
+    for query in [
+        "let=in",
+        "say=who",
+        "keep=out",
+        "say=nonsense",
+        "say=nothing",
+    ] {
+        open(port, query).await;
+    }
+    drop(application);
+    open(port, "let=in").await;
+
+    let told = Exposition::of(port).await;
+
+    let hook = "raftwire_authentication_hook";
+    assert_eq!(told.value(&format!("{hook}_seconds_count"), &[]), Some(6.0));
+    let up_to = |bound| {
+        let name = format!("{hook}_seconds_bucket");
+        told.value(&name, &[("le", bound)]).unwrap()
+    };
+    assert!(up_to("0.25") <= 5.0, "one took 500 ms, the timeout");
+    assert_eq!(up_to("10"), 6.0);
+    let seconds = told.value(&format!("{hook}_seconds_sum"), &[]).unwrap();
+    assert!((0.5..60.0).contains(&seconds), "{seconds}");
+    for (reason, count) in [
+        ("timeout", 1.0),
+        ("identity", 1.0),
+        ("unreachable", 1.0),
+        ("status", 0.0),
+        ("no_http", 0.0),
+    ] {
+        let failures = told.value(&format!("{hook}_failures_total"), &[("reason", reason)]);
+        assert_eq!(failures, Some(count), "{reason}");
+    }
+    for (reason, count) in [
+        ("unauthenticated", 1.0),
+        ("not_admitted", 1.0),
+        ("authentication_unavailable", 3.0),
+    ] {
+        let refused = told.value("raftwire_openings_refused_total", &[("reason", reason)]);
+        assert_eq!(refused, Some(count), "{reason}");
+    }
 }
 
 #[tokio::test]

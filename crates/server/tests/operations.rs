@@ -7,9 +7,11 @@ mod support;
 use std::collections::BTreeSet;
 
 use raftwire_environment::Environment;
-use raftwire_server::metrics::{CONTENT_TYPE, families};
+use raftwire_server::metrics::{CONTENT_TYPE, Kind, families};
 use serde_json::Value;
-use support::{Cluster, Exposition, Heard, Settings, eventually, is_metric_name, run, scrape};
+use support::{
+    Client, Cluster, Exposition, Heard, Settings, eventually, is_metric_name, run, scrape,
+};
 
 #[tokio::test]
 async fn metrics_are_a_well_formed_exposition_and_true() {
@@ -39,8 +41,12 @@ async fn metrics_are_a_well_formed_exposition_and_true() {
         assert_eq!(parsed.kinds[family.name], family.kind.as_str());
     }
     for ((name, labels), value) in &parsed.series {
-        let family = families().find(|family| family.name == name).unwrap();
-        let expected: BTreeSet<_> = family.labels.iter().copied().collect();
+        let metric = parsed.metric_of(name);
+        let family = families().find(|family| family.name == metric).unwrap();
+        let mut expected: BTreeSet<_> = family.labels.iter().copied().collect();
+        if name != metric && name.ends_with("_bucket") {
+            expected.insert("le");
+        }
         let told: BTreeSet<_> = labels.keys().map(String::as_str).collect();
         assert_eq!(told, expected, "{name}");
         assert!(value.is_finite() && *value >= 0.0, "{name} {value}");
@@ -170,7 +176,12 @@ fn the_page_of_metrics_lists_each_as_it_is() {
         .collect();
     let words = before.split(|c: char| !(c.is_ascii_lowercase() || c == '_'));
     for name in words.filter(|word| word.starts_with("raftwire_")) {
-        let is_told = families().any(|family| family.name == name);
+        let is_told = families().any(|family| match family.kind {
+            Kind::Histogram => name
+                .strip_prefix(family.name)
+                .is_some_and(|suffix| ["_bucket", "_sum", "_count"].contains(&suffix)),
+            Kind::Counter | Kind::Gauge => family.name == name,
+        });
         assert!(is_told, "the page speaks of {name}, which is not told");
     }
     let row = |family: &raftwire_server::metrics::Family| {
@@ -194,6 +205,61 @@ fn the_page_of_metrics_lists_each_as_it_is() {
         "docs/metrics.md should have:\n{}",
         expected.join("\n")
     );
+}
+
+#[tokio::test]
+async fn clients_are_told_of_by_why_they_were_refused_and_how_they_ended() {
+    let settings = Settings::default()
+        .with_flag("client-identity-in-query", "true")
+        .with_flag("client-name-policy", "refuse")
+        .with_flag("client-connections-max", "4");
+    let cluster = Cluster::start_with(1, &settings).await;
+    let port = cluster.node(0).port;
+    let _bob = Client::connect_as(port, "name=bob").await;
+    for query in ["name=bob", "name=bob", "name=~bob"] {
+        assert!(Client::try_connect_as(port, query).await.is_none());
+    }
+    let left = Client::connect(port).await;
+    let lost = Client::connect(port).await;
+    let mut large = Client::connect(port).await;
+    assert!(Client::try_connect(port).await.is_none(), "a fifth client");
+    left.close(3333).await;
+    drop(lost);
+    large.say_bytes(vec![0; 2 << 20]).await;
+    assert_eq!(large.closed().await.code, Some(1009));
+
+    let told = eventually("the ends", async || {
+        let told = Exposition::of(port).await;
+        (told.value("raftwire_connections", &[]) == Some(1.0)).then_some(told)
+    })
+    .await;
+
+    for (by, code, count) in [
+        ("this_node", "1009", 1.0),
+        ("client", "other", 1.0),
+        ("client", "1006", 1.0),
+        ("client", "1009", 0.0),
+    ] {
+        let labels = [("by", by), ("code", code)];
+        let ended = told.value("raftwire_websockets_ended_total", &labels);
+        assert_eq!(ended, Some(count), "{by} {code}");
+    }
+    for (reason, count) in [
+        ("too_many_clients", 1.0),
+        ("name_taken", 2.0),
+        ("invalid_identity", 1.0),
+        ("origin_not_allowed", 0.0),
+    ] {
+        let refused = told.value("raftwire_openings_refused_total", &[("reason", reason)]);
+        assert_eq!(refused, Some(count), "{reason}");
+    }
+    for (name, count) in [
+        ("raftwire_connections_named", 1.0),
+        ("raftwire_names", 1.0),
+        ("raftwire_names_limit", 1_000_000.0),
+    ] {
+        assert_eq!(told.value(name, &[]), Some(count), "{name}");
+    }
 }
 
 #[tokio::test]

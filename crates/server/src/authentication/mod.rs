@@ -23,6 +23,7 @@ pub use request::OpeningRequest;
 pub use webhook::{InvalidWebhook, Webhook};
 
 use crate::config::ClientOptions;
+use crate::metrics::HookCounters;
 
 /// Decides who a client is, and whether it may connect at all.
 ///
@@ -58,24 +59,22 @@ pub enum Denied {
     Unavailable(String),
 }
 
-/// The authenticator that the configuration asks for.
+/// The authenticator that the configuration asks for. Where that is the hook, `counters` are what it
+/// counts on.
 ///
 /// # Errors
 /// See [`InvalidWebhook`].
-pub fn configured(
+pub(crate) fn configured(
     options: &ClientOptions,
     environment: &Environment,
+    counters: &Arc<HookCounters>,
 ) -> Result<Arc<dyn Authenticator>, InvalidWebhook> {
     match &options.authentication_url {
         Some(url) => {
             let token = options.authentication_token.clone();
             let timeout = options.authentication_timeout;
-            Ok(Arc::new(Webhook::new(
-                environment.clone(),
-                url,
-                token,
-                timeout,
-            )?))
+            let hook = Webhook::new(environment.clone(), url, token, timeout)?;
+            Ok(Arc::new(hook.counting_on(Arc::clone(counters))))
         }
         None if options.identity_in_query => Ok(Arc::new(FromQuery)),
         None => Ok(Arc::new(Anonymous)),

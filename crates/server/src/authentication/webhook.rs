@@ -1,4 +1,6 @@
 use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -13,6 +15,7 @@ use tracing::{debug, warn};
 
 use super::{Authenticator, Denied, GROUPS_AT_OPENING_MAX, Identity, OpeningRequest};
 use crate::http_client::{HttpClient, RequestError};
+use crate::metrics::{HookCounters, HookFailure};
 
 /// Questions that may be under way at once: each is a connection to the application, which is to
 /// be asked by many clients that return at once, and not overrun. More wait, within their time.
@@ -38,6 +41,20 @@ pub struct Webhook {
     environment: Environment,
     /// Every client that comes while the application is away fails in the same way.
     failures: RefusalLog,
+    counters: Arc<HookCounters>,
+}
+
+/// Why the hook has not said who a client is.
+struct Failure {
+    kind: HookFailure,
+    reason: String,
+}
+
+impl Failure {
+    fn new(kind: HookFailure, reason: impl Into<String>) -> Failure {
+        let reason = reason.into();
+        Failure { kind, reason }
+    }
 }
 
 /// The URL of the hook cannot be asked.
@@ -111,10 +128,18 @@ impl Webhook {
             questions: Semaphore::new(QUESTIONS_MAX),
             environment,
             failures: RefusalLog::default(),
+            counters: Arc::default(),
         })
     }
 
-    async fn ask(&self, request: &OpeningRequest) -> Result<(StatusCode, Bytes), String> {
+    /// The same, counting on these.
+    pub(crate) fn counting_on(self, counters: Arc<HookCounters>) -> Webhook {
+        Webhook { counters, ..self }
+    }
+
+    async fn ask(&self, request: &OpeningRequest) -> Result<(StatusCode, Bytes), Failure> {
+        let unsent =
+            |error: &dyn Display| Failure::new(HookFailure::Unreachable, error.to_string());
         let question = Question {
             node: request.node.as_str(),
             remote: request.remote.to_string(),
@@ -122,14 +147,32 @@ impl Webhook {
             query: &request.query,
             headers: told(&request.headers),
         };
-        let question = serde_json::to_vec(&question).map_err(|error| error.to_string())?;
+        let question = serde_json::to_vec(&question).map_err(|error| unsent(&error))?;
         let _permit = self
             .questions
             .acquire()
             .await
-            .map_err(|error| error.to_string())?;
+            .map_err(|error| unsent(&error))?;
         let asked = self.client.exchange_json(&self.path, question.into());
-        asked.await.map_err(|error| in_words(&error))
+        asked.await.map_err(|error| Failure::from(&error))
+    }
+
+    /// Asks, within the time that there is.
+    async fn ask_in_time(&self, request: &OpeningRequest) -> Result<(StatusCode, Bytes), Failure> {
+        let began = self.environment.now();
+        let answer = tokio::time::timeout(self.timeout, self.ask(request)).await;
+        self.counters.asked(self.environment.now() - began);
+        answer.unwrap_or_else(|_| {
+            let reason = format!("no answer within {:?}", self.timeout);
+            Err(Failure::new(HookFailure::Timeout, reason))
+        })
+    }
+
+    /// Counts the failure and logs it; what the client is told.
+    fn unavailable(&self, failure: &Failure) -> Denied {
+        self.counters.failed(failure.kind);
+        self.log_failure(&failure.reason);
+        Denied::Unavailable("who you are cannot be decided now".to_owned())
     }
 
     fn log_failure(&self, reason: &str) {
@@ -151,25 +194,22 @@ impl Webhook {
 #[async_trait]
 impl Authenticator for Webhook {
     async fn authenticate(&self, request: &OpeningRequest) -> Result<Identity, Denied> {
-        let unavailable = |reason: &str| {
-            self.log_failure(reason);
-            Denied::Unavailable("who you are cannot be decided now".to_owned())
-        };
-        let answer = match tokio::time::timeout(self.timeout, self.ask(request)).await {
+        let (status, body) = match self.ask_in_time(request).await {
             Ok(answer) => answer,
-            Err(_) => Err(format!("no answer within {:?}", self.timeout)),
+            Err(failure) => return Err(self.unavailable(&failure)),
         };
-        match answer {
-            Ok((StatusCode::OK, body)) => identity(&body).map_err(|reason| unavailable(&reason)),
-            Ok((StatusCode::UNAUTHORIZED, body)) => Err(Denied::Unauthenticated(message(
+        match status {
+            StatusCode::OK => identity(&body)
+                .map_err(|reason| self.unavailable(&Failure::new(HookFailure::Identity, reason))),
+            StatusCode::UNAUTHORIZED => Err(Denied::Unauthenticated(message(
                 &body,
                 "authentication is required",
             ))),
-            Ok((StatusCode::FORBIDDEN, body)) => {
-                Err(Denied::Forbidden(message(&body, "you may not connect")))
+            StatusCode::FORBIDDEN => Err(Denied::Forbidden(message(&body, "you may not connect"))),
+            status => {
+                let reason = format!("status {status}");
+                Err(self.unavailable(&Failure::new(HookFailure::Status, reason)))
             }
-            Ok((status, _)) => Err(unavailable(&format!("status {status}"))),
-            Err(reason) => Err(unavailable(&reason)),
         }
     }
 }
@@ -192,17 +232,22 @@ fn told(headers: &HeaderMap) -> BTreeMap<&str, String> {
     told
 }
 
-/// Why there is no answer, without what a command line is told about the addresses of nodes.
-fn in_words(error: &RequestError) -> String {
-    match error {
-        RequestError::Unreachable { address, source } => {
-            format!("cannot reach {address}: {source}")
+impl From<&RequestError> for Failure {
+    /// Without what a command line is told about the addresses of nodes.
+    fn from(error: &RequestError) -> Failure {
+        match error {
+            RequestError::Unreachable { address, source } => {
+                let reason = format!("cannot reach {address}: {source}");
+                Failure::new(HookFailure::Unreachable, reason)
+            }
+            RequestError::NoHttp { address, reason }
+            | RequestError::Unintelligible { address, reason } => {
+                let reason = format!("{address} does not answer in HTTP: {reason}");
+                Failure::new(HookFailure::NoHttp, reason)
+            }
+            RequestError::Timeout { .. } => Failure::new(HookFailure::Timeout, error.to_string()),
+            _ => Failure::new(HookFailure::NoHttp, error.to_string()),
         }
-        RequestError::NoHttp { address, reason }
-        | RequestError::Unintelligible { address, reason } => {
-            format!("{address} does not answer in HTTP: {reason}")
-        }
-        _ => error.to_string(),
     }
 }
 

@@ -18,6 +18,7 @@ use super::requests::Answered;
 use super::{Dialect, Outgoing, Requests, Writer, ask};
 use crate::authentication::Identity;
 use crate::config::ClientOptions;
+use crate::metrics::{ClientCounters, Ending};
 use crate::websocket_engine::{EngineError, Received, Traffic, WebSocket};
 
 /// How long the closing handshake may take; a client that does not answer is cut off.
@@ -33,6 +34,7 @@ pub(crate) struct SessionContext {
     pub(crate) environment: Environment,
     pub(crate) manager: ClusterManager,
     pub(crate) options: ClientOptions,
+    pub(crate) counters: ClientCounters,
 }
 
 /// A client that was let in.
@@ -82,10 +84,23 @@ enum Step {
 enum End {
     /// The client is to be told.
     Close(CloseCode),
-    /// Both sides have said their close.
-    Closed,
+    /// The client has closed, with this code, and was answered.
+    Closed(Option<u16>),
     /// Nobody is there to be told.
     Gone,
+    /// The client takes nothing, not even a close.
+    CutOff,
+}
+
+impl From<&End> for Ending {
+    fn from(end: &End) -> Ending {
+        match end {
+            End::Close(code) => Ending::ClosedHere(*code),
+            End::Closed(code) => Ending::ClosedByClient(*code),
+            End::Gone => Ending::Broken,
+            End::CutOff => Ending::CutOffHere,
+        }
+    }
 }
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
@@ -118,10 +133,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// Serves the client until one side ends it.
     pub(crate) async fn run(mut self) {
         let end = self.serve().await;
+        self.context.counters.ended(Ending::from(&end));
         match end {
-            End::Gone => trace!(connection = %self.connection, "client is gone"),
+            End::Gone | End::CutOff => trace!(connection = %self.connection, "client is gone"),
             // In a box of its own: a connection is open for longer than it closes.
-            End::Closed => Box::pin(self.finish()).await,
+            End::Closed(_) => Box::pin(self.finish()).await,
             End::Close(code) => {
                 debug!(connection = %self.connection, %code, "closing a client");
                 self.writer.push(Outgoing::Close(code));
@@ -235,7 +251,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 }
                 Ok(())
             }
-            Step::Received(Some(Ok(Received::Close(_))) | None) => Err(End::Closed),
+            Step::Received(Some(Ok(Received::Close(reason)))) => {
+                Err(End::Closed(reason.map(|reason| reason.code)))
+            }
+            Step::Received(None) => Err(End::Gone),
             Step::Flushed(Err(error)) | Step::Received(Some(Err(error))) => {
                 debug!(connection = %self.connection, %error, "the client's socket ended");
                 Err(error.close_code().map_or(End::Gone, End::Close))
@@ -302,7 +321,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         };
         if vitals.stuck_intervals >= 2 {
             debug!(connection = %self.connection, "the client takes nothing; cutting it off");
-            return Err(End::Gone);
+            return Err(End::CutOff);
         }
         // The first interval is short, and the ping that asks for a sign of life goes at its end.
         if vitals.silent_intervals > 2 {

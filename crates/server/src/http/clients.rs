@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use http::header::{HOST, ORIGIN, UPGRADE};
-use http::{HeaderMap, Request, StatusCode};
+use http::header::{HOST, ORIGIN};
+use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use raftwire::{AcceptError, ConnectionInfo, RegisterNameError};
 
 use super::answer::{Answer, ApiError};
+use super::opening::{RefusalReason, RefusedOpening};
 use super::{Upgrade, health};
 use crate::authentication::{Denied, Identity, OpeningRequest};
 use crate::client::protocol::SUBPROTOCOL;
@@ -16,7 +17,7 @@ use crate::client::{Admitted, Dialect};
 use crate::config::WebOrigin;
 use crate::listener::Peer;
 use crate::node::Node;
-use crate::websocket_engine::{HandshakeError, ServerHandshake};
+use crate::websocket_engine::ServerHandshake;
 
 /// A client whose WebSocket is about to open.
 #[derive(Debug)]
@@ -26,13 +27,30 @@ pub(crate) struct ClientUpgrade {
     pub(crate) client: Admitted,
 }
 
-/// Checks what was asked, asks who it is, registers the connection, in this order: what costs most
-/// comes last.
+/// Opens the WebSocket of a client, and counts the refusal where it does not.
 pub(super) async fn open(
     node: &Arc<Node>,
     request: Request<Incoming>,
     peer: &Peer,
+    dialect: Dialect,
 ) -> Result<Answer, ApiError> {
+    let opened = match dialect {
+        Dialect::Raftwire => open_raftwire(node, request, peer).await,
+        Dialect::Echo => open_echo(node, request, peer).await,
+    };
+    opened.map_err(|refused| {
+        node.sessions.counters.refused(refused.reason);
+        refused.into()
+    })
+}
+
+/// Checks what was asked, asks who it is, registers the connection, in this order: what costs most
+/// comes last.
+async fn open_raftwire(
+    node: &Arc<Node>,
+    request: Request<Incoming>,
+    peer: &Peer,
+) -> Result<Answer, RefusedOpening> {
     let handshake = ServerHandshake::check(&request)?;
     check_origin(node, request.headers())?;
     if !handshake.offers(SUBPROTOCOL) {
@@ -40,22 +58,19 @@ pub(super) async fn open(
             "this endpoint speaks {SUBPROTOCOL}; offer it: `Sec-WebSocket-Protocol: {SUBPROTOCOL}`, \
              in a browser `new WebSocket(url, \"{SUBPROTOCOL}\")`"
         );
-        return Err(ApiError::new(
-            StatusCode::BAD_REQUEST,
-            "subprotocol_required",
-            message,
-        ));
+        let reason = RefusalReason::SubprotocolRequired;
+        return Err(RefusedOpening::new(reason, message));
     }
     admit(node, request, peer, Dialect::Raftwire).await?;
     Ok(handshake.response(Some(SUBPROTOCOL)))
 }
 
 /// Opens the WebSocket that answers each message with itself, whatever subprotocol is offered.
-pub(super) async fn open_echo(
+async fn open_echo(
     node: &Arc<Node>,
     request: Request<Incoming>,
     peer: &Peer,
-) -> Result<Answer, ApiError> {
+) -> Result<Answer, RefusedOpening> {
     let handshake = ServerHandshake::check(&request)?;
     admit(node, request, peer, Dialect::Echo).await?;
     Ok(handshake.response(None))
@@ -67,14 +82,10 @@ async fn admit(
     request: Request<Incoming>,
     peer: &Peer,
     dialect: Dialect,
-) -> Result<(), ApiError> {
+) -> Result<(), RefusedOpening> {
     let Some(place) = node.places.client() else {
         let message = "this node has as many clients as it may; try another one";
-        return Err(ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "too_many_clients",
-            message,
-        ));
+        return Err(RefusedOpening::new(RefusalReason::TooManyClients, message));
     };
     let identity = match dialect {
         Dialect::Echo => Identity::default(),
@@ -107,7 +118,7 @@ async fn admit(
 }
 
 /// A browser says which page connects; a page of another site must not, in its visitor's name.
-fn check_origin(node: &Node, headers: &HeaderMap) -> Result<(), ApiError> {
+fn check_origin(node: &Node, headers: &HeaderMap) -> Result<(), RefusedOpening> {
     let Some(origin) = headers.get(ORIGIN) else {
         return Ok(());
     };
@@ -117,12 +128,14 @@ fn check_origin(node: &Node, headers: &HeaderMap) -> Result<(), ApiError> {
         return Ok(());
     }
     let message = "pages of this origin may not connect; client.origins lists those that may";
-    let code = "origin_not_allowed";
-    Err(ApiError::new(StatusCode::FORBIDDEN, code, message))
+    Err(RefusedOpening::new(
+        RefusalReason::OriginNotAllowed,
+        message,
+    ))
 }
 
 /// Tells the cluster who the connection is. Where that fails, dropping its outbox takes it all back.
-async fn introduce(node: &Node, client: &Admitted) -> Result<(), ApiError> {
+async fn introduce(node: &Node, client: &Admitted) -> Result<(), RefusedOpening> {
     let (manager, connection) = (&node.manager, &client.connection);
     let Identity {
         user, name, groups, ..
@@ -133,7 +146,9 @@ async fn introduce(node: &Node, client: &Admitted) -> Result<(), ApiError> {
             .register_name(connection, name.clone(), policy)
             .await?;
     }
-    let unavailable = |error: &dyn std::fmt::Display| ApiError::not_ready(error.to_string());
+    let unavailable = |error: &dyn std::fmt::Display| {
+        RefusedOpening::new(RefusalReason::NotReady, error.to_string())
+    };
     if let Some(user) = user {
         manager
             .set_user(connection, Some(user.clone()))
@@ -147,44 +162,38 @@ async fn introduce(node: &Node, client: &Admitted) -> Result<(), ApiError> {
     Ok(())
 }
 
-impl From<Denied> for ApiError {
-    fn from(denied: Denied) -> ApiError {
-        let (status, code) = match denied {
-            Denied::Unauthenticated(_) => (StatusCode::UNAUTHORIZED, "unauthenticated"),
-            Denied::Forbidden(_) => (StatusCode::FORBIDDEN, "not_admitted"),
-            Denied::Malformed(_) => (StatusCode::BAD_REQUEST, "invalid_identity"),
-            Denied::Unavailable(_) => {
-                let code = "authentication_unavailable";
-                (StatusCode::SERVICE_UNAVAILABLE, code)
-            }
+impl From<Denied> for RefusedOpening {
+    fn from(denied: Denied) -> RefusedOpening {
+        let reason = match denied {
+            Denied::Unauthenticated(_) => RefusalReason::Unauthenticated,
+            Denied::Forbidden(_) => RefusalReason::NotAdmitted,
+            Denied::Malformed(_) => RefusalReason::InvalidIdentity,
+            Denied::Unavailable(_) => RefusalReason::AuthenticationUnavailable,
         };
-        ApiError::new(status, code, denied.to_string())
+        RefusedOpening::new(reason, denied.to_string())
     }
 }
 
-impl From<RegisterNameError> for ApiError {
-    fn from(error: RegisterNameError) -> ApiError {
-        let (status, code) = match error {
-            RegisterNameError::Taken { .. } => (StatusCode::CONFLICT, "name_taken"),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "name_unavailable"),
+impl From<RegisterNameError> for RefusedOpening {
+    fn from(error: RegisterNameError) -> RefusedOpening {
+        let reason = match error {
+            RegisterNameError::Taken { .. } => RefusalReason::NameTaken,
+            _ => RefusalReason::NameUnavailable,
         };
-        ApiError::new(status, code, error.to_string())
+        RefusedOpening::new(reason, error.to_string())
     }
 }
 
-fn refused(node: &Node, error: &AcceptError) -> ApiError {
-    match error {
-        AcceptError::NotReady => ApiError::not_ready(health::why_not(node)),
-        error => ApiError::not_ready(error.to_string()),
-    }
-}
-
-impl From<HandshakeError> for ApiError {
-    fn from(error: HandshakeError) -> ApiError {
-        let error_in_words = ApiError::new(error.status(), "not_a_websocket", error.to_string());
-        match error.status() {
-            StatusCode::UPGRADE_REQUIRED => error_in_words.with_header(UPGRADE, "websocket"),
-            _ => error_in_words,
+fn refused(node: &Node, error: &AcceptError) -> RefusedOpening {
+    let (reason, message) = match error {
+        AcceptError::NotReady => (RefusalReason::NotReady, health::why_not(node)),
+        AcceptError::Full => (RefusalReason::TooManyClients, error.to_string()),
+        // What the application says of the client is part of it.
+        AcceptError::InfoTooLarge { .. } => {
+            let reason = RefusalReason::AuthenticationUnavailable;
+            (reason, error.to_string())
         }
-    }
+        error => (RefusalReason::NotReady, error.to_string()),
+    };
+    RefusedOpening::new(reason, message)
 }

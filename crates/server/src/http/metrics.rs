@@ -8,11 +8,15 @@ use http::{HeaderValue, Response};
 use http_body_util::Full;
 
 use super::answer::Answer;
-use crate::metrics;
+use crate::metrics::{self, Figures};
 use crate::node::Node;
 
 pub(super) fn exposition(node: &Arc<Node>) -> Answer {
-    let text = metrics::exposition(&node.manager.metrics());
+    let text = metrics::exposition(&Figures {
+        cluster: node.manager.metrics(),
+        clients: &node.sessions.counters,
+        hook: &node.hook,
+    });
     let mut answer = Response::new(Full::new(Bytes::from(text)));
     let headers = answer.headers_mut();
     headers.insert(

@@ -11,6 +11,7 @@ mod cluster;
 mod health;
 mod messages;
 mod metrics;
+mod opening;
 mod route;
 
 use std::sync::Arc;
@@ -25,8 +26,10 @@ pub(crate) use clients::ClientUpgrade;
 pub use cluster::{ClusterReport, ConnectionCounts, NodeReport};
 #[cfg(test)]
 pub(crate) use messages::status_of;
+pub(crate) use opening::RefusalReason;
 use route::Route;
 
+use crate::client::Dialect;
 use crate::listener::Peer;
 use crate::node::Node;
 
@@ -66,8 +69,8 @@ pub(crate) async fn answer(node: &Arc<Node>, request: Request<Incoming>, peer: &
         },
         // In a box: who a client is may be asked of the application, and other requests need no room
         // for that.
-        Route::Client => Box::pin(clients::open(node, request, peer)).await,
-        Route::Echo => Box::pin(clients::open_echo(node, request, peer)).await,
+        Route::Client => Box::pin(clients::open(node, request, peer, Dialect::Raftwire)).await,
+        Route::Echo => Box::pin(clients::open(node, request, peer, Dialect::Echo)).await,
         Route::Channel => channel::open(node, request, peer),
     };
     answered.unwrap_or_else(ApiError::into_answer)

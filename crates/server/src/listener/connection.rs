@@ -18,6 +18,7 @@ use tracing::debug;
 use super::Peer;
 use crate::client::Session;
 use crate::http::{self, ChannelUpgrade, ClientUpgrade, Upgrade};
+use crate::metrics::Ending;
 use crate::node::Node;
 use crate::tls::PortStream;
 use crate::websocket_engine::WebSocket;
@@ -53,11 +54,12 @@ pub(super) async fn serve(accepted: Accepted, node: Arc<Node>) {
     match peer.take_upgrade() {
         None => {}
         Some(Upgrade::Client(client)) => {
-            if let Some(session) = Box::pin(open_session(client, place, &node)).await {
-                // In a task of just its size: it outlives this one by hours.
-                let session = tracker.track_future(session.run());
-                drop(node.environment.spawn("client", session));
-            }
+            let Some(session) = Box::pin(open_session(client, place, &node)).await else {
+                return node.sessions.counters.ended(Ending::Broken);
+            };
+            // In a task of just its size: it outlives this one by hours.
+            let session = tracker.track_future(session.run());
+            drop(node.environment.spawn("client", session));
         }
         Some(Upgrade::Channel(channel)) => hand_over(channel, &peer, &node).await,
     }

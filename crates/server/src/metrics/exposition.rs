@@ -3,16 +3,15 @@
 
 use std::fmt::{Display, Write};
 
-use raftwire::ClusterMetrics;
-
-use super::{Family, families};
+use super::histogram::Distribution;
+use super::{Family, Figures, Kind, families};
 
 /// What the text is, for the header of the answer.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Everything that is told, as text. A metric without a series at the moment is told with its
 /// help and type all the same.
-pub fn exposition(metrics: &ClusterMetrics) -> String {
+pub(crate) fn exposition(figures: &Figures<'_>) -> String {
     let mut text = String::new();
     for family in families() {
         let Family { name, kind, .. } = family;
@@ -25,7 +24,7 @@ pub fn exposition(metrics: &ClusterMetrics) -> String {
             family,
             text: &mut text,
         };
-        (family.samples)(metrics, &mut samples);
+        (family.samples)(figures, &mut samples);
     }
     text
 }
@@ -45,13 +44,39 @@ impl Samples<'_> {
         value: impl Display,
     ) {
         debug_assert_eq!(LABELS, self.family.labels.len(), "{}", self.family.name);
-        self.text.push_str(self.family.name);
-        for (place, (name, value)) in self.family.labels.iter().zip(labels).enumerate() {
-            let before = if place == 0 { '{' } else { ',' };
+        let labels = self.family.labels.iter().copied().zip(labels);
+        self.line("", labels, value);
+    }
+
+    /// The series of a histogram without labels of its own.
+    pub(super) fn push_distribution(&mut self, distribution: &Distribution) {
+        debug_assert_eq!(self.family.kind, Kind::Histogram, "{}", self.family.name);
+        for (bound, count) in &distribution.up_to {
+            let bound = match bound.is_finite() {
+                true => bound.to_string(),
+                false => "+Inf".to_owned(),
+            };
+            self.line("_bucket", [("le", &*bound)], count);
+        }
+        self.line("_sum", [], distribution.sum_seconds);
+        self.line("_count", [], distribution.count());
+    }
+
+    fn line<'a>(
+        &mut self,
+        suffix: &str,
+        labels: impl IntoIterator<Item = (&'a str, &'a str)>,
+        value: impl Display,
+    ) {
+        push(self.text, format_args!("{}{suffix}", self.family.name));
+        let mut has_labels = false;
+        for (name, value) in labels {
+            let before = if has_labels { ',' } else { '{' };
             let value = escaped(value, "\\\n\"");
             push(self.text, format_args!("{before}{name}=\"{value}\""));
+            has_labels = true;
         }
-        if LABELS > 0 {
+        if has_labels {
             self.text.push('}');
         }
         push(self.text, format_args!(" {value}\n"));
@@ -78,7 +103,6 @@ fn escaped(text: &str, special: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::metrics::Kind;
 
     static FAMILY: Family = Family {
         name: "raftwire_things_total",
@@ -100,6 +124,34 @@ mod tests {
             text,
             "raftwire_things_total{one=\"a\\\"b\\\\c\\nd\",two=\"e\"} 7\n"
         );
+    }
+
+    #[test]
+    fn a_histogram_is_told_by_its_buckets_its_sum_and_its_count() {
+        static FAMILY: Family = Family {
+            name: "raftwire_thing_seconds",
+            kind: Kind::Histogram,
+            help: "",
+            labels: &[],
+            samples: |_, _| {},
+        };
+        let mut text = String::new();
+        let mut samples = Samples {
+            family: &FAMILY,
+            text: &mut text,
+        };
+        samples.push_distribution(&Distribution {
+            up_to: vec![(0.0025, 1), (1.0, 1), (f64::INFINITY, 3)],
+            sum_seconds: 4.5,
+        });
+        let expected = [
+            "raftwire_thing_seconds_bucket{le=\"0.0025\"} 1",
+            "raftwire_thing_seconds_bucket{le=\"1\"} 1",
+            "raftwire_thing_seconds_bucket{le=\"+Inf\"} 3",
+            "raftwire_thing_seconds_sum 4.5",
+            "raftwire_thing_seconds_count 3",
+        ];
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]

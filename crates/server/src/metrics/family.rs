@@ -1,7 +1,6 @@
 //! One metric with all its series.
 
-use raftwire::ClusterMetrics;
-
+use super::Figures;
 use super::exposition::Samples;
 
 /// What a value means over time.
@@ -11,6 +10,9 @@ pub enum Kind {
     Counter,
     /// It goes up and down.
     Gauge,
+    /// How long something took: counters by the longest time that they count, their number and their
+    /// sum.
+    Histogram,
 }
 
 impl Kind {
@@ -19,6 +21,7 @@ impl Kind {
         match self {
             Kind::Counter => "counter",
             Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
         }
     }
 }
@@ -34,5 +37,5 @@ pub struct Family {
     pub help: &'static str,
     /// The labels that tell its series apart.
     pub labels: &'static [&'static str],
-    pub(super) samples: fn(&ClusterMetrics, &mut Samples<'_>),
+    pub(super) samples: fn(&Figures<'_>, &mut Samples<'_>),
 }

@@ -22,6 +22,7 @@ use crate::authentication::{self, Authenticator};
 use crate::config::ServerOptions;
 use crate::http::Access;
 use crate::listener;
+use crate::metrics::HookCounters;
 use crate::node::Node;
 use crate::tls::{PortTls, keep_current};
 use transports::Transports;
@@ -36,8 +37,9 @@ pub async fn serve(
     environment: Environment,
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
-    let authenticator = authentication::configured(&options.client, &environment)?;
-    serve_with(options, environment, authenticator, stop).await
+    let hook = Arc::default();
+    let authenticator = authentication::configured(&options.client, &environment, &hook)?;
+    run(options, environment, (authenticator, hook), stop).await
 }
 
 /// The same with the application's own word of who a client is, in place of the configuration's.
@@ -48,6 +50,15 @@ pub async fn serve_with(
     options: ServerOptions,
     environment: Environment,
     authenticator: Arc<dyn Authenticator>,
+    stop: impl Future<Output = ()>,
+) -> Result<(), ServeError> {
+    run(options, environment, (authenticator, Arc::default()), stop).await
+}
+
+async fn run(
+    options: ServerOptions,
+    environment: Environment,
+    authentication: (Arc<dyn Authenticator>, Arc<HookCounters>),
     stop: impl Future<Output = ()>,
 ) -> Result<(), ServeError> {
     options.require_secret_or_loopback()?;
@@ -64,7 +75,7 @@ pub async fn serve_with(
         options,
         manager,
         transports.acceptor(),
-        authenticator,
+        authentication,
         tls,
     ));
     announce(&node, &listener);

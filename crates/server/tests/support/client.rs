@@ -166,6 +166,16 @@ impl Client {
         self.socket.send(Message::binary(bytes)).await.unwrap();
     }
 
+    /// Closes with this code, and waits until the node has answered.
+    pub async fn close(mut self, code: u16) {
+        let code = code.try_into().unwrap();
+        self.socket
+            .send(Message::close(Some(code), ""))
+            .await
+            .unwrap();
+        self.closed().await;
+    }
+
     /// Buffers a text without flushing; an error: the connection has ended.
     pub async fn feed(&mut self, text: impl Into<String>) -> Result<(), tokio_websockets::Error> {
         self.socket.feed(Message::text(text.into())).await

@@ -9,8 +9,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "The smoothed round trip of the link with the peer; none before it was measured.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| {
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| {
                 Some(peer.link.round_trip?.as_secs_f64())
             })
         },
@@ -20,8 +20,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Messages that wait for the task of the link with the peer.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.waiting_messages))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.waiting_messages))
         },
     },
     Family {
@@ -29,8 +29,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Payload that waits for the task of the link with the peer.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.waiting_bytes))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.waiting_bytes))
         },
     },
     Family {
@@ -38,8 +38,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Messages to the peer that have no result yet.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.queued_messages))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.queued_messages))
         },
     },
     Family {
@@ -47,8 +47,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Bytes of the messages to the peer that have no result yet.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.queued_bytes))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.queued_bytes))
         },
     },
     Family {
@@ -56,8 +56,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Segments to the peer that were sent and are not acknowledged.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.in_flight_segments))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.in_flight_segments))
         },
     },
     Family {
@@ -65,8 +65,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Bytes of the segments to the peer that were sent and are not acknowledged.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.in_flight_bytes))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.in_flight_bytes))
         },
     },
     Family {
@@ -74,8 +74,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Packets of the link to the peer.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.packets_sent))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.packets_sent))
         },
     },
     Family {
@@ -83,15 +83,15 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Bytes of the packets of the link to the peer, headers included.",
         labels: &["peer"],
-        samples: |metrics, samples| each_peer(metrics, samples, |peer| Some(peer.link.bytes_sent)),
+        samples: |figures, samples| each_peer(figures, samples, |peer| Some(peer.link.bytes_sent)),
     },
     Family {
         name: "raftwire_link_packets_refused_total",
         kind: Kind::Counter,
         help: "Packets to the peer that the transport did not take; what they carried is sent again.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.packets_refused))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.packets_refused))
         },
     },
     Family {
@@ -99,8 +99,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Packets of the peer that the link took in.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.packets_received))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.packets_received))
         },
     },
     Family {
@@ -108,8 +108,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Bytes of the packets of the peer that the link took in, headers included.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.bytes_received))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.bytes_received))
         },
     },
     Family {
@@ -117,8 +117,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Segments to the peer that were sent for the first time.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.segments_sent))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.segments_sent))
         },
     },
     Family {
@@ -126,8 +126,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Segments to the peer that were sent again.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.segments_resent))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.segments_resent))
         },
     },
     Family {
@@ -135,8 +135,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Payload of the segments to the peer that were sent again.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.bytes_resent))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.bytes_resent))
         },
     },
     Family {
@@ -144,8 +144,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Segments of the peer that had arrived before.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.segments_duplicate))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.segments_duplicate))
         },
     },
     Family {
@@ -153,8 +153,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Messages of the peer that this node took in.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.messages_received))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.messages_received))
         },
     },
     Family {
@@ -162,8 +162,8 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Messages of the peer that this node did not take in: no such connection, a full outbox.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| Some(peer.link.messages_refused))
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| Some(peer.link.messages_refused))
         },
     },
 ];

@@ -1,9 +1,9 @@
 //! What became of the messages of this node's senders.
 
-use raftwire::{ClusterMetrics, FanOuts, RoutedMessages};
+use raftwire::{FanOuts, RoutedMessages};
 
 use crate::metrics::exposition::Samples;
-use crate::metrics::{Family, Kind};
+use crate::metrics::{Family, Figures, Kind};
 
 pub(super) static FAMILIES: &[Family] = &[
     Family {
@@ -11,14 +11,14 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Counter,
         help: "Messages of this node's senders by where their connection is, what became of them, and whether that means that they arrived (yes, no, unknown).",
         labels: &["to", "outcome", "happened"],
-        samples: |metrics, samples| each_outcome(metrics, samples, |routed| routed.count),
+        samples: |figures, samples| each_outcome(figures, samples, |routed| routed.count),
     },
     Family {
         name: "raftwire_messages_routed_bytes_total",
         kind: Kind::Counter,
         help: "Payload of the messages of this node's senders, in the same parts.",
         labels: &["to", "outcome", "happened"],
-        samples: |metrics, samples| each_outcome(metrics, samples, |routed| routed.bytes),
+        samples: |figures, samples| each_outcome(figures, samples, |routed| routed.bytes),
     },
     Family {
         name: "raftwire_fan_outs_total",
@@ -46,29 +46,29 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "Messages that wait until this node has learnt who owns their connection.",
         labels: &[],
-        samples: |metrics, samples| samples.push([], metrics.parked.messages),
+        samples: |figures, samples| samples.push([], figures.cluster.parked.messages),
     },
     Family {
         name: "raftwire_parked_bytes",
         kind: Kind::Gauge,
         help: "What the parked messages count for: payload, and a little for each.",
         labels: &[],
-        samples: |metrics, samples| samples.push([], metrics.parked.bytes),
+        samples: |figures, samples| samples.push([], figures.cluster.parked.bytes),
     },
 ];
 
 fn each_outcome(
-    metrics: &ClusterMetrics,
+    figures: &Figures<'_>,
     samples: &mut Samples<'_>,
     value: fn(&RoutedMessages) -> u64,
 ) {
-    for routed in &metrics.routed {
+    for routed in &figures.cluster.routed {
         let labels = [routed.to.as_str(), routed.outcome, routed.happened.as_str()];
         samples.push(labels, value(routed));
     }
 }
 
-fn fan_outs(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
+fn fan_outs(figures: &Figures<'_>, samples: &mut Samples<'_>) {
     let counts = |fans: &FanOuts| {
         [
             ("yes", fans.complete),
@@ -76,10 +76,10 @@ fn fan_outs(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
             ("forgotten", fans.forgotten),
         ]
     };
-    each_audience(metrics, samples, counts);
+    each_audience(figures, samples, counts);
 }
 
-fn fan_out_connections(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
+fn fan_out_connections(figures: &Figures<'_>, samples: &mut Samples<'_>) {
     let counts = |fans: &FanOuts| {
         [
             ("delivered", fans.counts.delivered),
@@ -88,20 +88,20 @@ fn fan_out_connections(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
             ("refused", fans.counts.refused),
         ]
     };
-    each_audience(metrics, samples, counts);
+    each_audience(figures, samples, counts);
 }
 
-fn fan_out_silent_nodes(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
+fn fan_out_silent_nodes(figures: &Figures<'_>, samples: &mut Samples<'_>) {
     let counts = |fans: &FanOuts| [("no", fans.missed_nodes), ("unknown", fans.unknown_nodes)];
-    each_audience(metrics, samples, counts);
+    each_audience(figures, samples, counts);
 }
 
 fn each_audience<const N: usize>(
-    metrics: &ClusterMetrics,
+    figures: &Figures<'_>,
     samples: &mut Samples<'_>,
     counts: fn(&FanOuts) -> [(&'static str, u64); N],
 ) {
-    for fans in &metrics.fan_outs {
+    for fans in &figures.cluster.fan_outs {
         for (word, count) in counts(fans) {
             samples.push([fans.audience, word], count);
         }

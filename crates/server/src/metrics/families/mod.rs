@@ -9,10 +9,10 @@ mod peers;
 
 use std::fmt::Display;
 
-use raftwire::{ClusterMetrics, PeerMetrics};
+use raftwire::PeerMetrics;
 
-use super::Family;
 use super::exposition::Samples;
+use super::{Family, Figures};
 
 /// Everything that is told, in the order of the text.
 pub fn families() -> impl Iterator<Item = &'static Family> {
@@ -28,11 +28,11 @@ pub fn families() -> impl Iterator<Item = &'static Family> {
 }
 
 fn each_peer<V: Display>(
-    metrics: &ClusterMetrics,
+    figures: &Figures<'_>,
     samples: &mut Samples<'_>,
     value: fn(&PeerMetrics) -> Option<V>,
 ) {
-    for peer in &metrics.peers {
+    for peer in &figures.cluster.peers {
         if let Some(value) = value(peer) {
             samples.push([peer.node.as_str()], value);
         }

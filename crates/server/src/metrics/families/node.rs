@@ -15,6 +15,6 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "1 while the node may serve: it is a member, its lease holds, and it does not stop.",
         labels: &[],
-        samples: |metrics, samples| samples.push([], u8::from(metrics.is_ready)),
+        samples: |figures, samples| samples.push([], u8::from(figures.cluster.is_ready)),
     },
 ];

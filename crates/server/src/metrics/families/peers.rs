@@ -1,10 +1,10 @@
 //! How this node reaches the others, and whom it refuses.
 
-use raftwire::{ClusterMetrics, LaneMetrics};
+use raftwire::LaneMetrics;
 
 use super::each_peer;
 use crate::metrics::exposition::Samples;
-use crate::metrics::{Family, Kind};
+use crate::metrics::{Family, Figures, Kind};
 
 pub(super) static FAMILIES: &[Family] = &[
     Family {
@@ -19,22 +19,22 @@ pub(super) static FAMILIES: &[Family] = &[
         kind: Kind::Gauge,
         help: "1 while there is an authenticated channel of this lane to the peer.",
         labels: &["peer", "lane"],
-        samples: |metrics, samples| each_lane(metrics, samples, |lane| u64::from(lane.is_up)),
+        samples: |figures, samples| each_lane(figures, samples, |lane| u64::from(lane.is_up)),
     },
     Family {
         name: "raftwire_channels_opened_total",
         kind: Kind::Counter,
         help: "Authenticated channels of this lane to the peer that there have been.",
         labels: &["peer", "lane"],
-        samples: |metrics, samples| each_lane(metrics, samples, |lane| lane.opened),
+        samples: |figures, samples| each_lane(figures, samples, |lane| lane.opened),
     },
     Family {
         name: "raftwire_control_round_trip_seconds",
         kind: Kind::Gauge,
         help: "The smoothed round trip of questions to the peer; none before the first.",
         labels: &["peer"],
-        samples: |metrics, samples| {
-            each_peer(metrics, samples, |peer| {
+        samples: |figures, samples| {
+            each_peer(figures, samples, |peer| {
                 Some(peer.control_round_trip?.as_secs_f64())
             })
         },
@@ -55,33 +55,33 @@ pub(super) static FAMILIES: &[Family] = &[
     },
 ];
 
-fn each_lane(metrics: &ClusterMetrics, samples: &mut Samples<'_>, value: fn(&LaneMetrics) -> u64) {
-    for peer in &metrics.peers {
+fn each_lane(figures: &Figures<'_>, samples: &mut Samples<'_>, value: fn(&LaneMetrics) -> u64) {
+    for peer in &figures.cluster.peers {
         for (name, lane) in [("control", &peer.control), ("data", &peer.data)] {
             samples.push([peer.node.as_str(), name], value(lane));
         }
     }
 }
 
-fn unreachable_pairs(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
-    if metrics.consensus.leader.is_none() {
+fn unreachable_pairs(figures: &Figures<'_>, samples: &mut Samples<'_>) {
+    if figures.cluster.consensus.leader.is_none() {
         return;
     }
-    for peer in metrics.peers.iter().filter(|peer| peer.is_alive) {
-        let pair = [metrics.node.as_str(), peer.node.as_str()];
+    for peer in figures.cluster.peers.iter().filter(|peer| peer.is_alive) {
+        let pair = [figures.cluster.node.as_str(), peer.node.as_str()];
         samples.push(pair, u8::from(peer.is_unreachable()));
     }
 }
 
-fn handshake_failures(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
-    for failed in &metrics.handshake_failures {
+fn handshake_failures(figures: &Figures<'_>, samples: &mut Samples<'_>) {
+    for failed in &figures.cluster.handshake_failures {
         let by = if failed.by_peer { "peer" } else { "this_node" };
         samples.push([failed.reason, by], failed.count);
     }
 }
 
-fn dropped_packets(metrics: &ClusterMetrics, samples: &mut Samples<'_>) {
-    for (reason, count) in &metrics.dropped_packets {
+fn dropped_packets(figures: &Figures<'_>, samples: &mut Samples<'_>) {
+    for (reason, count) in &figures.cluster.dropped_packets {
         samples.push([reason.as_str()], count);
     }
 }
