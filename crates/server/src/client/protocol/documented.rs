@@ -1,12 +1,16 @@
 //! `docs/protocol.md` says what the code does: its examples are read, its tables compared.
 
+use std::collections::BTreeSet;
+
 use bytes::Bytes;
 use raftwire::{Audience, FullQueue, RouteOutcome};
 use raftwire_protocol::{CloseCode, Frame};
 use serde_json::Value;
 
-use super::{Counts, FromClient, Outcome, SendRequest, Target, ToClient, binary};
+use super::{Counts, ErrorCode, FromClient, Outcome, SendRequest, Target, ToClient, binary};
 use crate::ClusterReport;
+use crate::http::RefusalReason;
+use crate::websocket_engine::HandshakeError;
 
 const PAGE: &str = include_str!("../../../../../docs/protocol.md");
 
@@ -133,6 +137,57 @@ fn the_table_of_outcomes_has_them_all() {
         (outcome.outcome, outcome.happened, status)
     });
     assert_eq!(documented.collect::<Vec<_>>(), known.collect::<Vec<_>>());
+}
+
+/// Every code of an error that there is: a further one does not compile here.
+fn error_codes() -> impl Iterator<Item = ErrorCode> {
+    std::iter::successors(Some(ErrorCode::Malformed), |code| match code {
+        ErrorCode::Malformed => Some(ErrorCode::UnknownType),
+        ErrorCode::UnknownType => Some(ErrorCode::InvalidTarget),
+        ErrorCode::InvalidTarget => Some(ErrorCode::NotAllowed),
+        ErrorCode::NotAllowed => Some(ErrorCode::TooManyGroups),
+        ErrorCode::TooManyGroups => Some(ErrorCode::Unavailable),
+        ErrorCode::Unavailable => None,
+    })
+}
+
+#[test]
+fn the_table_of_error_codes_has_them_all() {
+    let documented = table("The node says").into_iter();
+    let documented: Vec<_> = documented.map(|row| row[0].clone()).collect();
+    let known = error_codes().map(|code| serde_json::to_value(code).unwrap());
+    let known: Vec<_> = known
+        .map(|code| code.as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(documented, known);
+}
+
+#[test]
+fn the_table_of_refused_openings_has_them_all() {
+    let list = |cell: &str| -> Vec<String> { cell.split(", ").map(str::to_owned).collect() };
+    let mut documented = BTreeSet::new();
+    for row in table("raftwire.v1") {
+        let (statuses, codes) = (list(&row[0]), list(&row[1]));
+        // One code with each of the statuses, or as many of both.
+        for (place, status) in statuses.iter().enumerate() {
+            let code = codes.get(place).unwrap_or(&codes[0]).clone();
+            documented.insert((code, status.parse::<u16>().unwrap()));
+        }
+        assert!(codes.len() == 1 || codes.len() == statuses.len(), "{row:?}");
+    }
+    let reasons = RefusalReason::ALL.into_iter();
+    let mut known: BTreeSet<_> = reasons
+        .map(|reason| (reason.code().to_owned(), reason.status().as_u16()))
+        .collect();
+    let handshakes = [
+        HandshakeError::Method,
+        HandshakeError::NoUpgrade,
+        HandshakeError::Version,
+        HandshakeError::Key,
+    ];
+    let code = RefusalReason::NotAWebSocket.code();
+    known.extend(handshakes.map(|error| (code.to_owned(), error.status().as_u16())));
+    assert_eq!(documented, known);
 }
 
 #[test]
