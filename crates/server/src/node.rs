@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::authentication::Authenticator;
 use crate::client::SessionContext;
-use crate::config::ServerOptions;
+use crate::config::{ClientOptions, ServerOptions};
 use crate::http::Access;
 use crate::listener::Places;
 use crate::metrics::{ClientCounters, HookCounters};
@@ -46,7 +46,14 @@ impl Node {
         let sessions = Arc::new(SessionContext {
             environment: environment.clone(),
             manager: manager.clone(),
-            options: options.client.clone(),
+            options: ClientOptions {
+                // What is not routed for anybody is not taken from a client.
+                message_bytes_max: options
+                    .client
+                    .message_bytes_max
+                    .min(options.cluster.message_bytes_max),
+                ..options.client.clone()
+            },
             counters: ClientCounters::default(),
         });
         Node {

@@ -196,19 +196,6 @@ async fn mistakes_are_answered_and_the_connection_stays() {
 }
 
 #[tokio::test]
-async fn a_message_over_the_limit_closes_with_1009() {
-    let settings = Settings::default().with_flag("client-message-bytes-max", "1 KiB");
-    let cluster = Cluster::start_with(1, &settings).await;
-    let mut client = cluster.node(0).client().await;
-    assert_eq!(client.welcome["message_bytes_max"], 1024);
-
-    client.say("x".repeat(1024)).await;
-    assert_eq!(client.json().await["code"], "malformed");
-    client.say("x".repeat(1025)).await;
-    assert_eq!(client.closed().await.code, Some(1009));
-}
-
-#[tokio::test]
 async fn messages_of_one_sender_stay_in_order_with_many_on_their_way() {
     const COUNT: u64 = 2_000;
     let cluster = Cluster::start(2).await;

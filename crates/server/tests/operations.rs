@@ -225,7 +225,7 @@ async fn clients_are_told_of_by_why_they_were_refused_and_how_they_ended() {
     assert!(Client::try_connect(port).await.is_none(), "a fifth client");
     left.close(3333).await;
     drop(lost);
-    large.say_bytes(vec![0; 2 << 20]).await;
+    large.say_bytes(vec![0; 3 << 20]).await;
     assert_eq!(large.closed().await.code, Some(1009));
 
     let told = eventually("the ends", async || {

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use raftwire::{ClusterManager, ClusterRouter, FanOptions, MembershipError, RouteOptions};
+use raftwire::{
+    ClusterManager, ClusterRouter, FanOptions, MembershipError, RouteOptions, RouteOutcome,
+};
 use raftwire_protocol::{ConnectionId, Group};
 
 use super::protocol::{Counts, ErrorCode, Outcome, SendRequest, Target, ToClient};
@@ -50,6 +52,26 @@ pub(super) fn may_not_send(request: &SendRequest) -> ToClient<'static> {
             outcome: Outcome::refused(reason),
         },
         Target::Many(_) => not_allowed(id, reason),
+    }
+}
+
+/// The answer to a send whose payload is larger than a client's may be.
+pub(super) fn too_large(request: &SendRequest, limit: usize) -> ToClient<'static> {
+    let id = request.id;
+    match request.to {
+        Target::Connection(_) => {
+            let limit_bytes = Some(limit);
+            let outcome = Outcome::from(&RouteOutcome::TooLarge { limit_bytes });
+            ToClient::Result { id, outcome }
+        }
+        Target::Many(_) => ToClient::Error {
+            code: ErrorCode::TooLarge,
+            message: format!(
+                "the payload has {} bytes, over message_bytes_max, which is {limit}",
+                request.frame.len()
+            ),
+            id: Some(id),
+        },
     }
 }
 

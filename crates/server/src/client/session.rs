@@ -266,11 +266,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         let (manager, options) = (&self.context.manager, &self.context.options);
         let answer = match FromClient::decode(frame) {
             Ok(FromClient::Ping { id }) => Some(ToClient::Pong { id }),
-            Ok(FromClient::Send(request)) if options.allow_send => {
+            Ok(FromClient::Send(request)) if !options.allow_send => {
+                Some(ask::may_not_send(&request))
+            }
+            Ok(FromClient::Send(request)) if request.frame.len() > options.message_bytes_max => {
+                Some(ask::too_large(&request, options.message_bytes_max))
+            }
+            Ok(FromClient::Send(request)) => {
                 let request = ask::send(manager.router().clone(), request);
                 self.requests.start(request)
             }
-            Ok(FromClient::Send(request)) => Some(ask::may_not_send(&request)),
             Ok(FromClient::Join { id, .. } | FromClient::Leave { id, .. })
                 if !options.allow_join =>
             {

@@ -92,7 +92,7 @@ pub struct ClientOptions {
     pub authentication_timeout: Duration,
     /// Whether a connection takes its name over from an older one, or is refused.
     pub name_policy: NamePolicy,
-    /// The largest WebSocket message that a client may send.
+    /// The largest payload that a client may send; the cluster's `message_bytes_max` where that is less.
     pub message_bytes_max: usize,
     /// How many of one client's sends may wait for their outcome at once.
     pub sends_in_flight_max: usize,

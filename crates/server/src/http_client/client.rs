@@ -16,6 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{AnyStream, REQUEST_TIMEOUT, RequestError};
 use crate::client::protocol::SUBPROTOCOL;
+use crate::client::protocol::limits::to_client_bytes_max;
 use crate::websocket_engine::{self, ConnectError, Target, WebSocket};
 
 /// Bytes of the largest answer that is read: a report of ten thousand nodes.
@@ -189,7 +190,7 @@ impl HttpClient {
             host: self.authority.as_str(),
             path,
             protocol: SUBPROTOCOL,
-            received_bytes_max: MESSAGE_BYTES_MAX_CEILING,
+            received_bytes_max: to_client_bytes_max(MESSAGE_BYTES_MAX_CEILING),
         };
         let opening = async {
             let stream = self.connect().await?;

@@ -16,7 +16,8 @@ use tokio_util::task::TaskTracker;
 use tracing::debug;
 
 use super::Peer;
-use crate::client::Session;
+use crate::client::protocol::limits::from_client_bytes_max;
+use crate::client::{Dialect, Session};
 use crate::http::{self, ChannelUpgrade, ClientUpgrade, Upgrade};
 use crate::metrics::Ending;
 use crate::node::Node;
@@ -129,7 +130,10 @@ async fn open_session(
         client,
     } = client;
     let upgraded = upgraded(on_upgrade).await?;
-    let received_bytes_max = node.options.client.message_bytes_max;
+    let received_bytes_max = match dialect {
+        Dialect::Raftwire => from_client_bytes_max(node.sessions.options.message_bytes_max),
+        Dialect::Echo => node.options.client.message_bytes_max,
+    };
     // The socket itself, without the layers that HTTP needed.
     let Ok(parts) = upgraded.downcast::<TokioIo<PortStream>>() else {
         debug!(connection = %client.connection, "an upgraded stream is not the accepted one");

@@ -123,6 +123,20 @@ fn what_the_page_lets_a_node_say_is_what_it_says() {
 }
 
 #[test]
+fn the_page_says_how_large_a_message_may_be() {
+    let envelope = super::limits::ENVELOPE_BYTES_MAX.to_string();
+    let thousands = format!("{},{}", &envelope[..1], &envelope[1..]);
+    for (of, bytes_max) in [
+        ("client", super::limits::from_client_bytes_max(1000)),
+        ("node", super::limits::to_client_bytes_max(1000)),
+    ] {
+        let times = (bytes_max - super::limits::ENVELOPE_BYTES_MAX) / 1000;
+        let said = format!("{times} × `message_bytes_max` + {thousands} bytes");
+        assert!(PAGE.contains(&said), "of a {of}: {said}");
+    }
+}
+
+#[test]
 fn the_table_of_outcomes_has_them_all() {
     let documented = table("Outcomes").into_iter().map(|row| {
         (
@@ -145,7 +159,8 @@ fn error_codes() -> impl Iterator<Item = ErrorCode> {
         ErrorCode::Malformed => Some(ErrorCode::UnknownType),
         ErrorCode::UnknownType => Some(ErrorCode::InvalidTarget),
         ErrorCode::InvalidTarget => Some(ErrorCode::NotAllowed),
-        ErrorCode::NotAllowed => Some(ErrorCode::TooManyGroups),
+        ErrorCode::NotAllowed => Some(ErrorCode::TooLarge),
+        ErrorCode::TooLarge => Some(ErrorCode::TooManyGroups),
         ErrorCode::TooManyGroups => Some(ErrorCode::Unavailable),
         ErrorCode::Unavailable => None,
     })

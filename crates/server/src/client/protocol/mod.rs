@@ -8,6 +8,7 @@ mod counts;
 #[cfg(test)]
 mod documented;
 mod from_client;
+pub mod limits;
 mod outcome;
 mod target;
 mod to_client;

@@ -29,7 +29,7 @@ pub enum ToClient<'a> {
         may_send: bool,
         /// Whether this client may join and leave groups.
         may_join: bool,
-        /// The largest WebSocket message that this client may send.
+        /// The largest payload that this client may send.
         message_bytes_max: usize,
         /// How often the node pings; it closes after two intervals of silence.
         ping_interval_ms: u64,
@@ -103,6 +103,8 @@ pub enum ErrorCode {
     InvalidTarget,
     /// The operator does not allow it.
     NotAllowed,
+    /// The payload is larger than a client's may be.
+    TooLarge,
     /// The connection is in as many groups as one may be.
     TooManyGroups,
     /// It cannot be done now; trying again later may help.

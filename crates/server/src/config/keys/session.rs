@@ -20,7 +20,8 @@ pub(super) static SESSION: &[Key] = &[
         allowed: "a size from 1 KiB to 64 MiB",
         default: Some("1 MiB"),
         reason: "As large as what is routed",
-        help: "The largest WebSocket message that a client may send, envelope included",
+        help: "The largest payload that a client may send; where message_bytes_max is less, that. A \
+               message that comes is held in memory with its envelope, twice as large at most",
         placeholder: "SIZE",
         apply: |options, value| {
             let range = CLIENT_MESSAGE_BYTES_MIN..=MESSAGE_BYTES_MAX_CEILING;
