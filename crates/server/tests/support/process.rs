@@ -140,6 +140,14 @@ impl NodeProcess {
             .unwrap()
     }
 
+    /// SIGSTOP: it is there and does nothing, until what is returned is dropped.
+    pub fn freeze(&self) -> Frozen {
+        let process = i32::try_from(self.process().expect("it runs")).unwrap();
+        let process = rustix::process::Pid::from_raw(process).unwrap();
+        rustix::process::kill_process(process, rustix::process::Signal::STOP).unwrap();
+        Frozen(process)
+    }
+
     /// Ends its standard input, and waits until it has ended.
     pub async fn close_stdin(&mut self) -> ExitStatus {
         let mut child = self.child.take().expect("it runs");
@@ -189,5 +197,16 @@ impl NodeProcess {
             None => Client::connect(self.port).await,
             Some(tls) => Client::connect_over_tls(self.port, Arc::clone(tls)).await,
         }
+    }
+}
+
+/// A process that does nothing. It goes on when this is dropped, so that it can end with its test.
+#[derive(Debug)]
+pub struct Frozen(rustix::process::Pid);
+
+impl Drop for Frozen {
+    fn drop(&mut self) {
+        // One that has been killed meanwhile needs nothing.
+        let _ = rustix::process::kill_process(self.0, rustix::process::Signal::CONT);
     }
 }

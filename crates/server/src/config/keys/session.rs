@@ -34,8 +34,8 @@ pub(super) static SESSION: &[Key] = &[
         allowed: "a number from 1 to 65536",
         default: Some("64"),
         reason: "Keeps one client busy over a long line without filling the queues of others",
-        help: "How many of one client's sends may wait for their outcome; it is read no further \
-               until one has it",
+        help: "How many of one client's sends may wait for their outcome, whoever they are for; it is \
+               read no further until one has it",
         placeholder: "COUNT",
         apply: |options, value| {
             let range = 1..=SENDS_IN_FLIGHT_CEILING;
