@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{HeaderMap, StatusCode, Uri};
+use raftwire::CONNECTION_INFO_BYTES_MAX;
 use raftwire_environment::Environment;
 use raftwire_protocol::{Group, Name, UserId};
 use raftwire_transport_ws::tls::RefusalLog;
@@ -199,7 +200,7 @@ impl Authenticator for Webhook {
             Err(failure) => return Err(self.unavailable(&failure)),
         };
         match status {
-            StatusCode::OK => identity(&body)
+            StatusCode::OK => identity(&body, &request.path)
                 .map_err(|reason| self.unavailable(&Failure::new(HookFailure::Identity, reason))),
             StatusCode::UNAUTHORIZED => Err(Denied::Unauthenticated(message(
                 &body,
@@ -251,7 +252,8 @@ impl From<&RequestError> for Failure {
     }
 }
 
-fn identity(body: &[u8]) -> Result<Identity, String> {
+/// Who the client at this path is.
+fn identity(body: &[u8], path: &str) -> Result<Identity, String> {
     let answer: Answer = serde_json::from_slice(body)
         .map_err(|error| format!("its body is no identity: {error}"))?;
     let cannot_be = |what: &str, value: &str, error: &dyn std::fmt::Display| {
@@ -261,6 +263,13 @@ fn identity(body: &[u8]) -> Result<Identity, String> {
         let count = answer.groups.len();
         return Err(format!(
             "it names {count} groups, over {GROUPS_AT_OPENING_MAX}"
+        ));
+    }
+    let entries = answer.metadata.iter();
+    let bytes: usize = entries.map(|(key, value)| key.len() + value.len()).sum();
+    if path.len() + bytes > CONNECTION_INFO_BYTES_MAX {
+        return Err(format!(
+            "its metadata has {bytes} bytes: with the path at most {CONNECTION_INFO_BYTES_MAX} are kept"
         ));
     }
     let user = answer.user.map(|text| {
@@ -299,11 +308,11 @@ mod tests {
     fn an_identity_is_read_whole_or_refused_with_its_fault() {
         let body =
             br#"{"user":"alice","name":"alice@phone","groups":["news"],"metadata":{"plan":"pro"}}"#;
-        let alice = identity(body).unwrap();
+        let alice = identity(body, "/ws").unwrap();
         assert_eq!(alice.user, Some("alice".parse().unwrap()));
         assert_eq!(alice.groups, ["news".parse().unwrap()]);
         assert_eq!(alice.metadata["plan"], "pro");
-        assert_eq!(identity(b"{}").unwrap(), Identity::default());
+        assert_eq!(identity(b"{}", "/ws").unwrap(), Identity::default());
 
         for body in [
             &b"nobody"[..],
@@ -311,8 +320,19 @@ mod tests {
             br#"{"user":""}"#,
             br#"{"name":"~a"}"#,
         ] {
-            assert!(identity(body).is_err(), "{}", String::from_utf8_lossy(body));
+            let read = identity(body, "/ws");
+            assert!(read.is_err(), "{}", String::from_utf8_lossy(body));
         }
+    }
+
+    #[test]
+    fn metadata_is_as_large_as_a_connection_may_have_with_its_path() {
+        let with = |bytes: usize| {
+            let body = serde_json::json!({"metadata": {"k": "v".repeat(bytes - 1)}});
+            identity(body.to_string().as_bytes(), "/ws")
+        };
+        assert!(with(CONNECTION_INFO_BYTES_MAX - "/ws".len()).is_ok());
+        assert!(with(CONNECTION_INFO_BYTES_MAX - "/ws".len() + 1).is_err());
     }
 
     #[test]
