@@ -7,7 +7,7 @@
 use std::time::Instant;
 
 use bytes::Bytes;
-use raftwire_link::{Link, LinkConfig, LinkEvent, LinkIdentity, Outgoing};
+use raftwire_link::{Head, Link, LinkConfig, LinkEvent, LinkIdentity, Outgoing};
 use raftwire_protocol::{Incarnation, Session, decode_packet};
 
 const MESSAGES: u64 = 2_000_000;
@@ -32,7 +32,7 @@ fn main() {
         let message = |token| Outgoing {
             token,
             order: u128::from(token % 1_000),
-            head: Bytes::from_static(b"sixteen bytes ok"),
+            head: Head::from(b"sixteen bytes ok"),
             payload: payload.clone(),
             deadline: Some(now + std::time::Duration::from_secs(5)),
             acknowledge: true,

@@ -2,6 +2,8 @@ use std::time::Instant;
 
 use bytes::Bytes;
 
+use crate::Head;
+
 /// A message to the peer.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
@@ -12,7 +14,7 @@ pub struct Outgoing {
     pub order: u128,
     /// What the owner puts before the payload, at most
     /// [`LINK_HEAD_BYTES_MAX`](raftwire_protocol::link_packet::LINK_HEAD_BYTES_MAX) bytes.
-    pub head: Bytes,
+    pub head: Head,
     /// The payload; it is copied once, into the packet.
     pub payload: Bytes,
     /// When the message is worthless; the peer learns how much time is left.

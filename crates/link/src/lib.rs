@@ -25,6 +25,7 @@
 mod ack_schedule;
 mod config;
 mod event;
+mod head;
 mod identity;
 mod link;
 mod link_error;
@@ -41,6 +42,7 @@ pub use config::{
     LinkConfig, QUEUE_BYTES_MAX_DEFAULT, QUEUE_MESSAGES_MAX_DEFAULT, RECEIVE_WINDOW_BYTES_DEFAULT,
 };
 pub use event::{Incoming, LinkEvent, Outgoing, Settlement};
+pub use head::Head;
 pub use identity::LinkIdentity;
 pub use link::Link;
 pub use link_error::LinkError;

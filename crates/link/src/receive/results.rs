@@ -65,18 +65,15 @@ impl Results {
 
     /// Takes in a result; returns whether that is news.
     pub(crate) fn report(&mut self, sequence: u64, result: Result<(), u8>) -> bool {
-        let Ok(index) = self
-            .pending
-            .binary_search_by_key(&sequence, |pending| pending.sequence)
-        else {
+        let Some(pending) = self.pending_mut(sequence) else {
             return false;
         };
-        let pending = &mut self.pending[index];
         if pending.result.is_some() {
             return false;
         }
         pending.result = Some(result);
-        self.unreported_bytes -= pending.bytes;
+        let bytes = pending.bytes;
+        self.unreported_bytes -= bytes;
         while let Some(pending) = self
             .pending
             .pop_front_if(|pending| pending.result.is_some())
@@ -91,6 +88,18 @@ impl Results {
             }
         }
         true
+    }
+
+    fn pending_mut(&mut self, sequence: u64) -> Option<&mut Pending> {
+        // Most owners report in the order of the sequences.
+        let index = match self.pending.front() {
+            Some(first) if first.sequence == sequence => 0,
+            _ => self
+                .pending
+                .binary_search_by_key(&sequence, |pending| pending.sequence)
+                .ok()?,
+        };
+        self.pending.get_mut(index)
     }
 
     /// The highest sequence that an acknowledgement may cover, where all up to `received` were taken in: no message

@@ -1,5 +1,5 @@
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::time::Instant;
 
 use super::message::{MessageId, Messages};
@@ -10,10 +10,14 @@ const STALE_MIN: usize = 64;
 /// The deadlines of the messages without a result.
 ///
 /// A message that is settled leaves its deadline behind; those are thrown away when they come up, and all at once
-/// when there are more of them than of others.
+/// when there are more of them than of others. Most messages have as much time as the one before, so most deadlines
+/// come in their order and need no heap.
 #[derive(Debug, Default)]
 pub(crate) struct Deadlines {
-    heap: BinaryHeap<Reverse<Deadline>>,
+    /// Ascending.
+    in_order: VecDeque<Deadline>,
+    /// Those that came before an earlier one.
+    others: BinaryHeap<Reverse<Deadline>>,
 }
 
 #[derive(Debug)]
@@ -58,15 +62,27 @@ impl Deadlines {
         messages: &Messages,
         unsettled: usize,
     ) {
-        if self.heap.len() >= STALE_MIN + 2 * unsettled {
-            self.heap
+        if self.len() >= STALE_MIN + 2 * unsettled {
+            self.in_order.retain(|deadline| deadline.is_live(messages));
+            self.others
                 .retain(|Reverse(deadline)| deadline.is_live(messages));
         }
-        self.heap.push(Reverse(Deadline {
-            at,
-            id,
-            generation: messages.generation(id),
-        }));
+        let generation = messages.generation(id);
+        let deadline = Deadline { at, id, generation };
+        while let Some(last) = self.in_order.back()
+            && last.at > at
+        {
+            if last.is_live(messages) {
+                self.others.push(Reverse(deadline));
+                return;
+            }
+            self.in_order.pop_back();
+        }
+        self.in_order.push_back(deadline);
+    }
+
+    fn len(&self) -> usize {
+        self.in_order.len() + self.others.len()
     }
 
     /// The next unsettled message whose deadline has come. If there is none, the first deadline that is left is that of
@@ -76,21 +92,41 @@ impl Deadlines {
         if self.poll_timeout()? > now {
             return None;
         }
-        self.heap.pop().map(|Reverse(deadline)| deadline.id)
+        let first = if self.heap_is_first() {
+            self.others.pop().map(|Reverse(deadline)| deadline)
+        } else {
+            self.in_order.pop_front()
+        };
+        first.map(|deadline| deadline.id)
     }
 
     /// Throws away the deadlines of settled messages that come before the first of an unsettled one.
     fn forget_settled(&mut self, messages: &Messages) {
-        while let Some(Reverse(deadline)) = self.heap.peek()
+        while self
+            .in_order
+            .pop_front_if(|deadline| !deadline.is_live(messages))
+            .is_some()
+        {}
+        while let Some(Reverse(deadline)) = self.others.peek()
             && !deadline.is_live(messages)
         {
-            self.heap.pop();
+            self.others.pop();
+        }
+    }
+
+    /// Whether the first deadline is not among those in order.
+    fn heap_is_first(&self) -> bool {
+        match (self.in_order.front(), self.others.peek()) {
+            (Some(in_order), Some(Reverse(other))) => other.at < in_order.at,
+            (in_order, _) => in_order.is_none(),
         }
     }
 
     /// When the first deadline comes.
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
-        self.heap.peek().map(|Reverse(deadline)| deadline.at)
+        let other = self.others.peek().map(|Reverse(deadline)| deadline.at);
+        let in_order = self.in_order.front().map(|deadline| deadline.at);
+        in_order.into_iter().chain(other).min()
     }
 }
 
@@ -108,7 +144,7 @@ mod tests {
         messages.insert(Outgoing {
             token: 0,
             order: 0,
-            head: Bytes::new(),
+            head: crate::Head::new(),
             payload: Bytes::new(),
             deadline: None,
             acknowledge: true,
@@ -138,6 +174,27 @@ mod tests {
     }
 
     #[test]
+    fn a_late_deadline_of_a_settled_message_keeps_no_others_from_their_order() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut messages = Messages::default();
+        let mut deadlines = Deadlines::default();
+        let (late, early) = (message(&mut messages), message(&mut messages));
+        deadlines.push(at(60), late, &messages, 1);
+        deadlines.push(at(5), early, &messages, 2);
+        assert_eq!(deadlines.others.len(), 1);
+
+        messages.free(late);
+        let next = message(&mut messages);
+        deadlines.push(at(6), next, &messages, 2);
+
+        assert_eq!((deadlines.in_order.len(), deadlines.others.len()), (1, 1));
+        assert_eq!(deadlines.pop_due(at(7), &messages), Some(early));
+        assert_eq!(deadlines.pop_due(at(7), &messages), Some(next));
+        assert_eq!(deadlines.pop_due(at(99), &messages), None);
+    }
+
+    #[test]
     fn deadlines_of_settled_messages_do_not_pile_up() {
         let start = Instant::now();
         let mut messages = Messages::default();
@@ -149,7 +206,7 @@ mod tests {
             deadlines.push(start + Duration::from_secs(second), id, &messages, 2);
             messages.free(id);
         }
-        assert!(deadlines.heap.len() <= STALE_MIN + 2 * 2 + 1);
+        assert!(deadlines.len() <= STALE_MIN + 2 * 2 + 1);
         assert_eq!(deadlines.pop_due(start, &messages), Some(first));
     }
 }

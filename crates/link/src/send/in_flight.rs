@@ -286,7 +286,7 @@ mod tests {
             let message = messages.insert(Outgoing {
                 token: packet,
                 order: 0,
-                head: Bytes::new(),
+                head: crate::Head::new(),
                 payload: Bytes::new(),
                 deadline: None,
                 acknowledge: true,

@@ -3,7 +3,7 @@ use std::time::Instant;
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use crate::Outgoing;
+use crate::{Head, Outgoing};
 
 /// A place in [`Messages`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub(crate) struct Message {
     pub(crate) acknowledge: bool,
     /// Bytes of head and payload together.
     pub(crate) length: u32,
-    head: Bytes,
+    head: Head,
     payload: Bytes,
     /// Its first segment's sequence, 0 while it has none.
     pub(crate) first_sequence: u64,
@@ -70,7 +70,7 @@ impl Message {
     /// Lets go of the bytes: they will not be sent any more.
     pub(crate) fn drop_bytes(&mut self) {
         self.dropped = true;
-        self.head = Bytes::new();
+        self.head = Head::new();
         self.payload = Bytes::new();
     }
 

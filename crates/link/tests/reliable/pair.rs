@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use raftwire_link::{
-    Incoming, Link, LinkConfig, LinkEvent, LinkIdentity, LinkSendError, Outgoing, Settlement,
+    Head, Incoming, Link, LinkConfig, LinkEvent, LinkIdentity, LinkSendError, Outgoing, Settlement,
 };
 use raftwire_protocol::link_packet::LINK_HEAD_BYTES_MAX;
 use raftwire_protocol::{Incarnation, Session, decode_packet};
@@ -121,7 +121,7 @@ impl Pair {
             Outgoing {
                 token,
                 order: sent.order,
-                head: Bytes::copy_from_slice(&token.to_be_bytes()),
+                head: Head::from(&token.to_be_bytes()),
                 payload: Bytes::from(vec![token as u8; sent.payload_bytes]),
                 deadline: sent.deadline,
                 acknowledge: sent.acknowledge,

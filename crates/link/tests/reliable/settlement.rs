@@ -1,7 +1,7 @@
 //! What a sender learns, and when.
 
 use bytes::Bytes;
-use raftwire_link::{LinkConfig, LinkSendError, Outgoing, Settlement};
+use raftwire_link::{Head, LinkConfig, LinkSendError, Outgoing, Settlement};
 use raftwire_protocol::link_packet::{
     LINK_FAILURE_TOO_LARGE, LINK_FAILURES_MAX, LINK_HEAD_BYTES_MAX,
 };
@@ -272,7 +272,7 @@ fn too_much_and_too_large_is_refused() {
         let message = Outgoing {
             token: 0,
             order: 0,
-            head: Bytes::from(vec![0; head]),
+            head: Head::from(&vec![0; head][..]),
             payload: Bytes::from(vec![0; payload]),
             deadline: None,
             acknowledge: true,

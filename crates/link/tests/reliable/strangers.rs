@@ -3,7 +3,7 @@
 use bytes::{Bytes, BytesMut};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use raftwire_link::{Link, LinkConfig, LinkError, LinkIdentity, Outgoing};
+use raftwire_link::{Head, Link, LinkConfig, LinkError, LinkIdentity, Outgoing};
 use raftwire_protocol::link_packet::{AckBlock, LinkPacket};
 use raftwire_protocol::{Incarnation, PacketHeader, PacketKind, Session, decode_packet};
 
@@ -27,7 +27,7 @@ fn message(token: u64, bytes: usize) -> Outgoing {
     Outgoing {
         token,
         order: 1,
-        head: Bytes::from_static(b"head"),
+        head: Head::from(b"head"),
         payload: Bytes::from(vec![1; bytes]),
         deadline: None,
         acknowledge: true,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use raftwire_link::{Incoming, Link, LinkIdentity, Outgoing, Settlement};
+use raftwire_link::{Head, Incoming, Link, LinkIdentity, Outgoing, Settlement};
 use raftwire_protocol::NodeId;
 use tokio::sync::watch;
 
@@ -250,7 +250,7 @@ impl FactsSession {
         let outgoing = Outgoing {
             token: token.unwrap_or(0),
             order: ORDER_OF_FACTS,
-            head: Bytes::copy_from_slice(&[kind, 0]),
+            head: Head::from(&[kind, 0]),
             payload,
             deadline: None,
             acknowledge: token.is_some(),

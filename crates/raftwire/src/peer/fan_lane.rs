@@ -10,7 +10,6 @@ use tokio::sync::oneshot;
 
 use super::fan_message::{FanAnswer, FanMessage};
 use super::handle::Fan;
-use super::inbound::unshared;
 use super::message::{Failure, ORDER_OF_FANS};
 use super::waiting::Death;
 use crate::connection::Delivery;
@@ -168,7 +167,7 @@ impl FanLane {
         if fan.frame.len() > self.message_bytes_max {
             return Err(Failure::TooLarge);
         }
-        let job = FanJob::new(&fan.audience, unshared(fan.frame), incoming.acknowledge);
+        let job = FanJob::new(&fan.audience, fan.frame, incoming.acknowledge);
         self.job_bytes += job.bytes();
         self.jobs.push_back(Job {
             job,

@@ -1,12 +1,13 @@
 //! A fan-out on the wire: whom it is for, then the payload as it is; and what its owner counted.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 use prost::Message;
+use raftwire_link::Head;
 use raftwire_protocol::limits::NAME_BYTES_MAX;
 use raftwire_protocol::link_packet::LINK_HEAD_BYTES_MAX;
 use raftwire_protocol::{Frame, FrameKind};
 
-use super::message::{FAN, FAN_ANSWER, Failure, MalformedMessage, take};
+use super::message::{FAN, FAN_ANSWER, Failure, MalformedMessage, frame_of, take};
 use crate::fan::{Audience, FanCounts};
 
 const FLAG_BINARY: u8 = 1;
@@ -32,8 +33,8 @@ pub(super) struct FanMessage {
 
 impl FanMessage {
     /// The head; the payload follows it unchanged.
-    pub(super) fn head(&self) -> Bytes {
-        let mut head = BytesMut::with_capacity(HEAD_BYTES_MAX);
+    pub(super) fn head(&self) -> Head {
+        let mut head = Head::new();
         let (tag, text) = match &self.audience {
             Audience::User(user) => (USER, user.as_str()),
             Audience::Group(group) => (GROUP, group.as_str()),
@@ -46,42 +47,36 @@ impl FanMessage {
         } else {
             0
         };
-        head.put_u8(FAN);
-        head.put_u8(binary | answer);
+        head.push(FAN);
+        head.push(binary | answer);
         if let Some(token) = self.answer {
-            head.put_u64(token);
+            head.extend_from_slice(&token.to_be_bytes());
         }
-        head.put_u8(tag);
-        head.put_u16(text.len() as u16);
-        head.put_slice(text.as_bytes());
-        head.freeze()
+        head.push(tag);
+        head.extend_from_slice(&(text.len() as u16).to_be_bytes());
+        head.extend_from_slice(text.as_bytes());
+        head
     }
 
-    pub(super) fn decode(mut body: Bytes) -> Result<FanMessage, MalformedMessage> {
-        let [_, flags] = take(&mut body)?;
+    pub(super) fn decode(body: Bytes) -> Result<FanMessage, MalformedMessage> {
+        let mut rest = &body[..];
+        let [_, flags] = take(&mut rest)?;
         let answer = if flags & FLAG_ANSWER == 0 {
             None
         } else {
-            Some(u64::from_be_bytes(take(&mut body)?))
+            Some(u64::from_be_bytes(take(&mut rest)?))
         };
-        let [tag] = take(&mut body)?;
-        let length = usize::from(u16::from_be_bytes(take(&mut body)?));
-        if body.len() < length {
-            return Err(MalformedMessage);
-        }
-        let text = body.split_to(length);
-        let text = std::str::from_utf8(&text).map_err(|_| MalformedMessage)?;
+        let [tag] = take(&mut rest)?;
+        let length = usize::from(u16::from_be_bytes(take(&mut rest)?));
+        let (text, payload) = rest.split_at_checked(length).ok_or(MalformedMessage)?;
+        let text = std::str::from_utf8(text).map_err(|_| MalformedMessage)?;
         let audience = match tag {
             USER => text.parse().map(Audience::User),
             GROUP => text.parse().map(Audience::Group),
             EVERYONE => Ok(Audience::Everyone),
             _ => return Err(MalformedMessage),
         };
-        let frame = if flags & FLAG_BINARY == 0 {
-            Frame::from_utf8(body).map_err(|_| MalformedMessage)?
-        } else {
-            Frame::binary(body)
-        };
+        let frame = frame_of(&body, payload.len(), flags & FLAG_BINARY != 0)?;
         Ok(FanMessage {
             audience: audience.map_err(|_| MalformedMessage)?,
             frame,
@@ -125,16 +120,14 @@ impl FanAnswer {
     }
 
     /// Head and payload of the link's message.
-    pub(super) fn wire(&self) -> (Bytes, Bytes) {
-        (
-            Bytes::from_static(&[FAN_ANSWER, 0]),
-            self.encode_to_vec().into(),
-        )
+    pub(super) fn wire(&self) -> (Head, Bytes) {
+        (Head::from(&[FAN_ANSWER, 0]), self.encode_to_vec().into())
     }
 
-    pub(super) fn read(mut body: Bytes) -> Result<FanAnswer, MalformedMessage> {
-        take::<2>(&mut body)?;
-        FanAnswer::decode(body).map_err(|_| MalformedMessage)
+    pub(super) fn read(body: Bytes) -> Result<FanAnswer, MalformedMessage> {
+        let mut rest = &body[..];
+        take::<2>(&mut rest)?;
+        FanAnswer::decode(rest).map_err(|_| MalformedMessage)
     }
 
     pub(super) fn result(&self) -> Result<FanCounts, Failure> {
@@ -189,7 +182,7 @@ mod tests {
         fn an_answer_says_what_was_counted(token: u64, delivered: u64, refused: u64) {
             let counts = FanCounts { delivered, refused, ..FanCounts::default() };
             let (head, payload) = FanAnswer::new(token, Ok(counts)).wire();
-            let read = FanAnswer::read([head, payload].concat().into()).expect("an answer");
+            let read = FanAnswer::read([&head[..], &payload[..]].concat().into()).expect("an answer");
             prop_assert_eq!((read.token, read.result()), (token, Ok(counts)));
         }
 
@@ -203,7 +196,7 @@ mod tests {
     #[test]
     fn an_answer_says_why_nobody_was_reached() {
         let (head, payload) = FanAnswer::new(3, Err(Failure::Expired)).wire();
-        let read = FanAnswer::read([head, payload].concat().into()).expect("an answer");
+        let read = FanAnswer::read([&head[..], &payload[..]].concat().into()).expect("an answer");
 
         assert_eq!((read.token, read.result()), (3, Err(Failure::Expired)));
     }

@@ -3,16 +3,11 @@
 use std::time::Instant;
 
 use raftwire_link::{Incoming, LinkIdentity};
-use raftwire_protocol::Frame;
 
 use super::handle::PeerHandle;
 use super::message::{Failure, Message};
 use super::waiting::Waiting;
 use crate::connection::{Delivery, WrittenTicket};
-
-/// A payload shares the memory of its packet, 64 KiB with other messages in it. A shorter one is
-/// copied out, so that what waits in an outbox holds at most four times its own size.
-const SHARED_PAYLOAD_BYTES_MIN: usize = 16 * 1024;
 
 /// Takes messages of peers to this node's connections. It never routes on: a connection that is
 /// not here is answered so.
@@ -57,12 +52,7 @@ impl Inbound {
                 let ticket =
                     tell_written.map(|token| WrittenTicket::peer(from.clone(), *link, token));
                 self.delivery
-                    .deliver(
-                        (&connection, epoch),
-                        unshared(frame),
-                        incoming.acknowledge,
-                        ticket,
-                    )
+                    .deliver((&connection, epoch), frame, incoming.acknowledge, ticket)
                     .map_err(Failure::from)
             }
             Message::Written { token, written } => {
@@ -71,11 +61,4 @@ impl Inbound {
             }
         }
     }
-}
-
-pub(super) fn unshared(frame: Frame) -> Frame {
-    if frame.len() >= SHARED_PAYLOAD_BYTES_MIN {
-        return frame;
-    }
-    frame.copied()
 }

@@ -1,6 +1,7 @@
 //! What two libraries say to each other over a link: a short head, then the payload as it is.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
+use raftwire_link::Head;
 use raftwire_protocol::link_packet::{LINK_FAILURE_INCOMPLETE, LINK_FAILURE_TOO_LARGE};
 use raftwire_protocol::{Frame, FrameKind, MintedId};
 
@@ -23,8 +24,13 @@ const FLAG_IS_WRITTEN: u8 = 1;
 const CONNECTION_BYTES: usize = 16;
 const TOKEN_BYTES: usize = 8;
 const EPOCH_BYTES: usize = 8;
+/// A payload shares the memory of its packet, 64 KiB with other messages in it. A shorter one is
+/// copied out, so that what waits in an outbox holds at most four times its own size.
+const SHARED_PAYLOAD_BYTES_MIN: usize = 16 * 1024;
 /// The longest head: kind, flags, connection, token, epoch.
 const HEAD_BYTES_MAX: usize = 2 + CONNECTION_BYTES + TOKEN_BYTES + EPOCH_BYTES;
+
+const _: () = assert!(HEAD_BYTES_MAX <= Head::INLINE_BYTES);
 
 /// All answers of the second kind share one order: they are tiny and concern no connection's
 /// own order.
@@ -78,8 +84,8 @@ pub(super) struct MalformedMessage;
 
 impl Message {
     /// The head; the payload follows it unchanged.
-    pub(super) fn head(&self) -> Bytes {
-        let mut head = BytesMut::with_capacity(HEAD_BYTES_MAX);
+    pub(super) fn head(&self) -> Head {
+        let mut head = Head::new();
         match self {
             Message::Deliver {
                 connection,
@@ -98,45 +104,42 @@ impl Message {
                     0
                 };
                 let named = if epoch.is_some() { FLAG_EPOCH } else { 0 };
-                head.put_u8(DELIVER);
-                head.put_u8(binary | tell | named);
-                head.put_slice(&connection.to_bytes());
+                head.push(DELIVER);
+                head.push(binary | tell | named);
+                head.extend_from_slice(&connection.to_bytes());
                 if let Some(token) = tell_written {
-                    head.put_u64(*token);
+                    head.extend_from_slice(&token.to_be_bytes());
                 }
                 if let Some(epoch) = epoch {
-                    head.put_u64(*epoch);
+                    head.extend_from_slice(&epoch.to_be_bytes());
                 }
             }
             Message::Written { token, written } => {
-                head.put_u8(WRITTEN);
-                head.put_u8(if *written { FLAG_IS_WRITTEN } else { 0 });
-                head.put_u64(*token);
+                head.push(WRITTEN);
+                head.push(if *written { FLAG_IS_WRITTEN } else { 0 });
+                head.extend_from_slice(&token.to_be_bytes());
             }
         }
-        head.freeze()
+        head
     }
 
-    pub(super) fn decode(mut body: Bytes) -> Result<Message, MalformedMessage> {
-        let [kind, flags] = take(&mut body)?;
+    pub(super) fn decode(body: Bytes) -> Result<Message, MalformedMessage> {
+        let mut rest = &body[..];
+        let [kind, flags] = take(&mut rest)?;
         match kind {
             DELIVER => {
-                let connection = MintedId::from_bytes(take::<CONNECTION_BYTES>(&mut body)?);
+                let connection = MintedId::from_bytes(take::<CONNECTION_BYTES>(&mut rest)?);
                 let tell_written = if flags & FLAG_TELL_WRITTEN == 0 {
                     None
                 } else {
-                    Some(u64::from_be_bytes(take(&mut body)?))
+                    Some(u64::from_be_bytes(take(&mut rest)?))
                 };
                 let epoch = if flags & FLAG_EPOCH == 0 {
                     None
                 } else {
-                    Some(u64::from_be_bytes(take(&mut body)?))
+                    Some(u64::from_be_bytes(take(&mut rest)?))
                 };
-                let frame = if flags & FLAG_BINARY == 0 {
-                    Frame::from_utf8(body).map_err(|_| MalformedMessage)?
-                } else {
-                    Frame::binary(body)
-                };
+                let frame = frame_of(&body, rest.len(), flags & FLAG_BINARY != 0)?;
                 Ok(Message::Deliver {
                     connection,
                     epoch,
@@ -145,7 +148,7 @@ impl Message {
                 })
             }
             WRITTEN => {
-                let token = u64::from_be_bytes(take(&mut body)?);
+                let token = u64::from_be_bytes(take(&mut rest)?);
                 Ok(Message::Written {
                     token,
                     written: flags & FLAG_IS_WRITTEN != 0,
@@ -156,14 +159,28 @@ impl Message {
     }
 }
 
-pub(super) fn take<const N: usize>(body: &mut Bytes) -> Result<[u8; N], MalformedMessage> {
-    if body.len() < N {
-        return Err(MalformedMessage);
+pub(super) fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], MalformedMessage> {
+    let (taken, after) = rest.split_first_chunk().ok_or(MalformedMessage)?;
+    *rest = after;
+    Ok(*taken)
+}
+
+/// The frame of which the payload is the last bytes of a message.
+pub(super) fn frame_of(
+    body: &Bytes,
+    payload_bytes: usize,
+    is_binary: bool,
+) -> Result<Frame, MalformedMessage> {
+    let at = body.len() - payload_bytes;
+    let payload = if payload_bytes < SHARED_PAYLOAD_BYTES_MIN {
+        Bytes::copy_from_slice(&body[at..])
+    } else {
+        body.slice(at..)
+    };
+    if is_binary {
+        return Ok(Frame::binary(payload));
     }
-    body.split_to(N)
-        .as_ref()
-        .try_into()
-        .map_err(|_| MalformedMessage)
+    Frame::from_utf8(payload).map_err(|_| MalformedMessage)
 }
 
 /// Why a frame was not delivered, as the acknowledgement carries it. The numbers are the wire's.
@@ -231,11 +248,11 @@ mod tests {
     use super::*;
 
     fn wire(message: &Message) -> Bytes {
-        let mut body = BytesMut::from(message.head().as_ref());
+        let mut body = message.head().to_vec();
         if let Message::Deliver { frame, .. } = message {
             body.extend_from_slice(frame.payload());
         }
-        body.freeze()
+        body.into()
     }
 
     fn any_frame() -> impl Strategy<Value = Frame> {

@@ -1,9 +1,9 @@
 use bytes::Bytes;
 
 use super::*;
-use crate::Outgoing;
 use crate::send::offer::{CHUNK_BYTES_MIN, cost};
 use crate::send::piece::PieceKind;
+use crate::{Head, Outgoing};
 
 const PLENTY: Allowance = Allowance {
     room: usize::MAX,
@@ -27,7 +27,7 @@ impl Queue {
         let id = self.messages.insert(Outgoing {
             token,
             order,
-            head: Bytes::new(),
+            head: Head::new(),
             payload: Bytes::from(vec![0; bytes]),
             deadline: None,
             acknowledge: true,
