@@ -57,6 +57,17 @@ pub(super) enum Command {
     },
 }
 
+impl Command {
+    /// What it takes of the bytes that may wait.
+    pub(super) fn payload_bytes(&self) -> usize {
+        match self {
+            Command::Send(message) => message.frame.len(),
+            Command::Fan(fan) => fan.frame.len(),
+            Command::TellWritten { .. } => 0,
+        }
+    }
+}
+
 /// A packet of the peer's authenticated session.
 pub(super) type Packet = (PacketHeader, Bytes);
 
@@ -109,17 +120,16 @@ impl PeerHandle {
 
     /// Queues a message for the link. Never waits.
     pub(crate) fn send(&self, message: Send) -> Result<(), RouteOutcome> {
-        let bytes = message.frame.len();
-        self.queue(Command::Send(message), bytes)
+        self.queue(Command::Send(message))
     }
 
     /// Queues a message for many of the peer's connections. Never waits.
     pub(crate) fn send_fan(&self, fan: Fan) -> Result<(), RouteOutcome> {
-        let bytes = fan.frame.len();
-        self.queue(Command::Fan(fan), bytes)
+        self.queue(Command::Fan(fan))
     }
 
-    fn queue(&self, command: Command, bytes: usize) -> Result<(), RouteOutcome> {
+    fn queue(&self, command: Command) -> Result<(), RouteOutcome> {
+        let bytes = command.payload_bytes();
         let before = self
             .shared
             .waiting_bytes
@@ -149,11 +159,11 @@ impl PeerHandle {
         });
     }
 
-    /// Says that the task has taken a message out of its queue.
-    pub(super) fn taken(&self, frame: &Frame) {
+    /// Says that the task has taken commands with so many bytes of payload out of its queue.
+    pub(super) fn taken(&self, payload_bytes: usize) {
         self.shared
             .waiting_bytes
-            .fetch_sub(frame.len(), Ordering::Relaxed);
+            .fetch_sub(payload_bytes, Ordering::Relaxed);
     }
 
     /// Hands a packet to the link. A full queue drops it: the link repairs what is lost.

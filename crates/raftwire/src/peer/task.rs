@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use raftwire_consensus::LeaseView;
 use raftwire_environment::Environment;
 use raftwire_link::{
@@ -57,6 +58,8 @@ pub(super) struct PeerTask {
     node: NodeId,
     context: PeerContext,
     queues: Queues,
+    /// What was taken out of the queue of commands and is to be done in this turn.
+    commands: Vec<Command>,
     handle: PeerHandle,
     target: watch::Receiver<LinkTarget>,
     channel: watch::Receiver<Option<PeerChannel>>,
@@ -90,6 +93,7 @@ impl PeerTask {
             node,
             context,
             queues,
+            commands: Vec::with_capacity(TURN_MAX),
             handle,
             target,
             channel,
@@ -119,7 +123,7 @@ impl PeerTask {
                 // Its end comes with that of `target`.
                 Ok(()) = self.channel.changed() => self.follow_channel(),
                 Some(packet) = self.queues.packets.recv() => self.receive(packet),
-                Some(command) = self.queues.commands.recv() => self.execute(command),
+                1.. = self.queues.commands.recv_many(&mut self.commands, TURN_MAX) => {}
                 Ok(()) = self.facts.progress.changed(), if self.facts.listens() => {
                     self.facts.gather(self.context.environment.now());
                 }
@@ -153,13 +157,8 @@ impl PeerTask {
             };
             self.receive(packet);
         }
-        for _ in 0..TURN_MAX {
-            let Ok(command) = self.queues.commands.try_recv() else {
-                break;
-            };
-            self.execute(command);
-        }
         let now = self.now();
+        self.execute_commands(now);
         if let Some(link) = &mut self.link
             && link.poll_timeout().is_some_and(|at| at <= now)
         {
@@ -291,17 +290,25 @@ impl PeerTask {
         }
     }
 
-    fn execute(&mut self, command: Command) {
-        let now = self.now();
+    /// All at once: taking each command out by itself would cost more than most of them do.
+    fn execute_commands(&mut self, now: Instant) {
+        if self.commands.is_empty() {
+            let more = self.queues.commands.recv_many(&mut self.commands, TURN_MAX);
+            more.now_or_never();
+        }
+        let mut commands = std::mem::take(&mut self.commands);
+        let payload_bytes = commands.iter().map(Command::payload_bytes).sum();
+        self.handle.taken(payload_bytes);
+        for command in commands.drain(..) {
+            self.execute(command, now);
+        }
+        self.commands = commands;
+    }
+
+    fn execute(&mut self, command: Command, now: Instant) {
         match command {
-            Command::Send(message) => {
-                self.handle.taken(&message.frame);
-                self.send(message, now);
-            }
-            Command::Fan(fan) => {
-                self.handle.taken(&fan.frame);
-                self.send_fan(fan, now);
-            }
+            Command::Send(message) => self.send(message, now),
+            Command::Fan(fan) => self.send_fan(fan, now),
             // Asked by a link that has ended, its token means something else now, or nothing.
             Command::TellWritten { asked_by, .. } if self.identity != Some(asked_by) => {}
             Command::TellWritten { token, written, .. } => {
