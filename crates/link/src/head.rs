@@ -10,7 +10,7 @@ pub struct Head(SmallVec<[u8; Head::INLINE_BYTES]>);
 
 impl Head {
     /// Bytes that are kept where the message is.
-    pub const INLINE_BYTES: usize = 40;
+    pub const INLINE_BYTES: usize = 36;
 
     /// A head without bytes.
     pub fn new() -> Head {
