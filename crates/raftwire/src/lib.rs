@@ -71,6 +71,7 @@ mod names;
 mod nodes;
 mod options;
 mod outcome;
+mod outcome_queue;
 mod parking;
 mod peer;
 mod report;
@@ -99,6 +100,7 @@ pub use options::{
     OUTBOX_BYTES_MAX_DEFAULT, ROUTE_DEADLINE_DEFAULT, ROUTE_DEADLINE_MAX,
 };
 pub use outcome::{FullQueue, Happened, RouteOutcome};
+pub use outcome_queue::{OutcomeQueue, TooManyInFlight};
 pub use raftwire_consensus::{
     ClusterEvent, DownReason, NAMES_MAX_CEILING, NAMES_MAX_DEFAULT, NamePolicy, RaftNode,
     RecoverError, Recovery, RemoveError, Role, SeatPolicy, Timings,

@@ -112,6 +112,9 @@ pub enum RouteOutcome {
 }
 
 impl RouteOutcome {
+    /// Whoever should have said what became of the message has gone.
+    pub(crate) const FORGOTTEN: RouteOutcome = RouteOutcome::Deadline { transmitted: true };
+
     /// Whether the message reached the connection's outbox.
     pub fn happened(&self) -> Happened {
         match self {

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::fan::{Audience, FanReply};
 use crate::metrics::{NodeCounters, PeerFigures};
+use crate::outcome_queue::OutcomeTicket;
 use crate::{DropReason, FullQueue, LinkMetrics, RouteOutcome};
 
 /// Messages that may wait for the peer's task. It empties the queue at every turn, so this much
@@ -31,9 +32,33 @@ pub(crate) struct Send {
     pub(crate) frame: Frame,
     pub(crate) deadline: Instant,
     /// `None`: fire and forget.
-    pub(crate) reply: Option<oneshot::Sender<RouteOutcome>>,
+    pub(crate) reply: Option<Reply>,
     /// Who wants to learn that it was written.
     pub(crate) written: Option<oneshot::Sender<bool>>,
+}
+
+/// Who wants to know what becomes of a message.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Future(oneshot::Sender<RouteOutcome>),
+    Queue(OutcomeTicket),
+}
+
+impl Reply {
+    pub(super) fn send(self, outcome: RouteOutcome) {
+        match self {
+            // A sender that has gone no longer wants to know.
+            Reply::Future(sender) => drop(sender.send(outcome)),
+            Reply::Queue(ticket) => ticket.give(outcome),
+        }
+    }
+
+    /// The sender is told at once.
+    fn withdraw(self) {
+        if let Reply::Queue(ticket) = self {
+            ticket.withdraw();
+        }
+    }
 }
 
 /// A message on its way to all connections of an audience that the peer holds.
@@ -135,8 +160,19 @@ impl PeerHandle {
             .waiting_bytes
             .fetch_add(bytes, Ordering::Relaxed);
         let is_room = before == 0 || before + bytes <= COMMAND_BYTES_MAX;
-        if is_room && self.shared.commands.try_send(command).is_ok() {
-            return Ok(());
+        let refused = if is_room {
+            match self.shared.commands.try_send(command) {
+                Ok(()) => return Ok(()),
+                Err(error) => error.into_inner(),
+            }
+        } else {
+            command
+        };
+        if let Command::Send(Send {
+            reply: Some(reply), ..
+        }) = refused
+        {
+            reply.withdraw();
         }
         self.shared
             .waiting_bytes

@@ -14,7 +14,7 @@ mod target;
 mod task;
 mod waiting;
 
-pub(crate) use handle::{Fan, PeerHandle, Send};
+pub(crate) use handle::{Fan, PeerHandle, Reply, Send};
 pub(crate) use hub::{Admission, Hub, HubContext};
 pub(crate) use inbound::Inbound;
 pub(crate) use registry::PeerRegistry;

@@ -471,8 +471,7 @@ impl PeerTask {
 
 fn refuse(message: Send, outcome: RouteOutcome) {
     if let Some(reply) = message.reply {
-        // A sender that has gone no longer wants to know.
-        let _ = reply.send(outcome);
+        reply.send(outcome);
     }
 }
 

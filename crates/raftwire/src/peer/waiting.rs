@@ -7,6 +7,7 @@ use raftwire_protocol::NodeId;
 use slab::Slab;
 use tokio::sync::oneshot;
 
+use super::handle::Reply;
 use super::message::Failure;
 use crate::RouteOutcome;
 
@@ -22,7 +23,7 @@ pub(crate) struct Death {
 
 #[derive(Debug)]
 struct Asker {
-    reply: oneshot::Sender<RouteOutcome>,
+    reply: Reply,
     written: Option<u64>,
 }
 
@@ -48,11 +49,7 @@ impl Waiting {
 
     /// A sender waits for the outcome; `written` is its token for the second reply. Returns the
     /// token for the link.
-    pub(super) fn ask(
-        &mut self,
-        reply: oneshot::Sender<RouteOutcome>,
-        written: Option<u64>,
-    ) -> u64 {
+    pub(super) fn ask(&mut self, reply: Reply, written: Option<u64>) -> u64 {
         self.askers.insert(Asker { reply, written }) as u64
     }
 
@@ -79,8 +76,7 @@ impl Waiting {
         if outcome != RouteOutcome::Delivered {
             asker.written.map(|token| self.written.remove(&token));
         }
-        // A sender that has gone no longer wants to know.
-        let _ = asker.reply.send(outcome);
+        asker.reply.send(outcome);
     }
 
     /// The peer says what became of a delivered frame.

@@ -151,7 +151,10 @@ impl LoadClient {
                 seen.arrivals.push(now);
             }
             if outcome.outcome != "delivered" {
-                *seen.failures.entry(outcome.outcome).or_default() += 1;
+                *seen
+                    .failures
+                    .entry(outcome.outcome.into_owned())
+                    .or_default() += 1;
             }
             if self.send(&to, &payload).await.is_err() {
                 break;

@@ -88,7 +88,7 @@ fn without_answer(error: RequestError) -> Failure {
 }
 
 fn code_of_one(outcome: &Outcome) -> u8 {
-    match outcome.happened.as_str() {
+    match &*outcome.happened {
         "yes" => SUCCESS,
         "no" => FAILURE,
         _ => UNKNOWN,

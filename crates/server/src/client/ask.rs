@@ -3,41 +3,27 @@
 use std::time::Duration;
 
 use raftwire::{
-    ClusterManager, ClusterRouter, FanOptions, MembershipError, RouteOptions, RouteOutcome,
+    Audience, ClusterManager, ClusterRouter, FanOptions, MembershipError, RouteOutcome,
 };
-use raftwire_protocol::{ConnectionId, Group};
+use raftwire_protocol::{ConnectionId, Frame, Group};
 
 use super::protocol::{Counts, ErrorCode, Outcome, SendRequest, Target, ToClient};
 
-/// Sends, and says what became of it.
-pub(super) async fn send(router: ClusterRouter, request: SendRequest) -> ToClient<'static> {
-    let SendRequest {
-        id,
-        to,
-        frame,
-        deadline,
-    } = request;
-    match to {
-        Target::Connection(to) => {
-            let mut options = RouteOptions::default();
-            if let Some(deadline) = deadline {
-                options = options.deadline(deadline);
-            }
-            let outcome = router.route_with(&to, frame, options).await;
-            let outcome = Outcome::from(&outcome);
-            ToClient::Result { id, outcome }
-        }
-        Target::Many(audience) => {
-            let mut options = FanOptions::default();
-            if let Some(deadline) = deadline {
-                options = options.deadline(deadline);
-            }
-            // In a box of its own: most messages are for one connection, and cost what they need.
-            let outcome = Box::pin(router.fan_out(&audience, frame, options)).await;
-            let counts = Counts::from(&outcome);
-            ToClient::Counts { id, counts }
-        }
+/// Sends to many, and says what became of it.
+pub(super) async fn fan_out(
+    router: ClusterRouter,
+    id: u64,
+    audience: Audience,
+    frame: Frame,
+    deadline: Option<Duration>,
+) -> ToClient<'static> {
+    let mut options = FanOptions::default();
+    if let Some(deadline) = deadline {
+        options = options.deadline(deadline);
     }
+    let outcome = router.fan_out(&audience, frame, options).await;
+    let counts = Counts::from(&outcome);
+    ToClient::Counts { id, counts }
 }
 
 /// The answer to a client that may not send.
@@ -150,21 +136,5 @@ pub(super) fn leave(
     ToClient::Left {
         id,
         group: group.to_string(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn future_bytes<F: Future>(_: fn(ClusterRouter, SendRequest) -> F) -> usize {
-        size_of::<F>()
-    }
-
-    #[test]
-    fn a_message_on_its_way_costs_little() {
-        // It is allocated, and written, for each message: what is rare has boxes of its own.
-        let bytes = future_bytes(send);
-        assert!(bytes <= 768, "{bytes} bytes");
     }
 }

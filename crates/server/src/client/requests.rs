@@ -6,8 +6,10 @@ use std::task::{Context, Poll, Waker};
 
 use futures_util::Stream;
 use futures_util::stream::FuturesUnordered;
+use raftwire::{ClusterRouter, OutcomeQueue, RouteOptions};
+use raftwire_protocol::{ConnectionId, Frame};
 
-use super::protocol::ToClient;
+use super::protocol::{Outcome, ToClient};
 
 /// What the client is told.
 pub(crate) type Answered = ToClient<'static>;
@@ -18,24 +20,59 @@ type InFlight = Pin<Box<dyn Future<Output = Answered> + Send>>;
 /// came; answers come as they are known.
 #[derive(Debug)]
 pub(crate) struct Requests {
-    in_flight: FuturesUnordered<InFlight>,
+    /// Messages to single connections: most of what clients ask. `None` before the first, and again for who has
+    /// asked for nothing lately: most clients ask for nothing most of the time.
+    messages: Option<Box<OutcomeQueue>>,
+    others: Option<Box<FuturesUnordered<InFlight>>>,
     in_flight_max: usize,
 }
 
 impl Requests {
     pub(crate) fn new(in_flight_max: usize) -> Requests {
         Requests {
-            in_flight: FuturesUnordered::new(),
+            messages: None,
+            others: None,
             in_flight_max,
         }
     }
 
     /// Whether no further request may begin.
     pub(crate) fn is_full(&self) -> bool {
-        self.in_flight.len() >= self.in_flight_max
+        self.len() >= self.in_flight_max
     }
 
-    /// Begins a request. Returns the answer where it is known at once.
+    fn len(&self) -> usize {
+        let messages = self.messages.as_ref().map_or(0, |messages| messages.len());
+        messages + self.others.as_ref().map_or(0, |others| others.len())
+    }
+
+    /// Gives back the memory for what is in flight, where nothing is.
+    pub(crate) fn rest(&mut self) {
+        if self.len() == 0 {
+            (self.messages, self.others) = (None, None);
+        }
+    }
+
+    /// Sends a message to one connection. Returns the answer where it is known at once.
+    pub(crate) fn send(
+        &mut self,
+        router: &ClusterRouter,
+        id: u64,
+        (to, frame): (&ConnectionId, Frame),
+        options: RouteOptions,
+    ) -> Option<Answered> {
+        let messages = self.messages.get_or_insert_with(|| {
+            let messages = router.outcome_queue(self.in_flight_max);
+            Box::new(messages)
+        });
+        let outcome = match messages.start(id, to, frame, options) {
+            Ok(outcome) => Outcome::from(&outcome?),
+            Err(full) => Outcome::refused(full),
+        };
+        Some(ToClient::Result { id, outcome })
+    }
+
+    /// Begins another request. Returns the answer where it is known at once.
     pub(crate) fn start(
         &mut self,
         request: impl Future<Output = Answered> + Send + 'static,
@@ -49,7 +86,7 @@ impl Requests {
         {
             Poll::Ready(answered) => Some(answered),
             Poll::Pending => {
-                self.in_flight.push(request);
+                self.others.get_or_insert_default().push(request);
                 None
             }
         }
@@ -57,9 +94,17 @@ impl Requests {
 
     /// The next answer; pending for ever while nothing is in flight.
     pub(crate) fn poll_answered(&mut self, context: &mut Context<'_>) -> Poll<Answered> {
-        match Pin::new(&mut self.in_flight).poll_next(context) {
-            Poll::Ready(Some(answered)) => Poll::Ready(answered),
-            Poll::Ready(None) | Poll::Pending => Poll::Pending,
+        if let Some(messages) = &mut self.messages
+            && let Poll::Ready((id, outcome)) = messages.poll_next(context)
+        {
+            let outcome = Outcome::from(&outcome);
+            return Poll::Ready(ToClient::Result { id, outcome });
         }
+        if let Some(others) = &mut self.others
+            && let Poll::Ready(Some(answered)) = Pin::new(&mut **others).poll_next(context)
+        {
+            return Poll::Ready(answered);
+        }
+        Poll::Pending
     }
 }

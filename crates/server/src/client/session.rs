@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use raftwire::{ClusterManager, Outbox, OutboxClosed};
+use raftwire::{ClusterManager, ClusterRouter, Outbox, OutboxClosed, RouteOptions};
 use raftwire_environment::Environment;
 use raftwire_protocol::{CloseCode, ConnectionId, Frame};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tracing::{debug, trace};
 
-use super::protocol::{FromClient, Malformed, ToClient};
+use super::protocol::{FromClient, Malformed, SendRequest, Target, ToClient};
 use super::requests::Answered;
 use super::{Dialect, Outgoing, Requests, Writer, ask};
 use crate::authentication::Identity;
@@ -273,8 +273,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 Some(ask::too_large(&request, options.message_bytes_max))
             }
             Ok(FromClient::Send(request)) => {
-                let request = ask::send(manager.router().clone(), request);
-                self.requests.start(request)
+                Self::send(manager.router(), &mut self.requests, request)
             }
             Ok(FromClient::Join { id, .. } | FromClient::Leave { id, .. })
                 if !options.allow_join =>
@@ -293,6 +292,32 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         };
         if let Some(answer) = answer {
             self.writer.say(&answer);
+        }
+    }
+
+    fn send(
+        router: &ClusterRouter,
+        requests: &mut Requests,
+        request: SendRequest,
+    ) -> Option<Answered> {
+        let SendRequest {
+            id,
+            to,
+            frame,
+            deadline,
+        } = request;
+        match to {
+            Target::Connection(to) => {
+                let mut options = RouteOptions::default();
+                if let Some(deadline) = deadline {
+                    options = options.deadline(deadline);
+                }
+                requests.send(router, id, (&to, frame), options)
+            }
+            Target::Many(audience) => {
+                let sending = ask::fan_out(router.clone(), id, audience, frame, deadline);
+                requests.start(sending)
+            }
         }
     }
 
@@ -332,6 +357,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         if vitals.silent_intervals > 2 {
             return Err(End::Close(CloseCode::STALE));
         }
+        self.requests.rest();
         if self.writer.is_idle() && self.dialect == Dialect::Raftwire {
             self.writer.push(Outgoing::Ping);
         }

@@ -209,7 +209,7 @@ impl Acts {
             let outcome = outcome.unwrap_or_default();
             if outcome.happened != "yes" {
                 return Err(DemoError::NotDelivered {
-                    outcome: outcome.outcome,
+                    outcome: outcome.outcome.into_owned(),
                 });
             }
             let Ok(Some(at)) = tokio::time::timeout(PROBE_TIMEOUT, arrivals.recv()).await else {

@@ -173,13 +173,13 @@ impl Sender {
             .from
             .send(&self.to, Ledger::text(self.flow, number))
             .await;
-        let fate = match outcome.as_ref().map(|outcome| outcome.happened.as_str()) {
+        let fate = match outcome.as_ref().map(|outcome| &*outcome.happened) {
             Some("yes") => Fate::Yes,
             Some("no") => Fate::No,
             Some(_) | None => Fate::Unknown,
         };
         lock(&self.ledger).settle(self.flow, number, fate);
-        match outcome.as_ref().map(|outcome| outcome.outcome.as_str()) {
+        match outcome.as_ref().map(|outcome| &*outcome.outcome) {
             Some("not_found" | "node_down" | "node_lost") | None => Way::Ended,
             Some(_) => Way::Open,
         }

@@ -148,7 +148,11 @@ fn the_table_of_outcomes_has_them_all() {
     let known = outcomes().into_iter().map(|outcome| {
         let status = crate::http::status_of(&outcome).as_u16();
         let outcome = Outcome::from(&outcome);
-        (outcome.outcome, outcome.happened, status)
+        (
+            outcome.outcome.into_owned(),
+            outcome.happened.into_owned(),
+            status,
+        )
     });
     assert_eq!(documented.collect::<Vec<_>>(), known.collect::<Vec<_>>());
 }

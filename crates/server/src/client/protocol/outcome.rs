@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::Display;
 
 use raftwire::RouteOutcome;
@@ -7,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub struct Outcome {
     /// The outcome's name.
-    pub outcome: String,
+    pub outcome: Cow<'static, str>,
     /// `yes`, `no` or `unknown`.
-    pub happened: String,
+    pub happened: Cow<'static, str>,
     /// The node that the outcome is about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub node: Option<String>,
@@ -40,8 +41,8 @@ impl Outcome {
 impl From<&RouteOutcome> for Outcome {
     fn from(outcome: &RouteOutcome) -> Outcome {
         let mut told = Outcome {
-            outcome: outcome.name().to_owned(),
-            happened: outcome.happened().as_str().to_owned(),
+            outcome: outcome.name().into(),
+            happened: outcome.happened().as_str().into(),
             ..Outcome::default()
         };
         match outcome {

@@ -1,5 +1,9 @@
 //! From any node to any connection, with a true word of what became of the message.
 
+mod begin;
+mod flight;
+mod options;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,54 +21,12 @@ use crate::fan::LocalFans;
 use crate::metrics::{FanCounters, RouteCounters};
 use crate::names::NameService;
 use crate::parking::{Lines, Parking, Resolver};
-use crate::peer::{PeerHandle, Send};
-use crate::{Destination, Happened, ParkedMetrics, ROUTE_DEADLINE_MAX, RouteOutcome};
+use crate::peer::{PeerHandle, Reply, Send};
+use crate::{Destination, OutcomeQueue, ParkedMetrics, ROUTE_DEADLINE_MAX, RouteOutcome};
 
-/// What a sender waits for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Acknowledgement {
-    /// The owner says that the message is in the connection's outbox.
-    #[default]
-    Delivered,
-    /// A second reply of the owner says that it was handed to the socket:
-    /// [`RouteOutcome::Written`]. Where the connection ends first, or the deadline does, the
-    /// outcome is [`RouteOutcome::Delivered`].
-    Written,
-}
-
-/// How one message is routed.
-///
-/// ```
-/// use std::time::Duration;
-/// use raftwire::{Acknowledgement, RouteOptions};
-///
-/// let options = RouteOptions::default()
-///     .deadline(Duration::from_millis(500))
-///     .acknowledgement(Acknowledgement::Written);
-/// ```
-#[derive(Clone, Copy, Debug, Default)]
-pub struct RouteOptions {
-    deadline: Option<Duration>,
-    acknowledgement: Acknowledgement,
-}
-
-impl RouteOptions {
-    /// How long it may take, at most [`ROUTE_DEADLINE_MAX`]: a longer one is taken as that.
-    /// Default: the cluster's `route_deadline`.
-    #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = Some(deadline);
-        self
-    }
-
-    /// What to wait for. Default: [`Acknowledgement::Delivered`].
-    #[must_use]
-    pub fn acknowledgement(mut self, acknowledgement: Acknowledgement) -> Self {
-        self.acknowledgement = acknowledgement;
-        self
-    }
-}
+pub(crate) use self::begin::Begun;
+pub(crate) use self::flight::Flight;
+pub use self::options::{Acknowledgement, RouteOptions};
 
 /// What a message to a name that led to no connection is counted for.
 const NOWHERE: MintedId = MintedId::from_bytes([0; 16]);
@@ -171,8 +133,7 @@ impl ClusterRouter {
         let inner = &self.inner;
         let frame = message.into();
         let bytes = frame.len();
-        let deadline = options.deadline.unwrap_or(inner.limits.deadline);
-        let deadline = inner.environment.now() + deadline.min(ROUTE_DEADLINE_MAX);
+        let deadline = inner.deadline(options);
         let acknowledgement = options.acknowledgement;
         let (id, outcome) = match (inner.check_size(&frame), connection) {
             (Err(outcome), ConnectionId::Minted(id)) => (Some(*id), outcome),
@@ -186,11 +147,13 @@ impl ClusterRouter {
                 Box::pin(inner.route_named(name, frame, deadline, acknowledgement)).await
             }
         };
-        let id = id.unwrap_or(NOWHERE);
-        inner
-            .counters
-            .routed(&id, inner.destination(&id), &outcome, bytes);
+        self.count(&id.unwrap_or(NOWHERE), &outcome, bytes);
         outcome
+    }
+
+    /// A queue for the outcomes of many messages, of which so many may be on their way at once.
+    pub fn outcome_queue(&self, in_flight_max: usize) -> OutcomeQueue {
+        OutcomeQueue::new(self.clone(), in_flight_max)
     }
 
     /// Sends a value as JSON text.
@@ -290,6 +253,11 @@ impl Inner {
         } else {
             Destination::Remote
         }
+    }
+
+    fn deadline(&self, options: RouteOptions) -> Instant {
+        let deadline = options.deadline.unwrap_or(self.limits.deadline);
+        self.environment.now() + deadline.min(ROUTE_DEADLINE_MAX)
     }
 
     pub(crate) fn check_size(&self, frame: &Frame) -> Result<(), RouteOutcome> {
@@ -432,7 +400,7 @@ impl Inner {
             epoch: parcel.epoch,
             frame: parcel.frame,
             deadline: parcel.deadline,
-            reply: Some(reply),
+            reply: Some(Reply::Future(reply)),
             written,
         })?;
         Ok(Flight {
@@ -482,33 +450,5 @@ fn outcome_of(reason: Undelivered) -> RouteOutcome {
         Undelivered::Undeliverable(Undeliverable::SlowConsumer) => RouteOutcome::SlowConsumer,
         Undelivered::Undeliverable(Undeliverable::Refused) => RouteOutcome::Refused,
         Undelivered::Moved => RouteOutcome::Superseded,
-    }
-}
-
-/// A message on its way. No reply to wait for: it is in an outbox of this node.
-pub(crate) struct Flight {
-    reply: Option<oneshot::Receiver<RouteOutcome>>,
-    written: Option<oneshot::Receiver<bool>>,
-}
-
-impl Flight {
-    pub(crate) async fn land(self, deadline: Instant) -> RouteOutcome {
-        let outcome = match self.reply {
-            None => RouteOutcome::Delivered,
-            // The link settles every message by its deadline; only a node that stops forgets to.
-            Some(reply) => reply
-                .await
-                .unwrap_or(RouteOutcome::Deadline { transmitted: true }),
-        };
-        let Some(written) = self.written else {
-            return outcome;
-        };
-        if outcome.happened() != Happened::Yes {
-            return outcome;
-        }
-        match Box::pin(tokio::time::timeout_at(deadline.into(), written)).await {
-            Ok(Ok(true)) => RouteOutcome::Written,
-            Ok(Ok(false) | Err(_)) | Err(_) => RouteOutcome::Delivered,
-        }
     }
 }
