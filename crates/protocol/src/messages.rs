@@ -101,6 +101,9 @@ pub struct RequestBody {
     /// The question; shares the packet's memory.
     #[prost(bytes = "bytes", tag = "3")]
     pub body: Bytes,
+    /// Which sending of the question this is, in the sender's own terms; the answer says it back.
+    #[prost(uint64, optional, tag = "4")]
+    pub stamp: Option<u64>,
 }
 
 /// The answer to a request: the body of [`PacketKind::Response`](crate::PacketKind::Response).
@@ -112,6 +115,12 @@ pub struct ResponseBody {
     /// The answer; shares the packet's memory.
     #[prost(bytes = "bytes", tag = "2")]
     pub body: Bytes,
+    /// The stamp of the sending that was answered; none from a node that knows of none.
+    #[prost(uint64, optional, tag = "3")]
+    pub stamp: Option<u64>,
+    /// How long this sending waited at the answering node, in microseconds.
+    #[prost(uint64, tag = "4")]
+    pub worked_us: u64,
 }
 
 #[cfg(test)]
@@ -171,11 +180,14 @@ mod tests {
             id: u64::MAX,
             deadline_ms: u32::MAX,
             body: body.clone(),
+            stamp: Some(u64::MAX),
         };
         assert!(request.encoded_len() - body.len() <= RPC_ENVELOPE_BYTES_MAX);
         let response = ResponseBody {
             id: u64::MAX,
             body: body.clone(),
+            stamp: Some(u64::MAX),
+            worked_us: u64::MAX,
         };
         assert!(response.encoded_len() - body.len() <= RPC_ENVELOPE_BYTES_MAX);
     }
@@ -186,6 +198,7 @@ mod tests {
             id: 1,
             deadline_ms: 2,
             body: Bytes::from(vec![1; 5000]),
+            stamp: None,
         };
         let encoded = Bytes::from(request.encode_to_vec());
         let decoded = RequestBody::decode(encoded.clone()).expect("a request");
@@ -198,6 +211,7 @@ mod tests {
         let mut encoded = ResponseBody {
             id: 3,
             body: Bytes::from_static(b"x"),
+            ..ResponseBody::default()
         }
         .encode_to_vec();
         encoded.extend_from_slice(&[0xfa, 0x07, 2, b'n', b'o']);
@@ -217,12 +231,18 @@ mod tests {
         }
 
         #[test]
-        fn requests_and_responses_are_read_back(id: u64, deadline_ms: u32, body: Vec<u8>) {
+        fn requests_and_responses_are_read_back(
+            id: u64,
+            deadline_ms: u32,
+            body: Vec<u8>,
+            stamp: Option<u64>,
+            worked_us: u64,
+        ) {
             let body = Bytes::from(body);
-            let request = RequestBody { id, deadline_ms, body: body.clone() };
+            let request = RequestBody { id, deadline_ms, body: body.clone(), stamp };
             let encoded = Bytes::from(request.encode_to_vec());
             prop_assert_eq!(RequestBody::decode(encoded).expect("a request"), request);
-            let response = ResponseBody { id, body };
+            let response = ResponseBody { id, body, stamp, worked_us };
             let encoded = Bytes::from(response.encode_to_vec());
             prop_assert_eq!(ResponseBody::decode(encoded).expect("a response"), response);
         }

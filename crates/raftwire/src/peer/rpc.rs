@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -19,17 +19,11 @@ use raftwire_transport::ClusterTransport;
 use tokio::sync::oneshot;
 
 use super::channel::PeerChannel;
+use super::questions::{Arrival, Questions};
 use super::registry::{Peer, PeerRegistry};
+use super::repetition::{micros, pause, round_trip};
 
-/// The round trip that is assumed of a peer before one was measured.
-const ROUND_TRIP_FIRST: Duration = Duration::from_millis(25);
-/// A question is never repeated faster than this: a busy peer is not made busier.
-const RESEND_MIN: Duration = Duration::from_millis(20);
-/// How often a question is repeated within the time for which the peer may hold it.
-const RESENDS_HELD: u32 = 4;
-/// Questions of one peer that are worked on at a time. More are dropped, and asked again.
-const INFLIGHT_MAX: usize = 256;
-/// The longest that an answer is worked on: more than any question of this version waits.
+/// The longest that an answer is worked on, and kept: more than any question of this version waits.
 const ANSWER_MAX: Duration = Duration::from_secs(10);
 
 /// Which part of a node a question is for: its first byte.
@@ -51,13 +45,13 @@ pub(crate) trait Answer: fmt::Debug + Send + Sync {
 #[derive(Debug)]
 struct Pending {
     session: Session,
-    reply: oneshot::Sender<Bytes>,
+    reply: oneshot::Sender<ResponseBody>,
 }
 
 #[derive(Debug, Default)]
 struct Tables {
     pending: BTreeMap<u64, Pending>,
-    inflight: BTreeMap<Session, Vec<u64>>,
+    questions: Questions,
 }
 
 /// Both ends of the questions between this node and its peers.
@@ -122,15 +116,14 @@ impl Rpc {
         let mut body = Vec::with_capacity(question.len() + 1);
         body.push(service as u8);
         body.extend_from_slice(question);
-        let deadline_ms = u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX);
         let request = RequestBody {
             id: asked.id,
-            deadline_ms,
+            deadline_ms: u32::try_from(deadline.as_millis()).unwrap_or(u32::MAX),
             body: body.into(),
+            stamp: None,
         };
-        let packet = self.packet(PacketKind::Request, session, &request.encode_to_vec());
 
-        let attempts = self.attempt(&peer, session, packet, hold, &mut asked.reply);
+        let attempts = self.attempt(&peer, session, request, hold, &mut asked.reply);
         tokio::time::timeout(deadline, attempts)
             .await
             .unwrap_or(Err(CallError::Deadline))
@@ -140,29 +133,30 @@ impl Rpc {
         &self,
         peer: &Peer,
         session: Session,
-        packet: Bytes,
+        mut request: RequestBody,
         hold: Duration,
-        reply: &mut oneshot::Receiver<Bytes>,
+        reply: &mut oneshot::Receiver<ResponseBody>,
     ) -> Result<Bytes, CallError> {
         let started = self.environment.now();
-        let mut is_first = true;
+        let mut sendings = 0;
         loop {
             let current = peer.control().filter(|control| control.session == session);
             let control = current.ok_or(CallError::Unreachable)?;
+            request.stamp = Some(micros(self.environment.now() - started));
+            let packet = self.packet(PacketKind::Request, session, &request.encode_to_vec());
             // A full queue is a lost packet: the next attempt repairs it.
-            let _ = control.send(&*self.transport, packet.clone());
-            let round_trip = peer.round_trip().unwrap_or(ROUND_TRIP_FIRST);
-            let wait = (round_trip * 2).max(RESEND_MIN).max(hold / RESENDS_HELD);
-            match tokio::time::timeout(wait, &mut *reply).await {
-                Ok(answer) => {
-                    // Karn's rule: only the answer to a single attempt tells the round trip, and only
-                    // if it was not held.
-                    if is_first && hold.is_zero() {
-                        peer.measured(self.environment.now() - started);
-                    }
-                    return answer.map_err(|_| CallError::Unreachable);
+            let _ = control.send(&*self.transport, packet);
+            sendings += 1;
+            let pause = pause(peer.round_trip(), hold, sendings);
+            if let Ok(answer) = tokio::time::timeout(pause, &mut *reply).await {
+                let answer = answer.map_err(|_| CallError::Unreachable)?;
+                let is_plain = sendings == 1 && hold.is_zero();
+                if let Some(sample) =
+                    round_trip(&answer, self.environment.now() - started, is_plain)
+                {
+                    peer.measured(sample);
                 }
-                Err(_) => is_first = false,
+                return Ok(answer.body);
             }
         }
     }
@@ -215,11 +209,11 @@ impl Rpc {
             && let Some(pending) = tables.pending.remove(&response.id)
         {
             // An asker that has gone no longer wants to know.
-            let _ = pending.reply.send(response.body);
+            let _ = pending.reply.send(response);
         }
     }
 
-    /// A question arrived from an authenticated session: it is answered in a task of its own.
+    /// A question arrived from an authenticated session: it is answered in a task of its own, once.
     pub(super) fn asked(
         self: &Arc<Self>,
         answer: &Arc<dyn Answer>,
@@ -227,37 +221,66 @@ impl Rpc {
         control: PeerChannel,
         body: Bytes,
     ) {
-        let Ok(RequestBody {
-            id,
-            mut body,
-            deadline_ms,
-        }) = RequestBody::decode(body)
-        else {
+        let Ok(mut request) = RequestBody::decode(body) else {
             tracing::debug!(peer = %from, "malformed question dropped");
             return;
         };
-        let Some(service) = body.first().copied().and_then(Service::from_byte) else {
+        let Some(service) = request.body.first().copied().and_then(Service::from_byte) else {
             tracing::debug!(peer = %from, "question for an unknown service dropped");
             return;
         };
-        let Some(inflight) = Inflight::begin(self, control.session, id) else {
-            return;
+        let (session, id, stamp) = (control.session, request.id, request.stamp);
+        let arrived = self.environment.now();
+        let arrival = self.lock().questions.arrive(session, id, arrived);
+        match arrival {
+            Arrival::New => {}
+            Arrival::InWork | Arrival::TooMany => return,
+            Arrival::Answered(body) => {
+                self.respond(&control, id, body, (stamp, Duration::ZERO));
+                return;
+            }
+        }
+        let work = InWork {
+            rpc: Arc::clone(self),
+            session,
+            id,
         };
-        let limit = Duration::from_millis(deadline_ms.into()).min(ANSWER_MAX);
-        let question = body.split_off(1);
-        let (rpc, answer, from) = (Arc::clone(self), Arc::clone(answer), from.clone());
+        let limit = Duration::from_millis(request.deadline_ms.into()).min(ANSWER_MAX);
+        let question = request.body.split_off(1);
+        let (answer, from) = (Arc::clone(answer), from.clone());
         self.executor.spawn("answer", async move {
             let answered = answer.answer(service, &from, question);
             // Who asked has given up by then, and may ask again.
             let Ok(body) = tokio::time::timeout(limit, answered).await else {
                 return;
             };
-            let response = ResponseBody { id, body }.encode_to_vec();
-            let packet = rpc.packet(PacketKind::Response, control.session, &response);
-            // A lost answer is asked for again.
-            let _ = control.send(&*rpc.transport, packet);
-            drop(inflight);
+            work.is_done(body.clone(), arrived + limit);
+            let rpc = &work.rpc;
+            let worked = rpc.environment.now() - arrived;
+            rpc.respond(&control, id, body, (stamp, worked));
         });
+    }
+
+    /// Sends an answer. A lost one is asked for again.
+    fn respond(
+        &self,
+        control: &PeerChannel,
+        id: u64,
+        body: Bytes,
+        (stamp, worked): (Option<u64>, Duration),
+    ) {
+        let response = ResponseBody {
+            id,
+            body,
+            stamp,
+            worked_us: micros(worked),
+        };
+        let packet = self.packet(
+            PacketKind::Response,
+            control.session,
+            &response.encode_to_vec(),
+        );
+        let _ = control.send(&*self.transport, packet);
     }
 }
 
@@ -273,7 +296,7 @@ impl Service {
 struct Asked<'a> {
     rpc: &'a Rpc,
     id: u64,
-    reply: oneshot::Receiver<Bytes>,
+    reply: oneshot::Receiver<ResponseBody>,
 }
 
 impl Drop for Asked<'_> {
@@ -282,38 +305,23 @@ impl Drop for Asked<'_> {
     }
 }
 
-/// A question that is being worked on: its repetitions are ignored meanwhile.
-struct Inflight {
+/// A question that is being worked on; given up when it is dropped without an answer.
+struct InWork {
     rpc: Arc<Rpc>,
     session: Session,
     id: u64,
 }
 
-impl Inflight {
-    fn begin(rpc: &Arc<Rpc>, session: Session, id: u64) -> Option<Inflight> {
-        let mut tables = rpc.lock();
-        let ids = tables.inflight.entry(session).or_default();
-        if ids.len() >= INFLIGHT_MAX || ids.contains(&id) {
-            return None;
-        }
-        ids.push(id);
-        Some(Inflight {
-            rpc: Arc::clone(rpc),
-            session,
-            id,
-        })
+impl InWork {
+    fn is_done(&self, answer: Bytes, until: Instant) {
+        let questions = &mut self.rpc.lock().questions;
+        questions.answered(self.session, self.id, answer, until);
     }
 }
 
-impl Drop for Inflight {
+impl Drop for InWork {
     fn drop(&mut self) {
-        let mut tables = self.rpc.lock();
-        if let Some(ids) = tables.inflight.get_mut(&self.session) {
-            ids.retain(|id| *id != self.id);
-            if ids.is_empty() {
-                tables.inflight.remove(&self.session);
-            }
-        }
+        self.rpc.lock().questions.given_up(self.session, self.id);
     }
 }
 

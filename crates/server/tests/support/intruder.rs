@@ -106,6 +106,7 @@ impl Intruder {
             id,
             deadline_ms: 10_000,
             body: Bytes::from_static(&[REPORT]),
+            stamp: None,
         };
         let header = PacketHeader {
             kind: PacketKind::Request,
