@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::fact::{Event, Fact};
 use crate::invariants::{Invariants, Violation};
 use crate::recovery::{RECOVERY_MAX, missing};
-use crate::scenario::Scenario;
+use crate::scenario::{Fault, Scenario};
 use crate::trace::{Lines, Trace, TraceHash};
 
 /// How long the last routes may take once nothing more is sent: longer than any deadline.
@@ -39,6 +39,10 @@ pub struct Report {
     pub last_term: u64,
     /// What senders were told, by the outcomes' names, and how often.
     pub outcomes: BTreeMap<&'static str, u64>,
+    /// Nodes that were lost for an operator to remove them.
+    pub removals_begun: usize,
+    /// Those of them that were removed, before they came back or later.
+    pub removals_done: usize,
     /// The longest time in which nobody acted as the leader, from the first leader on.
     pub longest_leaderless: Duration,
     /// What became of packets.
@@ -58,6 +62,7 @@ pub fn run<'a>(scenario: &'a Scenario, lines: Lines<'a>) -> Report {
         trace: Trace::new(lines),
         recovery: None,
         outcomes: BTreeMap::new(),
+        removals: Vec::new(),
         leaderless: Leaderless::default(),
     };
     run.trace.line(&scenario.to_string());
@@ -72,6 +77,8 @@ struct Run<'a> {
     trace: Trace<'a>,
     recovery: Option<Duration>,
     outcomes: BTreeMap<&'static str, u64>,
+    /// Whether the nodes that were lost so far have been removed.
+    removals: Vec<bool>,
     leaderless: Leaderless,
 }
 
@@ -114,8 +121,16 @@ impl Run<'_> {
         for fact in &facts {
             self.trace.fact(fact);
             self.judge_start(fact);
-            if let Event::Answered(_, outcome) = &fact.event {
-                *self.outcomes.entry(outcome.name()).or_default() += 1;
+            match &fact.event {
+                Event::Answered(_, outcome) => {
+                    *self.outcomes.entry(outcome.name()).or_default() += 1;
+                }
+                Event::Removal(removal) if removal.answer.is_ok() => {
+                    if let Some(is_done) = self.removals.last_mut() {
+                        *is_done = true;
+                    }
+                }
+                _ => {}
             }
         }
         let (at, views) = (self.now(), self.cluster.views());
@@ -158,6 +173,9 @@ impl Run<'_> {
             }
             while let Some((number, fault)) = planned.next_if(|(_, fault)| fault.at <= now) {
                 self.cluster.begin(number, &fault.fault);
+                if matches!(fault.fault, Fault::Remove(..)) {
+                    self.removals.push(false);
+                }
                 under_way.insert(number, fault.at + fault.lasts);
             }
             self.cluster.rotate();
@@ -246,6 +264,8 @@ impl Run<'_> {
             messages,
             last_term: self.invariants.last_term(),
             outcomes: self.outcomes,
+            removals_begun: self.removals.len(),
+            removals_done: self.removals.iter().filter(|done| **done).count(),
             longest_leaderless: self.leaderless.longest,
             packets,
             trace: self.trace.hash(),

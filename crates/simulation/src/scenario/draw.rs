@@ -1,5 +1,6 @@
 //! Draws scenarios.
 
+use std::ops::Range;
 use std::time::Duration;
 
 use raftwire::{Secret, WrongVariants};
@@ -37,8 +38,13 @@ const SLOW_DISKS_PERCENT: u64 = 30;
 /// Share of the durable clusters whose operator removes a node that was lost, in percent.
 const REMOVAL_PERCENT: u64 = 20;
 
-/// How long a removal takes on a good network, and some more.
-const REMOVAL_MS: u64 = 7_500;
+/// How long a removal takes on a good network, and some more: a leader that is lost is dead after an
+/// election and its successor's whole lease.
+const REMOVAL_MS: u64 = 8_500;
+
+/// Share of the removals for which nothing else goes wrong meanwhile, in percent. In a storm of other
+/// faults few succeed: leaders change before a lease has passed, or there is no majority.
+const LULL_PERCENT: u64 = 75;
 
 /// Shares of the clusters with a secret that encrypt, and that exchange it, in percent.
 const ENCRYPT_PERCENT: u64 = 40;
@@ -69,7 +75,7 @@ pub(super) fn draw(seed: u64) -> Scenario {
     let founders = *dice.weighted(&SIZES);
     let latecomers = latecomers(&mut root.stream("latecomers"), founders);
     let count = founders + latecomers.len();
-    let heals_at = dice.millis(12_000..35_000);
+    let mut heals_at = dice.millis(12_000..35_000);
     let is_ephemeral = count >= WIPE_NODES_MIN && dice.percent(8);
     let secret = dice.percent(50).then(|| Secret::new(SECRET).ok()).flatten();
     let mut plan = root.stream("faults");
@@ -79,7 +85,7 @@ pub(super) fn draw(seed: u64) -> Scenario {
     }
     if !is_ephemeral {
         slow_disks(&mut root.stream("slow disks"), count, heals_at, &mut faults);
-        removal(&mut root.stream("removals"), count, heals_at, &mut faults);
+        heals_at = removal(&mut root.stream("removals"), count, heals_at, &mut faults);
     }
     let mut secrets = root.stream("secrets");
     let encrypt = secret.is_some() && secrets.percent(ENCRYPT_PERCENT);
@@ -138,20 +144,38 @@ fn slow_disks(dice: &mut Dice, count: usize, heals_at: Duration, faults: &mut Ve
 }
 
 /// One node is lost, and removed once it is dead. One only, and not where another loses its disk, for the
-/// reason why only one does.
-fn removal(dice: &mut Dice, count: usize, heals_at: Duration, faults: &mut Vec<PlannedFault>) {
+/// reason why only one does. When all is put right: not before the node could be removed.
+fn removal(
+    dice: &mut Dice,
+    count: usize,
+    heals_at: Duration,
+    faults: &mut Vec<PlannedFault>,
+) -> Duration {
     let loses_disk = |planned: &PlannedFault| matches!(planned.fault, Fault::Wipe(_));
     if count < WIPE_NODES_MIN || faults.iter().any(loses_disk) || !dice.percent(REMOVAL_PERCENT) {
-        return;
+        return heals_at;
     }
     let millis = u64::try_from(heals_at.as_millis()).unwrap_or(u64::MAX);
-    // A node is dead after its lease of some 5 s, and is to be removed before all is put right.
-    let at = dice.millis(WIPE_MS_MIN..millis.saturating_sub(REMOVAL_MS).max(WIPE_MS_MIN));
+    let latest = millis.saturating_sub(REMOVAL_MS).max(WIPE_MS_MIN + 1);
+    let at = dice.millis(WIPE_MS_MIN..latest);
     let lasts = dice.millis(REMOVAL_MS..2 * REMOVAL_MS);
     let loss = *dice.pick(&[Loss::Killed, Loss::Replaced, Loss::CutOff]);
     let fault = Fault::Remove(whom(dice, count), loss);
+    let removed_by = at + Duration::from_millis(REMOVAL_MS);
+    if dice.percent(LULL_PERCENT) {
+        lull(at..removed_by, faults);
+    }
     faults.push(PlannedFault { at, lasts, fault });
     faults.sort_by_key(|fault| fault.at);
+    heals_at.max(removed_by)
+}
+
+/// Nothing goes wrong in this time: what does has ended before, or begins afterwards.
+fn lull(time: Range<Duration>, faults: &mut Vec<PlannedFault>) {
+    faults.retain(|fault| !time.contains(&fault.at));
+    for fault in faults.iter_mut().filter(|fault| fault.at < time.start) {
+        fault.lasts = fault.lasts.min(time.start - fault.at);
+    }
 }
 
 /// The exchange of the secret, early enough for some nodes at least.
@@ -325,5 +349,48 @@ fn disk_error(dice: &mut Dice) -> DiskError {
         0..=1 => DiskError::Sync(dice.number(1..20)),
         2 => DiskError::TornAppend(dice.number(1..20)),
         _ => DiskError::Full(dice.number(0..4_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The lost nodes of the first scenarios, with the scenarios.
+    fn removals() -> Vec<(Scenario, PlannedFault)> {
+        let is_removal = |fault: &&PlannedFault| matches!(fault.fault, Fault::Remove(..));
+        let scenarios = (1..=1_000).map(draw);
+        let with_removal = scenarios.filter_map(|scenario| {
+            let removal = scenario.faults.iter().find(is_removal)?.clone();
+            Some((scenario, removal))
+        });
+        with_removal.collect()
+    }
+
+    #[test]
+    fn a_lost_node_can_be_removed_before_all_is_put_right() {
+        let removals = removals();
+
+        assert!(removals.len() > 50, "{}", removals.len());
+        for (scenario, removal) in removals {
+            let removed_by = removal.at + Duration::from_millis(REMOVAL_MS);
+            assert!(scenario.heals_at >= removed_by, "seed {}", scenario.seed);
+            assert!(removal.lasts >= Duration::from_millis(REMOVAL_MS));
+        }
+    }
+
+    #[test]
+    fn most_removals_are_disturbed_by_nothing_else_and_some_are() {
+        let removals = removals();
+        let is_disturbed = |(scenario, removal): &&(Scenario, PlannedFault)| {
+            let until = removal.at + Duration::from_millis(REMOVAL_MS);
+            let mut others = scenario.faults.iter().filter(|fault| *fault != removal);
+            others.any(|fault| fault.at < until && fault.at + fault.lasts > removal.at)
+        };
+
+        let disturbed = removals.iter().filter(is_disturbed).count();
+
+        let share = disturbed * 100 / removals.len();
+        assert!((10..40).contains(&share), "{share} %");
     }
 }
