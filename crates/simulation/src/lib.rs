@@ -8,7 +8,8 @@
 //! judges each of them by the [`invariants`]; then all is put right, and the cluster has to serve
 //! again within [`RECOVERY_MAX`].
 //!
-//! The same seed is the same run, in every process: its [trace](TraceHash) has the same hash.
+//! The same seed is the same run, in every process that runs nothing else: its [trace](TraceHash) has
+//! the same hash. The binary gives each seed of a batch a process of its own.
 //!
 //! ```text
 //! make simulate SEEDS=100          a hundred seeds
