@@ -53,7 +53,9 @@ fn unready(nodes: &BTreeSet<NodeId>, views: &BTreeMap<NodeId, View>) -> Option<S
     })
 }
 
-fn disagreement(views: &BTreeMap<NodeId, View>) -> Option<String> {
+/// Why the nodes are not of one mind: there is not one leader that all follow, or somebody has applied other
+/// entries than it.
+pub(crate) fn disagreement(views: &BTreeMap<NodeId, View>) -> Option<String> {
     let leaders: Vec<&View> = views.values().filter(|view| view.is_leader).collect();
     let [leader] = leaders.as_slice() else {
         return Some(format!("{} nodes act as the leader", leaders.len()));

@@ -10,7 +10,7 @@ use crate::board::Phase;
 use crate::cluster::Cluster;
 use crate::fact::{Event, Fact};
 use crate::invariants::{Invariants, Violation};
-use crate::recovery::{RECOVERY_MAX, missing};
+use crate::recovery::{RECOVERY_MAX, disagreement, missing};
 use crate::scenario::{Fault, Scenario};
 use crate::trace::{Lines, Trace, TraceHash};
 
@@ -19,6 +19,10 @@ const SETTLING_MAX: Duration = Duration::from_secs(6);
 
 /// How long clients have to read what is left, at once.
 const EMPTYING: Duration = Duration::from_millis(600);
+
+/// How long a node may be behind the leader once nothing more is asked of it. The leader tries one that did not
+/// answer, because its disk hung, again after up to half a second; twice in vain at most.
+const CATCHING_UP_MAX: Duration = Duration::from_secs(2);
 
 /// How long the roll call takes at least: each node begins with it within 20 ms.
 const ROLL_CALL_MIN: Duration = Duration::from_millis(100);
@@ -231,11 +235,26 @@ impl Run<'_> {
         while self.invariants.hold() && self.now().saturating_sub(since) < EMPTYING {
             self.step();
         }
+        self.catch_up();
         if self.invariants.hold() {
             self.rest();
         }
         if self.invariants.hold() {
             self.invariants.at_end(self.cluster.now());
+        }
+    }
+
+    /// Waits until every node has applied what the leader has.
+    fn catch_up(&mut self) {
+        let since = self.now();
+        while self.invariants.hold()
+            && let Some(why) = disagreement(&self.cluster.views())
+        {
+            if self.now().saturating_sub(since) > CATCHING_UP_MAX {
+                let what = format!("not at rest after {CATCHING_UP_MAX:?}: {why}");
+                self.invariants.violated(self.now(), "recovery", what);
+            }
+            self.step();
         }
     }
 

@@ -48,7 +48,8 @@ fn the_secret_is_exchanged_under_load_and_nobody_is_refused() {
 
 #[test]
 fn slow_disks_cost_no_more_than_time() {
-    for seed in 1..=3 {
+    // In the last one a node is half a second behind when its disk is good again.
+    for seed in [1, 2, 3, 4_000] {
         let report = run(&Scenario::slow_disks(seed), None);
 
         assert_eq!(report.violations, [], "seed {seed}");
