@@ -3,11 +3,12 @@
 //!
 //! State agreement has no hash of what an edge knows; this compares the members themselves.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use raftwire::{Incarnation, NodeId, RemoveError};
+use raftwire::{ConnectionId, Incarnation, NodeId, RemoveError};
 use raftwire_consensus::Member;
+use raftwire_protocol::{Boot, Slot};
 
 use super::Violations;
 use crate::fact::Removal;
@@ -49,6 +50,8 @@ pub(super) struct Members {
     lives: BTreeMap<(NodeId, Incarnation), Life>,
     /// When each incarnation was first seen.
     born: BTreeMap<(NodeId, Incarnation), Duration>,
+    /// The incarnations that minted under each boot of a slot.
+    boots: BTreeMap<(Slot, Boot), BTreeSet<(NodeId, Incarnation)>>,
     /// When an incarnation was first seen to be gone with its whole row.
     gone: BTreeMap<(NodeId, Incarnation), Duration>,
     /// The newest incarnation that each removal must have ended.
@@ -61,6 +64,8 @@ impl Members {
         let state = &view.state;
         for (node, member) in &state.members {
             let key = (node.clone(), member.incarnation);
+            let boot = (member.slot, member.boot);
+            self.boots.entry(boot).or_default().insert(key.clone());
             self.born.entry(key).or_insert(at);
         }
         for (key, life) in &self.lives {
@@ -83,11 +88,14 @@ impl Members {
         })
     }
 
-    /// Whether a node was removed between these times.
-    pub(super) fn was_removed(&self, node: &NodeId, from: Duration, until: Duration) -> bool {
-        self.gone
-            .iter()
-            .any(|((gone, _), at)| gone == node && (from..=until).contains(at))
+    /// Whether the process that minted this connection had been removed by then, whenever it heard of that.
+    pub(super) fn was_removed(&self, connection: &ConnectionId, until: Duration) -> bool {
+        let ConnectionId::Minted(id) = connection else {
+            return false;
+        };
+        let minted_by = self.boots.get(&(id.slot(), id.boot()));
+        let mut gone = minted_by.into_iter().flatten().map(|it| self.gone.get(it));
+        gone.any(|gone| gone.is_some_and(|at| *at <= until))
     }
 
     /// Adds the members of a state at this index; what is wrong with them.
@@ -212,7 +220,7 @@ impl Members {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fact::samples::{at, process};
+    use crate::fact::samples::{at, connection, process};
 
     /// Nodes, each with its incarnation and the index at which it joined.
     fn members(incarnations: &[(u16, u64)]) -> BTreeMap<NodeId, Row> {
@@ -251,6 +259,27 @@ mod tests {
         assert_eq!(then((8, &[(1, 1), (2, 2)])), 0);
         assert_eq!(then((10, &[(1, 1), (2, 10)])), 0);
         assert_eq!(then((10, &[(1, 1), (2, 2)])), 1);
+    }
+
+    #[test]
+    fn what_a_removed_process_mints_is_nobodys_whenever_it_does() {
+        let minted = connection(1);
+        let (node, incarnation) = (process(1).node, Incarnation::new(1));
+        let mut invariant = Members::default();
+        let ConnectionId::Minted(id) = &minted else {
+            panic!("minted");
+        };
+        let boot = (id.slot(), id.boot());
+        invariant
+            .boots
+            .insert(boot, [(node.clone(), incarnation)].into());
+        assert!(!invariant.was_removed(&minted, at(9)));
+
+        invariant.gone.insert((node, incarnation), at(5));
+
+        assert!(!invariant.was_removed(&minted, at(4)));
+        assert!(invariant.was_removed(&minted, at(5)));
+        assert!(!invariant.was_removed(&connection(2), at(5)), "another's");
     }
 
     #[test]

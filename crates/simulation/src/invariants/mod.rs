@@ -30,7 +30,7 @@ use raftwire::{ClusterEvent, ConnectionId, DownReason, NodeId, RouteOutcome};
 use raftwire_consensus::{ClusterState, Inspection};
 
 use crate::crowd::CrowdEvent;
-use crate::fact::{Event, Fact, MessageId, Process, Received};
+use crate::fact::{Event, Fact, MessageId, Process, Received, Removal};
 use crate::scenario::{Carrier, Scenario};
 use crate::view::View;
 
@@ -62,6 +62,9 @@ pub struct Invariants {
     /// Whether packets never wait for room on the wire: time that they wait there is not taken off
     /// what is left of their messages' time.
     is_queueless: bool,
+    /// What was answered to operators in the last step: the state that they were told of may be newer than
+    /// what the nodes showed in it.
+    removals: Vec<(Duration, Removal)>,
     /// The last look inside each node.
     seen: BTreeMap<NodeId, Arc<Inspection>>,
     violations: Violations,
@@ -83,6 +86,9 @@ impl Invariants {
     pub fn after_step(&mut self, at: Duration, facts: &[Fact], views: &BTreeMap<NodeId, View>) {
         for view in views.values() {
             self.view(at, view);
+        }
+        for (at, removal) in std::mem::take(&mut self.removals) {
+            self.members.removal(at, &removal, &mut self.violations);
         }
         for fact in facts {
             self.fact(fact);
@@ -139,7 +145,7 @@ impl Invariants {
                 self.incarnations.opened(at, connection, violations);
                 self.crowd(at, &CrowdEvent::Came(process.clone(), connection.clone()));
                 self.true_outcomes
-                    .opened(at, process, connection.clone(), *at_once);
+                    .opened(process, connection.clone(), *at_once);
             }
             Event::Closed(connection, closing) => {
                 self.true_outcomes.closed(at, connection, *closing);
@@ -181,7 +187,7 @@ impl Invariants {
             Event::NameAsked(number, question) => self.names.asked(at, *number, question),
             Event::NameAnswered(number, answer) => self.names.answered(at, *number, answer),
             Event::Received(received) => self.received(at, received),
-            Event::Removal(removal) => self.members.removal(at, removal, violations),
+            Event::Removal(removal) => self.removals.push((at, removal.clone())),
             Event::Distrusted(process, counted) => trust::check(at, process, counted, violations),
             Event::Crowd(event) => self.crowd(at, event),
             Event::Started(_) | Event::Failed(..) | Event::Note(_) => {}
@@ -259,7 +265,7 @@ impl Invariants {
         let names = &self.names;
         let holders = |name: &_| names.holders_of(name).cloned().collect();
         let members = &self.members;
-        let was_removed = |node: &_, from, until| members.was_removed(node, from, until);
+        let was_removed = |connection: &_, until| members.was_removed(connection, until);
         let is_removal = |node: &_, index| members.is_removal(node, index);
         self.true_outcomes.at_end(
             at,

@@ -13,7 +13,6 @@ pub(super) struct Life {
     pub(super) owner: Process,
     reads_at_once: bool,
     closed: Option<(Duration, Closing)>,
-    pub(super) opened: Duration,
 }
 
 /// The connections of clients and the processes that hold them: what has ended, and when.
@@ -38,7 +37,6 @@ impl Lives {
 
     pub(super) fn opened(
         &mut self,
-        at: Duration,
         owner: &Process,
         connection: ConnectionId,
         reads_at_once: bool,
@@ -47,7 +45,6 @@ impl Lives {
         self.clients.insert(
             connection,
             Life {
-                opened: at,
                 owner,
                 reads_at_once,
                 closed: None,

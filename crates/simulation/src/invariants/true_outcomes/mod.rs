@@ -62,12 +62,11 @@ impl TrueOutcomes {
 
     pub(super) fn opened(
         &mut self,
-        at: Duration,
         owner: &Process,
         connection: ConnectionId,
         reads_at_once: bool,
     ) {
-        self.lives.opened(at, owner, connection, reads_at_once);
+        self.lives.opened(owner, connection, reads_at_once);
     }
 
     pub(super) fn closed(&mut self, at: Duration, connection: &ConnectionId, closing: Closing) {
@@ -205,7 +204,7 @@ impl TrueOutcomes {
         at: Duration,
         incarnations: &Incarnations,
         (was_removed, is_removal): (
-            impl Fn(&NodeId, Duration, Duration) -> bool,
+            impl Fn(&ConnectionId, Duration) -> bool,
             impl Fn(&NodeId, u64) -> bool,
         ),
         holders: impl Fn(&Name) -> Vec<ConnectionId>,
@@ -231,9 +230,7 @@ impl TrueOutcomes {
         }
         for (said_at, connection) in &self.not_found {
             // A node that was removed is nobody, and so is what is connected to it while it has not heard.
-            let life = self.lives.get(connection);
-            let is_removed =
-                life.is_some_and(|life| was_removed(&life.owner.node, life.opened, *said_at));
+            let is_removed = was_removed(connection, *said_at);
             if self.lives.was_there(connection, *said_at) && !is_removed {
                 let what = format!("{connection} was not found, and was there");
                 violations.add(*said_at, NAME, what);

@@ -5,12 +5,12 @@ use crate::fact::samples::{at, connection, process, sent};
 fn judge(then: impl FnOnce(&mut TrueOutcomes, &mut Violations)) -> Vec<String> {
     let mut invariant = TrueOutcomes::new(OutboxPolicy::Close);
     let mut violations = Violations::default();
-    invariant.opened(at(0), &process(2), connection(2), true);
+    invariant.opened(&process(2), connection(2), true);
     invariant.sent(&sent(0));
     invariant.sent(&sent(1));
     then(&mut invariant, &mut violations);
     let nobody = |_: &Name| Vec::new();
-    let removed = (|_: &NodeId, _, _| false, |_: &NodeId, _| false);
+    let removed = (|_: &ConnectionId, _| false, |_: &NodeId, _| false);
     invariant.at_end(
         at(9),
         &Incarnations::default(),
