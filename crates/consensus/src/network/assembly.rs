@@ -23,15 +23,13 @@ pub(crate) struct Assembly {
 }
 
 /// The snapshot that was installed last. Its last piece comes again if the answer was lost, or took
-/// too long.
+/// too long. What was answered is not kept: this node may have voted for another leader since.
 #[derive(Debug)]
 struct Installed {
     meta: Bytes,
     digest: Bytes,
     /// Who sent it.
     sender: VoteRecord,
-    /// What was answered.
-    answer: VoteRecord,
 }
 
 /// What a piece led to.
@@ -39,12 +37,10 @@ struct Installed {
 pub(crate) enum Progress {
     /// So many bytes are there.
     Received(u64),
-    /// It was installed before; this was the answer.
-    Installed(VoteRecord),
+    /// It was installed before.
+    Installed,
     /// All of them are, and they are the ones that were announced.
     Complete {
-        /// What the snapshot covers.
-        meta: Bytes,
         /// The snapshot.
         data: Bytes,
     },
@@ -70,7 +66,7 @@ impl Assembly {
             && installed.digest == chunk.digest
             && installed.sender == chunk.vote
         {
-            return Ok(Progress::Installed(installed.answer));
+            return Ok(Progress::Installed);
         }
         let same =
             self.meta == chunk.meta && self.digest == chunk.digest && self.total == chunk.total;
@@ -92,7 +88,6 @@ impl Assembly {
             return Ok(Progress::Received(self.received()));
         }
         let Assembly {
-            meta,
             digest,
             data,
             hasher,
@@ -102,19 +97,22 @@ impl Assembly {
             return Err(AssemblyError::Digest);
         }
         Ok(Progress::Complete {
-            meta,
             data: data.freeze(),
         })
     }
 
-    /// The snapshot of this piece was installed, and this is the answer.
-    pub(crate) fn installed(&mut self, chunk: &SnapshotChunk, answer: VoteRecord) {
+    /// The snapshot of this piece was installed.
+    pub(crate) fn installed(&mut self, chunk: &SnapshotChunk) {
         self.installed = Some(Installed {
             meta: chunk.meta.clone(),
             digest: chunk.digest.clone(),
             sender: chunk.vote,
-            answer,
         });
+    }
+
+    /// What was installed last is to be sent again.
+    pub(crate) fn forget_installed(&mut self) {
+        self.installed = None;
     }
 
     fn received(&self) -> u64 {
@@ -155,26 +153,27 @@ mod tests {
         assert_eq!(
             assembly.take(&chunk(b"abcdef", 4, 4)),
             Ok(Progress::Complete {
-                meta: Bytes::from_static(b"meta"),
                 data: Bytes::from_static(b"abcdef"),
             })
         );
     }
 
     #[test]
-    fn a_last_piece_that_comes_again_is_answered_as_before() {
+    fn a_last_piece_that_comes_again_is_known_until_it_is_to_be_sent_again() {
         let mut assembly = Assembly::default();
         let last = chunk(b"abcdef", 3, 3);
         let _ = assembly.take(&chunk(b"abcdef", 0, 3));
         let _ = assembly.take(&last);
-        let answer = (&Vote::new(9, 9)).into();
-        assembly.installed(&last, answer);
+        assembly.installed(&last);
 
-        assert_eq!(assembly.take(&last), Ok(Progress::Installed(answer)));
+        assert_eq!(assembly.take(&last), Ok(Progress::Installed));
 
-        let mut of_another = last;
+        let mut of_another = last.clone();
         of_another.vote = (&Vote::new_committed(8, 8)).into();
         assert_eq!(assembly.take(&of_another), Ok(Progress::Received(0)));
+
+        assembly.forget_installed();
+        assert_eq!(assembly.take(&last), Ok(Progress::Received(0)));
     }
 
     #[test]

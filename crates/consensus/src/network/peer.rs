@@ -327,11 +327,11 @@ mod tests {
                     received,
                     done: None,
                 },
-                Progress::Installed(answer) => SnapshotProgress {
+                Progress::Installed => SnapshotProgress {
                     received: chunk.total,
-                    done: Some(answer),
+                    done: Some(chunk.vote),
                 },
-                Progress::Complete { data, .. } => {
+                Progress::Complete { data } => {
                     let received = data.len() as u64;
                     *self.received.lock().expect("no panic") = Some(data);
                     SnapshotProgress {

@@ -74,43 +74,47 @@ async fn snapshot(
 ) -> Result<ResponseKind, ResponseKind> {
     // Held until it is installed: a piece that comes again meanwhile waits for that.
     let mut assembly = assembly.lock().await;
+    let received = |received| SnapshotProgress {
+        received,
+        done: None,
+    };
+    let done = |vote: Vote| SnapshotProgress {
+        received: chunk.total,
+        done: Some((&vote).into()),
+    };
+    let meta = decode_snapshot_meta(&chunk.meta).map_err(malformed)?;
+    let last = meta.last_log_id;
     let progress = match assembly.take(chunk).map_err(malformed)? {
-        Progress::Installed(answer) => SnapshotProgress {
-            received: chunk.total,
-            done: Some(answer),
+        Progress::Received(count) => received(count),
+        Progress::Installed => match from_own_log(engine, chunk, last).await? {
+            Some(vote) => done(vote),
+            None => {
+                assembly.forget_installed();
+                received(0)
+            }
         },
-        Progress::Received(received) => SnapshotProgress {
-            received,
-            done: None,
-        },
-        Progress::Complete { meta, data } => {
-            let meta = decode_snapshot_meta(&meta).map_err(malformed)?;
-            let received = data.len() as u64;
-            let snapshot = StateSnapshot {
-                meta,
-                snapshot: data,
-            };
-            let vote = match from_own_log(engine, chunk, &snapshot).await? {
+        Progress::Complete { data } => {
+            let vote = match from_own_log(engine, chunk, last).await? {
                 Some(vote) => vote,
                 None => {
+                    let snapshot = StateSnapshot {
+                        meta,
+                        snapshot: data,
+                    };
                     let installed = engine.install_full_snapshot(chunk.vote.into(), snapshot);
                     let fatal = |fatal: Fatal<_>| refused(RefusalCode::Stopped, fatal.to_string());
                     installed.await.map_err(fatal)?.vote
                 }
             };
-            let answer = (&vote).into();
-            assembly.installed(chunk, answer);
-            SnapshotProgress {
-                received,
-                done: Some(answer),
-            }
+            assembly.installed(chunk);
+            done(vote)
         }
     };
     Ok(ResponseKind::Snapshot(progress))
 }
 
 /// The answer to a snapshot whose last entry this node's log holds: the vote, and nothing is
-/// installed.
+/// installed. It is the vote of now, so that whoever sends a snapshot again hears of a later leader.
 ///
 /// A leader that heard no answers sends a snapshot of what its follower has long written, and the
 /// engine (openraft 0.10.0-alpha.37) sets its record of submitted entries back to the snapshot's
@@ -119,9 +123,8 @@ async fn snapshot(
 async fn from_own_log(
     engine: &Engine,
     chunk: &SnapshotChunk,
-    snapshot: &StateSnapshot,
+    last: Option<LogId>,
 ) -> Result<Option<Vote>, ResponseKind> {
-    let last = snapshot.meta.last_log_id;
     let vote = Vote::from(chunk.vote);
     let request = AppendEntriesRequest {
         vote,

@@ -302,12 +302,8 @@ async fn a_disk_that_fails_stops_the_node_with_a_reason() {
     assert!(!node.is_leader());
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_snapshot_of_what_the_log_holds_leaves_the_log() {
-    let disk = SimulatedDisk::new(9);
-    let node = voter(&disk, 1).await;
-    append(&node, (5, A), None, &[(0, 0), (5, 1), (5, 2), (5, 3)]).await;
-
+/// The leader of this term sends a snapshot of all up to the second entry; the vote that is answered.
+async fn send_snapshot(node: &RaftNode, leader: (u64, u64)) -> Vote {
     let meta = SnapshotMeta {
         last_log_id: Some(log_id(5, 2)),
         ..SnapshotMeta::default()
@@ -315,20 +311,44 @@ async fn a_snapshot_of_what_the_log_holds_leaves_the_log() {
     let data = Bytes::from_static(b"never read");
     let chunk = SnapshotChunk {
         to: node.raft_id().get(),
-        vote: (&Vote::new_committed(5, A)).into(),
+        vote: (&Vote::new_committed(leader.0, leader.1)).into(),
         meta: encode_snapshot_meta(&meta).into(),
         digest: Bytes::copy_from_slice(&Sha256::digest(&data)),
         total: data.len() as u64,
         offset: 0,
         data,
     };
-    let answer = ask(&node, RequestKind::Snapshot(chunk)).await;
+    match ask(node, RequestKind::Snapshot(chunk)).await {
+        ResponseKind::Snapshot(progress) => progress.done.expect("it has it all").into(),
+        other => panic!("{other:?}"),
+    }
+}
 
-    let ResponseKind::Snapshot(progress) = answer else {
-        panic!("{answer:?}")
-    };
-    let vote = progress.done.expect("it has what the snapshot covers");
-    assert_eq!(Vote::from(vote), Vote::new_committed(5, A));
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_that_is_sent_again_is_answered_with_the_vote_of_now() {
+    let disk = SimulatedDisk::new(10);
+    let node = voter(&disk, 1).await;
+    append(&node, (5, A), None, &[(0, 0), (5, 1), (5, 2), (5, 3)]).await;
+    let of_leader = Vote::new_committed(5, A);
+    assert_eq!(send_snapshot(&node, (5, A)).await, of_leader);
+    assert_eq!(send_snapshot(&node, (5, A)).await, of_leader);
+
+    // The node follows another one meanwhile, of whom the old leader has not heard.
+    append(&node, (7, C), Some(log_id(5, 3)), &[(7, 4)]).await;
+
+    let answered = send_snapshot(&node, (5, A)).await;
+    assert_eq!(answered, Vote::new_committed(7, C));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_of_what_the_log_holds_leaves_the_log() {
+    let disk = SimulatedDisk::new(9);
+    let node = voter(&disk, 1).await;
+    append(&node, (5, A), None, &[(0, 0), (5, 1), (5, 2), (5, 3)]).await;
+
+    let vote = send_snapshot(&node, (5, A)).await;
+
+    assert_eq!(vote, Vote::new_committed(5, A));
     assert_eq!(log(&node).await, [(0, 0), (5, 1), (5, 2), (5, 3)]);
     // What the leader covered is committed, so this node applies it.
     let mut status = node.status();
