@@ -1,6 +1,7 @@
 use bytes::{Bytes, BytesMut};
 
-use crate::header::{HEADER_BYTES_MAX, Header, Opcode};
+use crate::head_reader::HeadReader;
+use crate::header::{Header, Opcode};
 use crate::utf8::Utf8;
 use crate::{CloseReason, Event, Message, MessageKind, ProtocolError, Role, mask};
 
@@ -28,9 +29,7 @@ use crate::{CloseReason, Event, Message, MessageKind, ProtocolError, Role, mask}
 pub struct Decoder {
     role: Role,
     message_bytes_max: usize,
-    /// A head that has come in part.
-    head: [u8; HEADER_BYTES_MAX],
-    head_len: u8,
+    head: HeadReader,
     is_closed: bool,
     /// The frame whose payload is coming.
     frame: Option<Frame>,
@@ -62,8 +61,7 @@ impl Decoder {
         Decoder {
             role,
             message_bytes_max,
-            head: [0; HEADER_BYTES_MAX],
-            head_len: 0,
+            head: HeadReader::default(),
             is_closed: false,
             frame: None,
             partial: None,
@@ -85,7 +83,7 @@ impl Decoder {
             let frame = match self.frame.take() {
                 Some(frame) => frame,
                 None => {
-                    let Some(header) = self.read_head(input)? else {
+                    let Some(header) = self.head.read(input, self.role)? else {
                         return Ok(None);
                     };
                     self.check_turn(&header)?;
@@ -108,33 +106,7 @@ impl Decoder {
 
     /// Whether nothing has begun that has not ended.
     pub fn is_between_messages(&self) -> bool {
-        self.head_len == 0 && self.frame.is_none() && self.partial.is_none()
-    }
-
-    fn read_head(&mut self, input: &mut &[u8]) -> Result<Option<Header>, ProtocolError> {
-        let kept = usize::from(self.head_len);
-        if kept == 0
-            && let Some((header, len)) = Header::read(input, self.role)?
-        {
-            *input = &input[len..];
-            return Ok(Some(header));
-        }
-        let added = input.len().min(HEADER_BYTES_MAX - kept);
-        let end = kept + added;
-        self.head[kept..end].copy_from_slice(&input[..added]);
-        match Header::read(&self.head[..end], self.role)? {
-            Some((header, len)) => {
-                self.head_len = 0;
-                *input = &input[len - kept..];
-                Ok(Some(header))
-            }
-            None => {
-                // Less than a head: so all of the input.
-                self.head_len = end as u8;
-                *input = &[];
-                Ok(None)
-            }
-        }
+        self.head.is_empty() && self.frame.is_none() && self.partial.is_none()
     }
 
     /// Whether the frame may come now, and its message be so long.
@@ -269,7 +241,7 @@ fn whole_message(header: &Header, input: &mut &[u8]) -> Result<Option<Message>, 
 }
 
 /// What message a frame with this opcode begins.
-fn kind(opcode: Opcode) -> Option<MessageKind> {
+pub(crate) fn kind(opcode: Opcode) -> Option<MessageKind> {
     match opcode {
         Opcode::Text => Some(MessageKind::Text),
         Opcode::Binary => Some(MessageKind::Binary),

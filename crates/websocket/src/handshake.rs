@@ -22,7 +22,7 @@ pub fn accept_key(key: &[u8]) -> String {
 #[derive(Clone, Debug)]
 pub struct ClientHandshake {
     key: String,
-    protocol: &'static str,
+    protocol: Option<&'static str>,
 }
 
 /// Why there is no WebSocket.
@@ -48,17 +48,32 @@ impl ClientHandshake {
     pub fn new(key: [u8; 16], protocol: &'static str) -> ClientHandshake {
         ClientHandshake {
             key: STANDARD.encode(key),
-            protocol,
+            protocol: Some(protocol),
+        }
+    }
+
+    /// The same without a subprotocol: then the server must not choose one.
+    pub fn without_protocol(key: [u8; 16]) -> ClientHandshake {
+        ClientHandshake {
+            key: STANDARD.encode(key),
+            protocol: None,
         }
     }
 
     /// The request for a path at a host, which is `name` or `name:port`.
     pub fn request(&self, host: &str, path: &str) -> String {
-        format!(
+        let mut request = format!(
             "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\nSec-WebSocket-Protocol: {}\r\n\r\n",
-            self.key, self.protocol,
-        )
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {}\r\n",
+            self.key,
+        );
+        if let Some(protocol) = self.protocol {
+            request.push_str("Sec-WebSocket-Protocol: ");
+            request.push_str(protocol);
+            request.push_str("\r\n");
+        }
+        request.push_str("\r\n");
+        request
     }
 
     /// Reads the answer from its beginning: how long it is, once it has come; what follows it are
@@ -102,7 +117,12 @@ impl ClientHandshake {
         ) {
             return Err(ClientHandshakeError::Header("Sec-WebSocket-Accept"));
         }
-        if !is("Sec-WebSocket-Protocol", self.protocol, true) {
+        let name = "Sec-WebSocket-Protocol";
+        let is_ours = match self.protocol {
+            Some(protocol) => is(name, protocol, true),
+            None => !(response.headers.iter()).any(|header| header.name.eq_ignore_ascii_case(name)),
+        };
+        if !is_ours {
             return Err(ClientHandshakeError::Header("Sec-WebSocket-Protocol"));
         }
         Ok(Some(len))
@@ -117,6 +137,27 @@ mod tests {
     fn the_key_of_the_rfc_is_accepted_as_in_the_rfc() {
         let accept = accept_key(b"dGhlIHNhbXBsZSBub25jZQ==");
         assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn without_a_subprotocol_none_is_asked_for_and_none_may_be_chosen() {
+        let handshake = ClientHandshake::without_protocol([7; 16]);
+        assert!(!handshake.request("host:1", "/").contains("Protocol"));
+        let accept = accept_key(handshake.key.as_bytes());
+        let plain = format!(
+            "HTTP/1.1 101 A\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n"
+        );
+        let answer = format!("{plain}\r\n");
+        assert_eq!(
+            handshake.read_answer(answer.as_bytes()),
+            Ok(Some(answer.len()))
+        );
+        let chosen = format!("{plain}Sec-WebSocket-Protocol: one\r\n\r\n");
+        assert_eq!(
+            handshake.read_answer(chosen.as_bytes()),
+            Err(ClientHandshakeError::Header("Sec-WebSocket-Protocol"))
+        );
     }
 
     #[test]

@@ -3,6 +3,8 @@
 //! - [`Decoder`] reads frames from whatever bytes have come, strictly, and puts messages together.
 //!   Between messages it holds no memory of its own but some bytes of state, so that a hundred
 //!   thousand idle connections cost little.
+//! - [`PieceReader`] reads frames as strictly, but leaves the bytes where they lie: for a client that
+//!   looks at messages and keeps none, as a load generator.
 //! - [`Encoder`] makes frames. A server's frame is the same for every client, so an encoded one can
 //!   be handed to many connections.
 //! - [`ServerHandshake`](handshake::accept_key) and [`ClientHandshake`] open a connection.
@@ -16,9 +18,11 @@ mod encoder;
 mod error;
 mod event;
 mod handshake;
+mod head_reader;
 mod header;
 mod mask;
 mod message;
+mod piece_reader;
 mod utf8;
 
 pub use close::CloseReason;
@@ -29,6 +33,7 @@ pub use event::Event;
 pub use handshake::{ClientHandshake, ClientHandshakeError, accept_key};
 pub use mask::MaskKeys;
 pub use message::{Message, MessageKind};
+pub use piece_reader::{Piece, PieceReader};
 
 /// The most bytes of a control frame's payload (RFC 6455 §5.5).
 pub const CONTROL_BYTES_MAX: usize = 125;
