@@ -1,0 +1,163 @@
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use bytes::{Buf as _, BytesMut};
+use raftwire_websocket::{Encoder, Event, MessageKind, PieceReader, ProtocolError};
+use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
+use tokio::net::TcpStream;
+
+/// Bytes of a message's beginning that are kept where it comes in pieces: more than a node's answer has.
+const BEGINNING_BYTES: usize = 1024;
+
+/// One WebSocket, which looks at what comes and keeps nothing of it.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    stream: TcpStream,
+    reader: PieceReader,
+    encoder: Encoder,
+    /// What is to be written.
+    output: BytesMut,
+    /// Of a message that comes in pieces.
+    beginning: Vec<u8>,
+}
+
+/// A message that has come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen<'a> {
+    pub(crate) kind: MessageKind,
+    /// All of it where it came at once, else at least its first [`BEGINNING_BYTES`].
+    pub(crate) beginning: &'a [u8],
+    /// How long it was.
+    pub(crate) len: u64,
+}
+
+/// Why a connection has ended.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Lost {
+    #[error("the server has closed it: {0}")]
+    Closed(String),
+    #[error("the server has ended it without a close")]
+    Ended,
+    #[error("the server breaks the protocol: {0}")]
+    Protocol(#[from] ProtocolError),
+    #[error("{0}")]
+    Socket(#[from] io::Error),
+}
+
+impl Connection {
+    pub(crate) fn new(stream: TcpStream, encoder: Encoder) -> Connection {
+        Connection {
+            stream,
+            reader: PieceReader::default(),
+            encoder,
+            output: BytesMut::new(),
+            beginning: Vec::new(),
+        }
+    }
+
+    /// Adds a message to what is to be written.
+    pub(crate) fn write(&mut self, kind: MessageKind, payload: &[u8]) {
+        self.encoder.message(kind, payload, &mut self.output);
+    }
+
+    /// Reads once, and tells of each message that has come. Pings are answered with the next flush.
+    pub(crate) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+        each: impl FnMut(Seen<'_>),
+    ) -> Poll<Result<(), Lost>> {
+        let mut buffer = ReadBuf::new(buffer);
+        ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
+        if buffer.filled().is_empty() {
+            return Poll::Ready(Err(Lost::Ended));
+        }
+        Poll::Ready(self.take(buffer.filled(), each))
+    }
+
+    /// Takes bytes that have come.
+    pub(crate) fn take(
+        &mut self,
+        mut bytes: &[u8],
+        mut each: impl FnMut(Seen<'_>),
+    ) -> Result<(), Lost> {
+        while let Some(read) = self.reader.read(&mut bytes)? {
+            let piece = match read {
+                Ok(piece) => piece,
+                Err(event) => {
+                    self.answer(event)?;
+                    continue;
+                }
+            };
+            let len = piece.before + piece.bytes.len() as u64;
+            let kind = piece.kind;
+            if piece.is_last && piece.before == 0 {
+                let beginning = piece.bytes;
+                each(Seen {
+                    kind,
+                    beginning,
+                    len,
+                });
+                continue;
+            }
+            let room = BEGINNING_BYTES.saturating_sub(self.beginning.len());
+            let kept = &piece.bytes[..room.min(piece.bytes.len())];
+            self.beginning.extend_from_slice(kept);
+            if piece.is_last {
+                let beginning = &self.beginning;
+                each(Seen {
+                    kind,
+                    beginning,
+                    len,
+                });
+                self.beginning.clear();
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, event: Event) -> Result<(), Lost> {
+        match event {
+            Event::Ping(payload) => {
+                self.encoder.pong(&payload, &mut self.output);
+                Ok(())
+            }
+            Event::Pong(_) | Event::Message(_) => Ok(()),
+            Event::Close(reason) => Err(Lost::Closed(reason.map_or_else(
+                || "without a reason".to_owned(),
+                |reason| format!("{} {}", reason.code, reason.text),
+            ))),
+        }
+    }
+
+    /// Hands to the operating system what it takes now; whether that was all.
+    pub(crate) fn try_flush(&mut self) -> Result<bool, Lost> {
+        while !self.output.is_empty() {
+            match self.stream.try_write(&self.output) {
+                Ok(len) => self.written(len),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hands everything to the operating system.
+    pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Lost>> {
+        while !self.output.is_empty() {
+            let len = ready!(Pin::new(&mut self.stream).poll_write(context, &self.output))?;
+            self.written(len);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    fn written(&mut self, len: usize) {
+        if len == self.output.len() {
+            // Keeps the memory for what comes next.
+            self.output.clear();
+        } else {
+            self.output.advance(len);
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! What a client and a node of Raftwire say to each other, as far as the generator needs it.
+
+use serde::Deserialize;
+
+/// The subprotocol of a node's clients.
+pub(crate) const SUBPROTOCOL: &str = "raftwire.v1";
+/// The head of a binary message, in front of its target.
+const HEAD_BYTES: usize = 12;
+/// A send to a connection.
+const KIND_SEND: u8 = 1;
+/// A message to a client.
+const KIND_MESSAGE: u8 = 2;
+/// How every result of a node begins.
+const RESULT: &[u8] = b"{\"type\":\"result\",\"id\":";
+const OUTCOME: &[u8] = b",\"outcome\":\"";
+
+/// What a client hears first.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Welcome {
+    pub(crate) connection: String,
+    pub(crate) may_send: bool,
+}
+
+/// Writes a binary send without its payload; [`set_number`] gives it its number.
+pub(crate) fn send_head(target: &str) -> Vec<u8> {
+    let mut head = vec![KIND_SEND, 0];
+    head.extend_from_slice(&(target.len() as u16).to_be_bytes());
+    head.extend_from_slice(&[0; 8]);
+    head.extend_from_slice(target.as_bytes());
+    head
+}
+
+/// Gives a binary send its number.
+pub(crate) fn set_number(send: &mut [u8], number: u64) {
+    send[4..HEAD_BYTES].copy_from_slice(&number.to_be_bytes());
+}
+
+/// The number of a binary message to a client.
+pub(crate) fn message_number(message: &[u8]) -> Option<u64> {
+    let number = message.get(4..HEAD_BYTES)?.try_into().ok()?;
+    (message[0] == KIND_MESSAGE).then_some(u64::from_be_bytes(number))
+}
+
+/// The number and outcome of a result, read where it lies.
+pub(crate) fn result(text: &[u8]) -> Option<(u64, &str)> {
+    let rest = text.strip_prefix(RESULT)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (digits, rest) = rest.split_at(digits);
+    let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let outcome = rest.strip_prefix(OUTCOME)?;
+    let end = outcome.iter().position(|byte| *byte == b'"')?;
+    Some((number, std::str::from_utf8(&outcome[..end]).ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_result_is_read_without_its_details() {
+        let text = br#"{"type":"result","id":71,"outcome":"busy","happened":"no","queue":"peer"}"#;
+        assert_eq!(result(text), Some((71, "busy")));
+        assert_eq!(result(br#"{"type":"pong","id":71}"#), None);
+    }
+
+    #[test]
+    fn a_send_is_as_the_protocol_page_has_it() {
+        let mut send = send_head("~AAEAAAEAAAAAAGvnUSJ4Tg");
+        set_number(&mut send, 7);
+        assert_eq!(send[..12], [1, 0, 0, 23, 0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(&send[12..], b"~AAEAAAEAAAAAAGvnUSJ4Tg");
+        let message = [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0x00, 0xff];
+        assert_eq!(message_number(&message), Some(3));
+        assert_eq!(message_number(&send), None);
+    }
+}

@@ -1,0 +1,76 @@
+use std::time::Duration;
+
+use crate::Address;
+
+/// What is measured, and for how long.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What is asked of the server.
+    pub scenario: Scenario,
+    /// How long it is asked before it is measured: pools fill, code is read in, windows open.
+    pub warm_up: Duration,
+    /// How long it is measured.
+    pub length: Duration,
+    /// Threads of the generator; `None`: half of the cores, so that a server on the same machine has the
+    /// others.
+    pub threads: Option<usize>,
+    /// Messages a second, of all connections together; `None`: as fast as answers come.
+    pub rate: Option<f64>,
+    /// Processes of the server on this machine, whose processor time is read.
+    pub pids: Vec<u32>,
+}
+
+/// What is asked of the server.
+#[derive(Clone, Debug)]
+pub enum Scenario {
+    /// Each message comes back as it is.
+    Echo {
+        /// Any plain WebSocket server that echoes.
+        server: Address,
+        /// How many connections.
+        connections: usize,
+        /// Messages of each that wait for their echo.
+        in_flight: usize,
+        /// The length of a message.
+        bytes: usize,
+    },
+    /// Each message goes to one connection of a node of Raftwire, and its sender hears what became of it.
+    Route {
+        /// The node of the senders.
+        senders_at: Address,
+        /// The nodes of the receivers, in turn; none: the node of the senders.
+        receivers_at: Vec<Address>,
+        /// How many senders; each has a receiver of its own.
+        senders: usize,
+        /// Messages of each sender that wait for their result.
+        in_flight: usize,
+        /// The length of a message.
+        bytes: usize,
+    },
+}
+
+impl Scenario {
+    /// How it is called on the command line.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Scenario::Echo { .. } => "echo",
+            Scenario::Route { .. } => "route",
+        }
+    }
+
+    /// How many connections send.
+    pub(crate) fn senders(&self) -> usize {
+        match self {
+            Scenario::Echo { connections, .. } => *connections,
+            Scenario::Route { senders, .. } => *senders,
+        }
+    }
+
+    /// How many connections there are.
+    pub(crate) fn connections(&self) -> usize {
+        match self {
+            Scenario::Echo { connections, .. } => *connections,
+            Scenario::Route { senders, .. } => senders * 2,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! One thread of the generator: its share of the connections, from opening to the tally.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::rc::Rc;
+
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use tokio::sync::oneshot;
+use tokio::task::spawn_local;
+use tokio::time::{interval, sleep};
+
+use crate::connection::Connection;
+use crate::dialect::{SUBPROTOCOL, Welcome};
+use crate::echo::Echo;
+use crate::machine::{Nanos, Ticker, cpu_of_this_thread, source_address};
+use crate::meter::Meter;
+use crate::opening::Door;
+use crate::pace::Pace;
+use crate::receiver::Receiver;
+use crate::route::Route;
+use crate::sender::{Sender, Talk};
+use crate::tally::Tally;
+use crate::{Address, BenchError, Plan, Scenario};
+
+/// Handshakes of a thread at a time.
+const OPENING_MAX: usize = 64;
+/// How often the thread looks whether its timers are late.
+const LAG_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
+
+/// Which of the senders are a thread's.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Share {
+    pub(crate) first: usize,
+    pub(crate) count: usize,
+    /// How many there are in all threads.
+    pub(crate) senders: usize,
+}
+
+/// When the run begins, when it counts, and when it ends.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    pub(crate) begin: Nanos,
+    pub(crate) measured: Nanos,
+    pub(crate) end: Nanos,
+}
+
+/// What a thread says.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// A sender is connected, and its receiver where it has one.
+    Opened,
+    /// All are.
+    Ready,
+    /// The run is over.
+    Done(Box<Tally>),
+    /// There is nothing to measure.
+    Failed(BenchError),
+}
+
+/// Connects, waits until it is told the times, and measures.
+pub(crate) async fn work(
+    plan: &Plan,
+    share: Share,
+    say: &dyn Fn(Said),
+    times: oneshot::Receiver<Times>,
+) -> Result<Tally, BenchError> {
+    match &plan.scenario {
+        Scenario::Echo {
+            server,
+            in_flight,
+            bytes,
+            ..
+        } => {
+            let door = door(server, None)?;
+            let opened = open_each(share, say, async |_| {
+                let (connection, _) = door.open().await.map_err(failed)?;
+                Ok((connection, Echo::new(*bytes)))
+            });
+            let opened = opened.await?;
+            say(Said::Ready);
+            let Ok(times) = times.await else {
+                return Ok(Tally::default());
+            };
+            drive(plan, share, times, *in_flight, opened, Vec::new()).await
+        }
+        Scenario::Route {
+            senders_at,
+            receivers_at,
+            in_flight,
+            bytes,
+            ..
+        } => {
+            let senders_at = door(senders_at, Some(SUBPROTOCOL))?;
+            let mut doors = Vec::new();
+            for address in receivers_at {
+                doors.push(door(address, Some(SUBPROTOCOL))?);
+            }
+            if doors.is_empty() {
+                doors.push(senders_at.clone());
+            }
+            let opened = open_each(share, say, async |number| {
+                let (receiver, at) = welcomed(&doors[number % doors.len()]).await?;
+                let (sender, own) = welcomed(&senders_at).await?;
+                if !own.may_send {
+                    return Err(BenchError::Failed(
+                        "clients may not send here: set client.allow_send (--client-allow-send)"
+                            .to_owned(),
+                    ));
+                }
+                Ok(((sender, Route::new(&at.connection, *bytes)), receiver))
+            });
+            let (senders, receivers) = opened.await?.into_iter().unzip();
+            say(Said::Ready);
+            let Ok(times) = times.await else {
+                return Ok(Tally::default());
+            };
+            drive(plan, share, times, *in_flight, senders, receivers).await
+        }
+    }
+}
+
+fn failed(error: impl ToString) -> BenchError {
+    BenchError::Failed(error.to_string())
+}
+
+fn door(address: &Address, protocol: Option<&'static str>) -> Result<Door, BenchError> {
+    let source: Option<IpAddr> = source_address(address.resolve()?);
+    Ok(Door::new(address, source, protocol)?)
+}
+
+/// Opens one of each sender's number, in order, several at a time.
+async fn open_each<T>(
+    share: Share,
+    say: &dyn Fn(Said),
+    open: impl AsyncFn(usize) -> Result<T, BenchError>,
+) -> Result<Vec<T>, BenchError> {
+    let open = &open;
+    let opening = (share.first..share.first + share.count).map(|number| async move {
+        let opened = open(number).await?;
+        say(Said::Opened);
+        Ok(opened)
+    });
+    stream::iter(opening)
+        .buffered(OPENING_MAX)
+        .try_collect()
+        .await
+}
+
+/// Opens a client of a node, and reads its welcome.
+async fn welcomed(door: &Door) -> Result<(Connection, Welcome), BenchError> {
+    let (mut connection, rest) = door.open().await.map_err(failed)?;
+    let mut welcome = Vec::new();
+    let taken = connection.take(&rest, |seen| welcome = seen.beginning.to_vec());
+    taken.map_err(failed)?;
+    let mut buffer = [0; 1024];
+    while welcome.is_empty() {
+        let reading = poll_fn(|context| {
+            connection.poll_read(context, &mut buffer, |seen| {
+                welcome = seen.beginning.to_vec();
+            })
+        });
+        reading.await.map_err(failed)?;
+    }
+    let read = serde_json::from_slice(&welcome);
+    let welcome = read.map_err(|error| failed(format!("the server's welcome: {error}")))?;
+    Ok((connection, welcome))
+}
+
+async fn drive<T: Talk>(
+    plan: &Plan,
+    share: Share,
+    times: Times,
+    in_flight: usize,
+    senders: Vec<(Connection, T)>,
+    receivers: Vec<Connection>,
+) -> Result<Tally, BenchError> {
+    let connections = senders.len() + receivers.len();
+    let meter = Rc::new(Meter::new(times.measured, times.end, connections));
+    sleep(times.begin.until()).await;
+    for connection in receivers {
+        let (mut receiver, meter) = (Receiver::new(connection, meter.clone()), meter.clone());
+        spawn_local(async move {
+            let lost = poll_fn(|context| receiver.poll(context)).await;
+            meter.lose(&lost);
+        });
+    }
+    let pace = plan.rate.map(|rate| Pace::new(times.begin, rate));
+    let mut all = Vec::new();
+    for (index, (connection, talk)) in senders.into_iter().enumerate() {
+        let pace = pace.map(|pace| pace.turn(share.first + index, share.senders));
+        let sender = Sender::new(connection, talk, in_flight, pace, meter.clone());
+        let sender = Rc::new(RefCell::new(sender));
+        all.push(sender.clone());
+        let meter = meter.clone();
+        spawn_local(async move {
+            let lost = poll_fn(|context| sender.borrow_mut().poll(context)).await;
+            meter.lose(&lost);
+        });
+    }
+    if let Some(pace) = pace {
+        let ticker = Ticker::new(pace.tick()).map_err(BenchError::Machine)?;
+        spawn_local(keep_pace(ticker, pace, share, all.clone()));
+    }
+    tokio::select! {
+        () = meter.failed.notified() => {}
+        () = measure(times, &meter) => {}
+    }
+    if let Some(why) = meter.failure() {
+        return Err(BenchError::Failed(why));
+    }
+    let mut tally = meter.tally.take();
+    let overdue = all.iter().map(|sender| sender.borrow().overdue(times.end));
+    tally.overdue = overdue.sum();
+    Ok(tally)
+}
+
+/// Has each sender send in its turn.
+async fn keep_pace<T: Talk>(
+    ticker: Ticker,
+    pace: Pace,
+    share: Share,
+    senders: Vec<Rc<RefCell<Sender<T>>>>,
+) {
+    let mut next = 0;
+    loop {
+        ticker.tick().await;
+        let now = Nanos::now();
+        let due = pace.due(now);
+        // Each sender once, however many of its turns were missed.
+        for turn in next..due.min(next + share.senders as u64) {
+            let sender = (turn % share.senders as u64) as usize;
+            if let Some(sender) = sender
+                .checked_sub(share.first)
+                .and_then(|own| senders.get(own))
+            {
+                sender.borrow_mut().push(now);
+            }
+        }
+        next = due.max(next);
+    }
+}
+
+/// Watches the thread from when it counts to the end.
+async fn measure(times: Times, meter: &Meter) {
+    sleep(times.measured.until()).await;
+    let before = cpu_of_this_thread();
+    let mut looks = interval(LAG_EVERY);
+    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    looks.tick().await;
+    let mut last = Nanos::now();
+    while last < times.end {
+        looks.tick().await;
+        let now = Nanos::now();
+        let late = now.since(last.after(LAG_EVERY));
+        meter.tally.borrow_mut().lag.record(late);
+        last = now;
+    }
+    let cpu = cpu_of_this_thread().since(before);
+    let mut tally = meter.tally.borrow_mut();
+    (tally.cpu, tally.busiest) = (cpu, cpu);
+}
