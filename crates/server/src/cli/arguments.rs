@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use raftwire::{ConnectionId, Group, UserId};
 
+use super::bench::BenchCommand;
 use crate::config::ServeFlags;
 use crate::demo::{DemoOptions, DemoTransport};
 
@@ -43,6 +44,11 @@ pub(super) enum Command {
     ///
     /// Ends when the node closes the connection.
     Listen(ListenArguments),
+    /// Measure a server: how much it takes, and how long it takes.
+    ///
+    /// Says how busy it was itself, and whether it and not the server was the limit.
+    #[command(subcommand)]
+    Bench(BenchCommand),
     /// Take a dead node out of the cluster for good.
     ///
     /// A seat that it had goes to another node. If it comes back it joins as a new one.

@@ -1,6 +1,7 @@
 //! The command line.
 
 mod arguments;
+mod bench;
 mod config;
 mod listen;
 mod nodes;
@@ -114,6 +115,7 @@ async fn run(command: Command) -> Result<(), Failure> {
         Command::Config(command) => config::run(command, environment).await,
         Command::Send(arguments) => send::run(arguments, environment).await,
         Command::Listen(arguments) => listen::run(arguments, environment).await,
+        Command::Bench(command) => bench::run(command),
     }
 }
 

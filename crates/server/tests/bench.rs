@@ -1,0 +1,116 @@
+//! `raftwire bench`: the load generator against real nodes.
+
+#![allow(clippy::unwrap_used)] // in the helpers of the tests too
+
+mod support;
+
+use serde_json::Value;
+use support::{Cluster, Ended, Settings, run};
+
+/// Runs `raftwire bench` with these arguments for a second, in JSON.
+async fn bench(arguments: &[&str]) -> Ended {
+    let run_for = ["--seconds", "1", "--warm-up", "0", "--json"];
+    run(&[&["bench"], arguments, &run_for].concat(), &[]).await
+}
+
+fn report(ended: &Ended) -> Value {
+    assert_eq!(ended.code, Some(0), "{}", ended.stderr);
+    assert_eq!(ended.stderr, "", "no bar where there is no terminal");
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+async fn echoing() -> Cluster {
+    let settings = Settings::default().with_flag("client-echo", "true");
+    Cluster::start_with(1, &settings).await
+}
+
+fn ws(cluster: &Cluster, index: usize, path: &str) -> String {
+    format!("ws://127.0.0.1:{}{path}", cluster.node(index).port)
+}
+
+#[tokio::test]
+async fn echoes_are_counted_and_timed_however_long_they_are() {
+    let cluster = echoing().await;
+    let url = ws(&cluster, 0, "/echo");
+    for bytes in ["1", "64", "200000"] {
+        let load = ["--connections", "3", "--pipelined", "2", "--bytes", bytes];
+        let report = report(&bench(&[&["echo", &url], &load[..]].concat()).await);
+
+        let answered = report["answered"].as_u64().unwrap();
+        assert!(answered > 6, "{report:#}");
+        assert_eq!(report["outcomes"]["echoed"].as_u64(), Some(answered));
+        assert_eq!(report["lost"], serde_json::json!({}));
+        let [p50, max] = ["p50_us", "max_us"].map(|name| report["latency"][name].as_f64().unwrap());
+        assert!(0.0 < p50 && p50 <= max, "{report:#}");
+        assert!(report["generator"]["cpu_ns_per_message"].as_f64().unwrap() > 0.0);
+    }
+}
+
+#[tokio::test]
+async fn no_more_is_asked_than_the_rate_says() {
+    let cluster = echoing().await;
+    let url = ws(&cluster, 0, "/echo");
+    let load = ["--connections", "7", "--rate", "500", "--threads", "2"];
+    let report = report(&bench(&[&["echo", &url], &load[..]].concat()).await);
+
+    assert_eq!(report["requested_per_second"], 500.0);
+    let accounted = report["answered"].as_u64().unwrap() + report["overdue"].as_u64().unwrap();
+    // Those that were in flight when the second ended are in neither.
+    assert!((1..=500).contains(&accounted), "{report:#}");
+}
+
+#[tokio::test]
+async fn routes_between_two_nodes_have_their_outcomes() {
+    let cluster = Cluster::start(2).await;
+    let urls = [ws(&cluster, 0, "/ws"), ws(&cluster, 1, "/ws")].join(",");
+    let report = report(&bench(&["route", &urls, "--senders", "4", "--in-flight", "8"]).await);
+
+    let answered = report["answered"].as_u64().unwrap();
+    assert!(answered > 0, "{report:#}");
+    assert_eq!(report["outcomes"]["delivered"].as_u64(), Some(answered));
+    assert!(report["received"].as_u64().unwrap() > 0, "{report:#}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_measured_is_said_with_what_to_do() {
+    let cluster = echoing().await;
+    for (arguments, code, said) in [
+        (["echo", "ws://127.0.0.1:1/echo"], 1, "nobody listens there"),
+        (
+            ["echo", &ws(&cluster, 0, "/nowhere")],
+            1,
+            "is the path right?",
+        ),
+        (["echo", &ws(&cluster, 0, "/ws")], 1, "subprotocol_required"),
+        (["echo", "wss://127.0.0.1:1/echo"], 2, "speaks no TLS"),
+        (
+            ["route", &ws(&cluster, 0, "/nowhere")],
+            1,
+            "is the path right?",
+        ),
+    ] {
+        let ended = bench(&arguments).await;
+        assert_eq!(ended.code, Some(code), "{arguments:?}: {}", ended.stderr);
+        assert!(
+            ended.stderr.contains(said),
+            "{arguments:?}: {}",
+            ended.stderr
+        );
+    }
+
+    let silent = Cluster::start_with(
+        1,
+        &Settings {
+            arguments: Vec::new(),
+            ..Settings::default()
+        },
+    )
+    .await;
+    let ended = bench(&["route", &ws(&silent, 0, "/ws")]).await;
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains("client.allow_send"),
+        "{}",
+        ended.stderr
+    );
+}
