@@ -19,6 +19,8 @@ pub(super) fn launch([port, dist_port, epmd_port]: BrokerPorts, folder: &Path) -
         ("RABBITMQ_MNESIA_BASE", path("mnesia")),
         ("RABBITMQ_LOG_BASE", path("log")),
         ("RABBITMQ_PID_FILE", path("pid")),
+        // Else it stands where the demo was started.
+        ("ERL_CRASH_DUMP", path("erl_crash.dump")),
         ("RABBITMQ_CONF_ENV_FILE", "/dev/null".to_owned()),
         ("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf")),
         ("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins")),
