@@ -12,6 +12,9 @@ use super::written::WrittenTicket;
 /// What a queued frame costs beside its payload, so that many tiny messages are bounded too.
 pub const FRAME_OVERHEAD_BYTES: usize = 64;
 
+/// Places that an outbox keeps once it is empty, 16 KiB: what a burst took beyond is given back.
+const KEPT_ITEMS_MAX: usize = 256;
+
 /// What happens to a message that finds the outbox full.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum OutboxPolicy {
@@ -37,8 +40,12 @@ pub(crate) enum PushError {
 struct Item {
     frame: Frame,
     acknowledged: bool,
-    ticket: Option<WrittenTicket>,
+    /// In a box, which few need: all that wait are as large as the largest.
+    ticket: Option<Box<WrittenTicket>>,
 }
+
+/// What an item costs is what it takes, or more.
+const _: () = assert!(size_of::<Item>() <= FRAME_OVERHEAD_BYTES);
 
 impl Item {
     fn cost(&self) -> usize {
@@ -52,8 +59,6 @@ struct State {
     bytes: usize,
     closed: Option<CloseCode>,
     waker: Option<Waker>,
-    /// Tickets of the batch that the drainer holds: redeemed when it asks for the next one.
-    handed_out: Vec<WrittenTicket>,
 }
 
 impl State {
@@ -110,6 +115,8 @@ pub struct OutboxClosed {
 #[derive(Debug)]
 pub struct Outbox {
     shared: Arc<Mutex<State>>,
+    /// Tickets of the batch that the drainer holds: redeemed when it asks for the next one.
+    handed_out: Vec<WrittenTicket>,
     on_drop: Option<super::table::Registration>,
 }
 
@@ -124,6 +131,7 @@ pub(crate) fn outbox(bytes_max: usize, policy: OutboxPolicy) -> (OutboxSender, O
         sender,
         Outbox {
             shared,
+            handed_out: Vec::new(),
             on_drop: None,
         },
     )
@@ -145,7 +153,7 @@ impl OutboxSender {
         let item = Item {
             frame,
             acknowledged,
-            ticket,
+            ticket: ticket.map(Box::new),
         };
         let mut state = lock(&self.shared);
         if state.closed.is_some() {
@@ -191,8 +199,11 @@ impl Outbox {
     /// Cancel safe: a cancelled call has taken nothing.
     pub async fn next_batch(&mut self, batch: &mut Vec<Frame>) -> Result<(), OutboxClosed> {
         self.redeem(true);
+        let Outbox {
+            shared, handed_out, ..
+        } = self;
         poll_fn(|context| {
-            let mut state = lock(&self.shared);
+            let mut state = lock(shared);
             if state.items.is_empty() {
                 if let Some(code) = state.closed {
                     return Poll::Ready(Err(OutboxClosed { code }));
@@ -203,17 +214,18 @@ impl Outbox {
             state.bytes = 0;
             while let Some(item) = state.items.pop_front() {
                 batch.push(item.frame);
-                state.handed_out.extend(item.ticket);
+                handed_out.extend(item.ticket.map(|ticket| *ticket));
+            }
+            if state.items.capacity() > KEPT_ITEMS_MAX {
+                state.items = VecDeque::new();
             }
             Poll::Ready(Ok(()))
         })
         .await
     }
 
-    fn redeem(&self, written: bool) {
-        // Outside the lock: a ticket may enter another queue.
-        let tickets = std::mem::take(&mut lock(&self.shared).handed_out);
-        for ticket in tickets {
+    fn redeem(&mut self, written: bool) {
+        for ticket in std::mem::take(&mut self.handed_out) {
             if written {
                 ticket.written();
             }
@@ -254,6 +266,18 @@ mod tests {
         sender.push(text("b"), true, None).expect("room");
 
         assert_eq!(drain(&mut outbox).await, [text("a"), text("b")]);
+    }
+
+    #[tokio::test]
+    async fn what_a_burst_took_is_given_back() {
+        let (sender, mut outbox) = outbox(usize::MAX, OutboxPolicy::Close);
+        for _ in 0..=KEPT_ITEMS_MAX {
+            sender.push(text("a"), true, None).expect("room");
+        }
+
+        assert_eq!(drain(&mut outbox).await.len(), KEPT_ITEMS_MAX + 1);
+
+        assert_eq!(lock(&outbox.shared).items.capacity(), 0);
     }
 
     #[tokio::test]
