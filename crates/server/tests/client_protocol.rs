@@ -53,6 +53,42 @@ async fn a_client_is_welcomed_with_its_own_id() {
 }
 
 #[tokio::test]
+async fn a_brief_answer_is_given_to_who_asks_for_it_if_the_message_was_delivered() {
+    let cluster = Cluster::start(2).await;
+    let mut sender = cluster.node(0).client().await;
+    let mut remote = cluster.node(1).client().await;
+    let gone = cluster.node(1).client().await;
+    let gone_id = gone.id.clone();
+    gone.close(1000).await;
+    let brief = |to: &str, id: u8| {
+        let mut send = vec![1, 1, 0, 23, 0, 0, 0, 0, 0, 0, 0, id];
+        send.extend_from_slice(to.as_bytes());
+        send.extend_from_slice(&[id; 5_000]);
+        send
+    };
+
+    // Locally it is known at once, elsewhere later.
+    for (id, to) in [(1, sender.id.clone()), (2, remote.id.clone())] {
+        sender.say_bytes(brief(&to, id)).await;
+        let answer = vec![5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, id];
+        let mut heard = vec![sender.hear().await];
+        if to == sender.id {
+            heard.push(sender.hear().await);
+        }
+        assert!(heard.contains(&Heard::Binary(answer)), "{heard:?}");
+    }
+    let Heard::Binary(message) = remote.hear().await else {
+        panic!("no binary message");
+    };
+    assert_eq!(message[..12], [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+    assert!(message[12..] == [2; 5_000]);
+
+    sender.say_bytes(brief(&gone_id, 3)).await;
+    let result = json!({"type": "result", "id": 3, "outcome": "not_found", "happened": "no"});
+    assert_eq!(sender.json().await, result);
+}
+
+#[tokio::test]
 async fn without_the_subprotocol_nobody_is_let_in() {
     let cluster = one_node().await;
     let port = cluster.node(0).port;

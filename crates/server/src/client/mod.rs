@@ -12,6 +12,6 @@ mod session;
 mod writer;
 
 pub(crate) use dialect::Dialect;
-pub(crate) use requests::Requests;
+pub(crate) use requests::{Answered, Requests};
 pub(crate) use session::{Admitted, Session, SessionContext};
 pub(crate) use writer::{Outgoing, Writer};

@@ -14,8 +14,7 @@ use tokio::time::Instant;
 use tracing::{debug, trace};
 
 use super::protocol::{FromClient, Malformed, SendRequest, Target, ToClient};
-use super::requests::Answered;
-use super::{Dialect, Outgoing, Requests, Writer, ask};
+use super::{Answered, Dialect, Outgoing, Requests, Writer, ask};
 use crate::authentication::Identity;
 use crate::config::ClientOptions;
 use crate::metrics::{ClientCounters, Ending};
@@ -240,7 +239,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     fn handle(&mut self, step: Step) -> Result<(), End> {
         match step {
             Step::Answered(answer) => {
-                self.writer.say(&answer);
+                self.writer.answer(answer);
                 Ok(())
             }
             Step::Flushed(Ok(())) | Step::Received(Some(Ok(Received::Heartbeat))) => Ok(()),
@@ -264,7 +263,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
 
     fn obey(&mut self, frame: &Frame) {
         let (manager, options) = (&self.context.manager, &self.context.options);
-        let answer = match FromClient::decode(frame) {
+        let answer: Option<ToClient<'_>> = match FromClient::decode(frame) {
             Ok(FromClient::Ping { id }) => Some(ToClient::Pong { id }),
             Ok(FromClient::Send(request)) if !options.allow_send => {
                 Some(ask::may_not_send(&request))
@@ -273,7 +272,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 Some(ask::too_large(&request, options.message_bytes_max))
             }
             Ok(FromClient::Send(request)) => {
-                Self::send(manager.router(), &mut self.requests, request)
+                if let Some(answer) = Self::send(manager.router(), &mut self.requests, request) {
+                    self.writer.answer(answer);
+                }
+                None
             }
             Ok(FromClient::Join { id, .. } | FromClient::Leave { id, .. })
                 if !options.allow_join =>
@@ -305,6 +307,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             to,
             frame,
             deadline,
+            is_brief,
         } = request;
         match to {
             Target::Connection(to) => {
@@ -312,11 +315,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 if let Some(deadline) = deadline {
                     options = options.deadline(deadline);
                 }
-                requests.send(router, id, (&to, frame), options)
+                requests.send(router, (id, is_brief), (&to, frame), options)
             }
             Target::Many(audience) => {
                 let sending = ask::fan_out(router.clone(), id, audience, frame, deadline);
-                requests.start(sending)
+                requests.start(sending).map(Answered::from)
             }
         }
     }

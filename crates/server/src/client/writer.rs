@@ -3,10 +3,13 @@
 use std::collections::VecDeque;
 use std::task::{Context, Poll, ready};
 
-use raftwire_protocol::{CloseCode, Frame};
+use bytes::Bytes;
+use raftwire_protocol::{CloseCode, Frame, FrameKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::Answered;
 use super::protocol::ToClient;
+use super::protocol::binary::{encode_delivered, message_header};
 use crate::websocket_engine::{EngineError, WebSocket};
 
 /// Replies that may wait to be written before nothing more is read from the client: who does
@@ -20,6 +23,8 @@ pub(crate) enum Outgoing {
     Deliver(Frame),
     /// The node's own words.
     Say(Frame),
+    /// The brief answer to a send with this number.
+    Delivered(u64),
     Ping,
     Close(CloseCode),
 }
@@ -38,6 +43,13 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn push(&mut self, outgoing: Outgoing) {
         self.queue.push_back(outgoing);
+    }
+
+    pub(crate) fn answer(&mut self, answered: Answered) {
+        match answered {
+            Answered::Said(message) => self.say(&message),
+            Answered::Delivered(id) => self.push(Outgoing::Delivered(id)),
+        }
     }
 
     pub(crate) fn say(&mut self, message: &ToClient<'_>) {
@@ -71,9 +83,16 @@ impl Writer {
             match self.queue.pop_front() {
                 Some(Outgoing::Deliver(frame)) => {
                     self.sequence += 1;
-                    socket.write(ToClient::message(self.sequence, &frame));
+                    match frame.kind() {
+                        FrameKind::Text => socket.write(ToClient::message(self.sequence, &frame)),
+                        FrameKind::Binary => socket
+                            .write_binary(&message_header(self.sequence), frame.into_payload()),
+                    }
                 }
                 Some(Outgoing::Say(frame)) => socket.write(frame),
+                Some(Outgoing::Delivered(id)) => {
+                    socket.write_binary(&encode_delivered(id), Bytes::new());
+                }
                 Some(Outgoing::Ping) => socket.write_ping(),
                 Some(Outgoing::Close(code)) => {
                     self.queue.clear();

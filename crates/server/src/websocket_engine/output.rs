@@ -50,6 +50,28 @@ impl Output {
             return encoder.message(kind, &payload, &mut self.tail);
         };
         self.tail.extend_from_slice(head.as_ref());
+        self.share(payload);
+    }
+
+    /// A binary message of a beginning and what follows it.
+    pub(super) fn push_binary(&mut self, encoder: &mut Encoder, beginning: &[u8], rest: Bytes) {
+        let len = beginning.len() + rest.len();
+        let Some(head) = encoder.message_head(MessageKind::Binary, len) else {
+            // Of a client, which changes every byte.
+            let whole = [beginning, &rest].concat();
+            return encoder.message(MessageKind::Binary, &whole, &mut self.tail);
+        };
+        self.tail.extend_from_slice(head.as_ref());
+        self.tail.extend_from_slice(beginning);
+        if rest.len() > COPIED_BYTES_MAX {
+            self.share(rest);
+        } else {
+            self.tail.extend_from_slice(&rest);
+        }
+    }
+
+    /// The payload follows what was encoded, from where it lies.
+    fn share(&mut self, payload: Bytes) {
         let before = self.tail.split().freeze();
         self.pieces_len += before.len() + payload.len();
         self.pieces.extend([before, payload]);
@@ -160,6 +182,10 @@ mod tests {
             let mut output = Output::default();
             for len in [3, 5_000, 20, 4_096, 4_097, 70_000, 1] {
                 let payload = vec![len as u8; len];
+                encoder.message(MessageKind::Binary, &payload, &mut expected);
+                let (beginning, rest) = payload.split_at(len.min(2));
+                let rest = Bytes::copy_from_slice(rest);
+                output.push_binary(&mut encoder, beginning, rest);
                 encoder.message(MessageKind::Binary, &payload, &mut expected);
                 output.push(&mut encoder, Frame::binary(payload));
             }

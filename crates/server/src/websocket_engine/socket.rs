@@ -229,6 +229,13 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         }
     }
 
+    /// Buffers a binary message of a head and a payload.
+    pub fn write_binary(&mut self, head: &[u8], payload: Bytes) {
+        if !self.is_closed_here {
+            self.output.push_binary(&mut self.encoder, head, payload);
+        }
+    }
+
     /// Buffers a ping.
     pub fn write_ping(&mut self) {
         if !self.is_closed_here {

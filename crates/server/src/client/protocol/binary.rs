@@ -2,10 +2,10 @@
 //!
 //! | offset | bytes | field |
 //! |---|---|---|
-//! | 0 | 1 | kind: from the client, 1 = send to a connection, 3 = to a user, 4 = to a group; to the client, 2 = message |
-//! | 1 | 1 | flags: 0 |
-//! | 2 | 2 | length of the target, in bytes; 0 in a message |
-//! | 4 | 8 | send: the request id; message: the sequence number |
+//! | 0 | 1 | kind: from the client, 1 = send to a connection, 3 = to a user, 4 = to a group; to the client, 2 = message, 5 = delivered |
+//! | 1 | 1 | flags: 1 in a send to a connection that is answered by a 5 if it was delivered, else 0 |
+//! | 2 | 2 | length of the target, in bytes; 0 in what goes to the client |
+//! | 4 | 8 | send and delivered: the request id; message: the sequence number |
 //! | 12 | length | the target: a connection's id or name, a user, or a group, as text |
 //! | 12 + length | the rest | the payload |
 //!
@@ -27,12 +27,31 @@ pub const KIND_SEND_TO_USER: u8 = 3;
 /// The kind of a client's send to a group.
 pub const KIND_SEND_TO_GROUP: u8 = 4;
 
+/// The kind of the brief answer to a send that was delivered.
+pub const KIND_DELIVERED: u8 = 5;
+/// The flag of a send to a connection whose client takes the brief answer.
+pub const FLAG_BRIEF: u8 = 1;
+
+/// The brief answer to the send with this number.
+pub fn encode_delivered(id: u64) -> [u8; HEADER_BYTES] {
+    to_client(KIND_DELIVERED, id)
+}
+
+/// What stands before the payload of a message to a client.
+pub fn message_header(sequence: u64) -> [u8; HEADER_BYTES] {
+    to_client(KIND_MESSAGE, sequence)
+}
+
+fn to_client(kind: u8, number: u64) -> [u8; HEADER_BYTES] {
+    let mut header = [0; HEADER_BYTES];
+    header[0] = kind;
+    header[4..].copy_from_slice(&number.to_be_bytes());
+    header
+}
+
 /// Writes a message to a client.
 pub fn encode_message(sequence: u64, payload: &[u8]) -> Bytes {
-    let mut bytes = BytesMut::with_capacity(HEADER_BYTES + payload.len());
-    put_header(&mut bytes, KIND_MESSAGE, sequence, 0);
-    bytes.put_slice(payload);
-    bytes.freeze()
+    [&message_header(sequence), payload].concat().into()
 }
 
 /// Reads a message to a client: its sequence number and payload. `None`: it is none.
@@ -85,9 +104,15 @@ pub(super) fn decode_send(mut bytes: Bytes) -> Result<SendRequest, Malformed> {
     if id > REQUEST_ID_MAX {
         return Err(Malformed::new("the request id is over 9007199254740991"));
     }
-    if flags != 0 {
-        return Err(Malformed::new("the flags of a send are 0").with_id(id));
-    }
+    let is_brief = match (target_kind, flags) {
+        (_, 0) => false,
+        (TargetKind::Connection, FLAG_BRIEF) => true,
+        _ => {
+            let message =
+                "the flags of a send are 0, or 1 in one to a connection that takes a brief answer";
+            return Err(Malformed::new(message).with_id(id));
+        }
+    };
     if target_bytes > bytes.len() {
         return Err(Malformed::new("the message ends within its target").with_id(id));
     }
@@ -100,6 +125,7 @@ pub(super) fn decode_send(mut bytes: Bytes) -> Result<SendRequest, Malformed> {
         to,
         frame: Frame::binary(bytes),
         deadline: None,
+        is_brief,
     })
 }
 
@@ -123,7 +149,10 @@ mod tests {
 
         let request = decode(KIND_SEND, id);
 
-        assert_eq!(request.id, 7);
+        assert_eq!((request.id, request.is_brief), (7, false));
+        let mut brief = encode_send(KIND_SEND, 7, id, b"").to_vec();
+        brief[1] = FLAG_BRIEF;
+        assert!(decode_send(brief.into()).unwrap().is_brief);
         assert_eq!(request.to, Target::Connection(id.parse().unwrap()));
         assert_eq!(request.frame, Frame::binary(&b"\x00\xff"[..]));
         let user = decode(KIND_SEND_TO_USER, "alice").to;
@@ -159,8 +188,11 @@ mod tests {
     #[test]
     fn wrong_headers_are_refused_with_the_id_where_it_is_known() {
         let mut bytes = encode_send(KIND_SEND, 7, "", b"").to_vec();
-        bytes[1] = 1;
+        bytes[1] = 2;
         assert_eq!(decode_send(bytes.clone().into()).unwrap_err().id, Some(7));
+        let mut to_a_user = encode_send(KIND_SEND_TO_USER, 7, "alice", b"").to_vec();
+        to_a_user[1] = FLAG_BRIEF;
+        assert_eq!(decode_send(to_a_user.into()).unwrap_err().id, Some(7));
         bytes[0] = 9;
         assert_eq!(
             decode_send(bytes.clone().into()).unwrap_err().code,

@@ -97,12 +97,17 @@ fn what_the_page_lets_a_client_say_is_understood() {
         ),
         (8, Target::Many(Audience::User("alice".parse().unwrap()))),
         (9, Target::Many(Audience::Group("news".parse().unwrap()))),
+        (
+            10,
+            Target::Connection("~AAEAAAEAAAAAAGvnUSJ4Tg".parse().unwrap()),
+        ),
     ]
     .map(|(id, to)| SendRequest {
         id,
         to,
         frame: Frame::binary(&b"\x00\xff"[..]),
         deadline: None,
+        is_brief: id == 10,
     });
     assert_eq!(said.collect::<Vec<_>>(), meant);
 }
@@ -118,7 +123,12 @@ fn what_the_page_lets_a_node_say_is_what_it_says() {
         assert!(error["error"]["code"].is_string() && error["error"]["message"].is_string());
     }
     for block in blocks("hex to-client") {
-        assert_eq!(binary::encode_message(3, b"\x00\xff"), from_hex(&block));
+        let said = from_hex(&block);
+        let delivered = binary::encode_delivered(10);
+        assert!(
+            said == binary::encode_message(3, b"\x00\xff") || said == delivered[..],
+            "{block:?}"
+        );
     }
 }
 

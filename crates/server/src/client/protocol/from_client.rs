@@ -54,6 +54,8 @@ pub struct SendRequest {
     pub frame: Frame,
     /// How long it may take; the node's own deadline where absent.
     pub deadline: Option<Duration>,
+    /// Whether the client takes the [brief answer](super::binary::KIND_DELIVERED).
+    pub is_brief: bool,
 }
 
 /// A message that cannot be understood. The connection stays.
@@ -218,6 +220,7 @@ impl<'a> Fields<'a> {
             to,
             frame,
             deadline,
+            is_brief: false,
         })
     }
 
