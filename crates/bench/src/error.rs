@@ -38,3 +38,9 @@ pub enum BenchError {
     #[error("{0}")]
     Failed(String),
 }
+
+impl BenchError {
+    pub(crate) fn failed(error: impl ToString) -> BenchError {
+        BenchError::Failed(error.to_string())
+    }
+}

@@ -1,7 +1,8 @@
 //! The load generator of Raftwire: it measures WebSocket servers, and takes care not to measure itself.
 //!
-//! A [`Plan`] says what is asked of a server; [`run`] asks it and makes a [`Report`]. `raftwire bench` is this
-//! library with a command line.
+//! A [`Plan`] says what is asked of a server; [`run`] asks it and makes a [`Report`]. [`idle`] measures what
+//! connections cost that say nothing, and [`storm`] how fast they open. `raftwire bench` is this library with a
+//! command line.
 //!
 //! - **Lean.** Each thread has a runtime of its own and many connections. A message is neither copied nor
 //!   allocated when it is read, answers are found by their slot, and what goes to a connection at once
@@ -41,10 +42,12 @@
 
 mod address;
 mod connection;
+mod crowd;
 mod dialect;
 mod distribution;
 mod echo;
 mod error;
+mod idle;
 mod machine;
 mod meter;
 mod opening;
@@ -55,12 +58,17 @@ mod report;
 mod route;
 mod run;
 mod sender;
+mod storm;
 mod tally;
+mod welcome;
 mod window;
 mod worker;
 
 pub use address::{Address, AddressError, ResolveError};
+pub use crowd::{Crowd, ServerKind};
 pub use error::BenchError;
+pub use idle::{IdlePlan, IdleReport, IdleServer, idle};
 pub use plan::{Plan, Scenario};
 pub use report::{Generator, Percentiles, Report, Server};
 pub use run::{Progress, run};
+pub use storm::{StormGenerator, StormPlan, StormReport, StormServer, storm};

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use crate::connection::Connection;
-use crate::machine::{connect, fill_random, random_u64};
+use crate::machine::{connect, fill_random, random_u64, source_address};
 use crate::{Address, ResolveError};
 
 /// How long a server may take for an opening handshake: it has others to do.
@@ -67,7 +67,7 @@ fn refusal_advice(status: u16) -> &'static str {
 }
 
 impl Door {
-    pub(crate) fn new(
+    fn new(
         address: &Address,
         source: Option<IpAddr>,
         protocol: Option<&'static str>,
@@ -78,6 +78,15 @@ impl Door {
             source,
             protocol,
         })
+    }
+
+    /// The same from a source address that is drawn, where the server is on this machine.
+    pub(crate) fn drawn(
+        address: &Address,
+        protocol: Option<&'static str>,
+    ) -> Result<Door, ResolveError> {
+        let source = source_address(address.resolve()?);
+        Door::new(address, source, protocol)
     }
 
     /// Opens a connection, and whatever of its messages has come with the handshake's answer.

@@ -10,7 +10,10 @@ use crate::tally::Tally;
 
 /// A thread that is busy, or waits for a core, for this share of the time has none left to be asked for
 /// more: what was measured is the generator.
-const BUSY_SHARE: f64 = 0.9;
+pub(crate) const BUSY_SHARE: f64 = 0.9;
+
+/// What is said where the generator was the limit.
+pub(crate) const BOTTLENECK: &str = "The generator was at its own limit: the server may be faster than this. Give it more --threads, or cores of its own.";
 
 /// What was measured.
 #[derive(Clone, Debug, Serialize)]
@@ -90,7 +93,7 @@ pub struct Server {
 }
 
 impl Percentiles {
-    fn of(distribution: &Distribution) -> Percentiles {
+    pub(crate) fn of(distribution: &Distribution) -> Percentiles {
         let us = |share| distribution.quantile(share) as f64 / 1e3;
         Percentiles {
             p50_us: us(0.5),
@@ -177,10 +180,7 @@ impl fmt::Display for Report {
             generator.lag.p99_us / 1e3,
         )?;
         if generator.is_bottleneck {
-            write!(
-                f,
-                "\nThe generator was at its own limit: the server may be faster than this. Give it more --threads, or cores of its own."
-            )?;
+            write!(f, "\n{BOTTLENECK}")?;
         }
         Ok(())
     }

@@ -12,9 +12,9 @@ use crate::{BenchError, Plan, Report};
 /// From when all threads are ready until they begin together.
 const START_TOGETHER: Duration = Duration::from_millis(20);
 /// How often progress is told.
-const PROGRESS_EVERY: Duration = Duration::from_millis(200);
+pub(crate) const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 /// How long after its end a thread may take to say what it has seen.
-const LAST_WORD_MAX: Duration = Duration::from_secs(30);
+pub(crate) const LAST_WORD_MAX: Duration = Duration::from_secs(30);
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -219,7 +219,8 @@ fn ended_early() -> BenchError {
     BenchError::Failed("a thread of the generator has ended early".to_owned())
 }
 
-fn cpu_of(processes: &[(u32, ServerProcess)]) -> Result<Vec<CpuTime>, BenchError> {
+/// The processor time of each process.
+pub(crate) fn cpu_of(processes: &[(u32, ServerProcess)]) -> Result<Vec<CpuTime>, BenchError> {
     let read = processes.iter().map(|(pid, process)| {
         process
             .cpu()

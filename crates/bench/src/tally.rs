@@ -41,8 +41,7 @@ impl Tally {
         self.received += other.received;
         self.overdue += other.overdue;
         self.cpu.add(other.cpu);
-        let busy = |cpu: CpuTime| cpu.ran + cpu.waited;
-        if busy(other.busiest) > busy(self.busiest) {
+        if other.busiest.busy() > self.busiest.busy() {
             self.busiest = other.busiest;
         }
         for (outcome, count) in other.outcomes {

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::net::IpAddr;
 use std::rc::Rc;
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
@@ -11,9 +10,9 @@ use tokio::task::spawn_local;
 use tokio::time::{interval, sleep};
 
 use crate::connection::Connection;
-use crate::dialect::{SUBPROTOCOL, Welcome};
+use crate::dialect::SUBPROTOCOL;
 use crate::echo::Echo;
-use crate::machine::{Nanos, Ticker, cpu_of_this_thread, source_address};
+use crate::machine::{Nanos, Ticker, cpu_of_this_thread};
 use crate::meter::Meter;
 use crate::opening::Door;
 use crate::pace::Pace;
@@ -21,7 +20,8 @@ use crate::receiver::Receiver;
 use crate::route::Route;
 use crate::sender::{Sender, Talk};
 use crate::tally::Tally;
-use crate::{Address, BenchError, Plan, Scenario};
+use crate::welcome::welcomed;
+use crate::{BenchError, Plan, Scenario};
 
 /// Handshakes of a thread at a time.
 const OPENING_MAX: usize = 64;
@@ -72,9 +72,9 @@ pub(crate) async fn work(
             bytes,
             ..
         } => {
-            let door = door(server, None)?;
+            let door = Door::drawn(server, None)?;
             let opened = open_each(share, say, async |_| {
-                let (connection, _) = door.open().await.map_err(failed)?;
+                let (connection, _) = door.open().await.map_err(BenchError::failed)?;
                 Ok((connection, Echo::new(*bytes)))
             });
             let opened = opened.await?;
@@ -91,10 +91,10 @@ pub(crate) async fn work(
             bytes,
             ..
         } => {
-            let senders_at = door(senders_at, Some(SUBPROTOCOL))?;
+            let senders_at = Door::drawn(senders_at, Some(SUBPROTOCOL))?;
             let mut doors = Vec::new();
             for address in receivers_at {
-                doors.push(door(address, Some(SUBPROTOCOL))?);
+                doors.push(Door::drawn(address, Some(SUBPROTOCOL))?);
             }
             if doors.is_empty() {
                 doors.push(senders_at.clone());
@@ -120,15 +120,6 @@ pub(crate) async fn work(
     }
 }
 
-fn failed(error: impl ToString) -> BenchError {
-    BenchError::Failed(error.to_string())
-}
-
-fn door(address: &Address, protocol: Option<&'static str>) -> Result<Door, BenchError> {
-    let source: Option<IpAddr> = source_address(address.resolve()?);
-    Ok(Door::new(address, source, protocol)?)
-}
-
 /// Opens one of each sender's number, in order, several at a time.
 async fn open_each<T>(
     share: Share,
@@ -145,26 +136,6 @@ async fn open_each<T>(
         .buffered(OPENING_MAX)
         .try_collect()
         .await
-}
-
-/// Opens a client of a node, and reads its welcome.
-async fn welcomed(door: &Door) -> Result<(Connection, Welcome), BenchError> {
-    let (mut connection, rest) = door.open().await.map_err(failed)?;
-    let mut welcome = Vec::new();
-    let taken = connection.take(&rest, |seen| welcome = seen.beginning.to_vec());
-    taken.map_err(failed)?;
-    let mut buffer = [0; 1024];
-    while welcome.is_empty() {
-        let reading = poll_fn(|context| {
-            connection.poll_read(context, &mut buffer, |seen| {
-                welcome = seen.beginning.to_vec();
-            })
-        });
-        reading.await.map_err(failed)?;
-    }
-    let read = serde_json::from_slice(&welcome);
-    let welcome = read.map_err(|error| failed(format!("the server's welcome: {error}")))?;
-    Ok((connection, welcome))
 }
 
 async fn drive<T: Talk>(

@@ -72,6 +72,52 @@ async fn routes_between_two_nodes_have_their_outcomes() {
 }
 
 #[tokio::test]
+async fn idle_connections_have_their_price() {
+    let settings = Settings::default()
+        .with_flag("client-echo", "true")
+        .with_flag("client-ping-interval", "1s");
+    let cluster = Cluster::start_with(1, &settings).await;
+    let pid = cluster.node(0).process().unwrap().to_string();
+    let load = ["--connections", "200", "--hold", "4", "--threads", "2"];
+    for url in [ws(&cluster, 0, "/ws"), ws(&cluster, 0, "/echo")] {
+        let mut arguments = [&["bench", "idle", &url, "--json", "--pid", &pid], &load[..]].concat();
+        let is_echo = url.ends_with("/echo");
+        if is_echo {
+            arguments.push("--echo");
+        }
+        let report = report(&run(&arguments, &[]).await);
+
+        assert_eq!(report["connections"], 200);
+        if !is_echo {
+            // Pings were answered: a client that is silent for two intervals is closed.
+            assert_eq!(report["lost"], serde_json::json!({}));
+        }
+        let server = &report["server"];
+        assert!(server["memory_bytes_after"].as_u64().unwrap() > 0);
+        let cpu = server["cpu_us_per_second_per_connection"].as_f64().unwrap();
+        assert!(cpu > 0.0, "{report:#}");
+    }
+}
+
+#[tokio::test]
+async fn a_storm_is_told_with_those_that_were_refused() {
+    let settings = Settings::default().with_flag("client-connections-max", "30");
+    let cluster = Cluster::start_with(1, &settings).await;
+    let url = ws(&cluster, 0, "/ws");
+    let arguments = ["bench", "storm", &url, "--connections", "50", "--json"];
+    let report = report(&run(&arguments, &[]).await);
+
+    assert_eq!(report["opened"], 30);
+    let failed = report["failed"].as_object().unwrap();
+    assert_eq!(failed.len(), 1, "{report:#}");
+    let (why, count) = failed.iter().next().unwrap();
+    assert!(why.contains("too_many_clients"), "{why}");
+    assert_eq!(count, 20);
+    let [p50, max] = ["p50_us", "max_us"].map(|name| report["opening"][name].as_f64().unwrap());
+    assert!(0.0 < p50 && p50 <= max, "{report:#}");
+}
+
+#[tokio::test]
 async fn what_cannot_be_measured_is_said_with_what_to_do() {
     let cluster = echoing().await;
     for (arguments, code, said) in [

@@ -27,3 +27,8 @@ impl Nanos {
         Nanos(self.0.saturating_add(nanos))
     }
 }
+
+/// Waits until then, on a thread that has nothing else to do.
+pub(crate) fn sleep_until(then: Nanos) {
+    std::thread::sleep(then.until());
+}

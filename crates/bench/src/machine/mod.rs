@@ -13,7 +13,7 @@ mod sockets;
 mod threads;
 mod ticker;
 
-pub(crate) use clock::Nanos;
+pub(crate) use clock::{Nanos, sleep_until};
 pub(crate) use open_files::open_files_max;
 pub(crate) use process::{CpuTime, ServerProcess, cpu_of_this_thread};
 pub(crate) use random::{fill_random, random_u64};

@@ -19,6 +19,11 @@ impl CpuTime {
         }
     }
 
+    /// It ran, or would have.
+    pub(crate) fn busy(self) -> u64 {
+        self.ran + self.waited
+    }
+
     pub(crate) fn add(&mut self, other: CpuTime) {
         self.ran += other.ran;
         self.waited += other.waited;
@@ -58,6 +63,13 @@ impl ServerProcess {
         }
         Ok(sum)
     }
+
+    /// Its own memory that is resident, in bytes: no file's and no kernel's.
+    pub(crate) fn own_memory(&self) -> io::Result<u64> {
+        let status = std::fs::read_to_string(self.folder.join("status"))?;
+        rss_anon(&status)
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "no RssAnon in its status"))
+    }
 }
 
 /// `ran waited slices`
@@ -67,6 +79,13 @@ fn schedstat(text: &str) -> Option<CpuTime> {
         ran: numbers.next()?.parse().ok()?,
         waited: numbers.next()?.parse().ok()?,
     })
+}
+
+fn rss_anon(status: &str) -> Option<u64> {
+    let mut lines = status.lines();
+    let rest = lines.find_map(|line| line.strip_prefix("RssAnon:"))?;
+    let kib: u64 = rest.split_ascii_whitespace().next()?.parse().ok()?;
+    Some(kib * 1024)
 }
 
 #[cfg(test)]
@@ -81,6 +100,15 @@ mod tests {
         };
         assert_eq!(schedstat("2817467 34290 12\n"), Some(cpu));
         assert_eq!(schedstat(""), None);
+    }
+
+    #[test]
+    fn the_memory_that_is_no_files_is_read() {
+        let status = "Name:\tx\nVmRSS:\t   5000 kB\nRssAnon:\t    1204 kB\n";
+        assert_eq!(rss_anon(status), Some(1204 * 1024));
+        assert_eq!(rss_anon("Name:\tx\n"), None);
+        let process = ServerProcess::new(std::process::id());
+        assert!(process.own_memory().unwrap() > 0);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use raftwire_bench::{Address, Plan, Scenario};
+use raftwire_bench::{Address, Crowd, IdlePlan, Plan, Scenario, ServerKind, StormPlan};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum BenchCommand {
@@ -12,6 +12,10 @@ pub(in crate::cli) enum BenchCommand {
     ///
     /// Clients must be allowed to send: client.allow_send. Each sender has a receiver of its own.
     Route(RouteArguments),
+    /// Connections that say something once and are then held: their memory and their processor time.
+    Idle(IdleArguments),
+    /// How fast connections open, many at once.
+    Storm(StormArguments),
 }
 
 #[derive(Args, Debug)]
@@ -73,59 +77,127 @@ pub(in crate::cli) struct RunArguments {
     pid: Vec<u32>,
     /// Print a JSON object; docs/bench.md has its fields.
     #[arg(long)]
+    json: bool,
+}
+
+/// Many connections to one server.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct CrowdArguments {
+    /// The server, as in ws://127.0.0.1:5000/ws.
+    url: Address,
+    /// How many connections.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    connections: usize,
+    /// How many may be on their way at a time.
+    #[arg(long, value_name = "COUNT", default_value_t = 256)]
+    at_once: usize,
+    /// The server is none of Raftwire's: it returns each message, and is offered no subprotocol.
+    #[arg(long)]
+    echo: bool,
+    /// Threads of the generator; without it, half of the cores.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Print a JSON object; docs/bench.md has its fields.
+    #[arg(long)]
     pub(super) json: bool,
 }
 
-impl BenchCommand {
+#[derive(Args, Debug)]
+pub(in crate::cli) struct IdleArguments {
+    #[command(flatten)]
+    pub(super) crowd: CrowdArguments,
+    /// For how many seconds they are held and the server's time is counted.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    hold: u64,
+    /// The process of the server on this machine, whose memory and processor time are told.
+    #[arg(long)]
+    pid: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct StormArguments {
+    #[command(flatten)]
+    pub(super) crowd: CrowdArguments,
+    /// A process of the server on this machine, whose processor time is told; may be repeated.
+    #[arg(long, value_name = "PID")]
+    pid: Vec<u32>,
+}
+
+impl CrowdArguments {
+    fn crowd(self) -> Crowd {
+        Crowd {
+            server: self.url,
+            kind: match self.echo {
+                true => ServerKind::Echo,
+                false => ServerKind::Node,
+            },
+            connections: self.connections,
+            at_once: self.at_once,
+            threads: self.threads,
+        }
+    }
+}
+
+impl IdleArguments {
+    pub(super) fn plan(self) -> IdlePlan {
+        IdlePlan {
+            crowd: self.crowd.crowd(),
+            hold: Duration::from_secs(self.hold),
+            pid: self.pid,
+        }
+    }
+}
+
+impl StormArguments {
+    pub(super) fn plan(self) -> StormPlan {
+        StormPlan {
+            crowd: self.crowd.crowd(),
+            pids: self.pid,
+        }
+    }
+}
+
+impl EchoArguments {
     /// What is to be measured, and whether it is told in JSON.
     pub(super) fn plan(self) -> (Plan, bool) {
-        let (scenario, run) = match self {
-            BenchCommand::Echo(arguments) => {
-                let EchoArguments {
-                    url,
-                    connections,
-                    pipelined,
-                    bytes,
-                    run,
-                } = arguments;
-                let scenario = Scenario::Echo {
-                    server: url,
-                    connections,
-                    in_flight: pipelined,
-                    bytes,
-                };
-                (scenario, run)
-            }
-            BenchCommand::Route(arguments) => {
-                let RouteArguments {
-                    urls,
-                    senders,
-                    in_flight,
-                    bytes,
-                    run,
-                } = arguments;
-                let mut urls = urls.into_iter();
-                let Some(senders_at) = urls.next() else {
-                    unreachable!("the command line requires one")
-                };
-                let scenario = Scenario::Route {
-                    senders_at,
-                    receivers_at: urls.collect(),
-                    senders,
-                    in_flight,
-                    bytes,
-                };
-                (scenario, run)
-            }
+        let scenario = Scenario::Echo {
+            server: self.url,
+            connections: self.connections,
+            in_flight: self.pipelined,
+            bytes: self.bytes,
         };
+        self.run.plan(scenario)
+    }
+}
+
+impl RouteArguments {
+    /// The same.
+    pub(super) fn plan(self) -> (Plan, bool) {
+        let mut urls = self.urls.into_iter();
+        let Some(senders_at) = urls.next() else {
+            unreachable!("the command line requires one")
+        };
+        let scenario = Scenario::Route {
+            senders_at,
+            receivers_at: urls.collect(),
+            senders: self.senders,
+            in_flight: self.in_flight,
+            bytes: self.bytes,
+        };
+        self.run.plan(scenario)
+    }
+}
+
+impl RunArguments {
+    fn plan(self, scenario: Scenario) -> (Plan, bool) {
         let plan = Plan {
             scenario,
-            warm_up: Duration::from_secs(run.warm_up),
-            length: Duration::from_secs(run.seconds),
-            threads: run.threads,
-            rate: run.rate,
-            pids: run.pid,
+            warm_up: Duration::from_secs(self.warm_up),
+            length: Duration::from_secs(self.seconds),
+            threads: self.threads,
+            rate: self.rate,
+            pids: self.pid,
         };
-        (plan, run.json)
+        (plan, self.json)
     }
 }

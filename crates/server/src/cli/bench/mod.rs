@@ -3,7 +3,10 @@
 mod arguments;
 mod bar;
 
-use raftwire_bench::BenchError;
+use std::fmt::Display;
+
+use raftwire_bench::{BenchError, Progress};
+use serde::Serialize;
 
 pub(super) use arguments::BenchCommand;
 use bar::Bar;
@@ -12,9 +15,35 @@ use super::{Failure, Output};
 
 /// The generator has threads of its own, and this one has nothing else to do: it blocks.
 pub(super) fn run(command: BenchCommand) -> Result<(), Failure> {
-    let (plan, is_json) = command.plan();
+    match command {
+        BenchCommand::Echo(arguments) => {
+            let (plan, is_json) = arguments.plan();
+            measure(is_json, |watch| raftwire_bench::run(&plan, watch))
+        }
+        BenchCommand::Route(arguments) => {
+            let (plan, is_json) = arguments.plan();
+            measure(is_json, |watch| raftwire_bench::run(&plan, watch))
+        }
+        BenchCommand::Idle(arguments) => {
+            let is_json = arguments.crowd.json;
+            let plan = arguments.plan();
+            measure(is_json, |watch| raftwire_bench::idle(&plan, watch))
+        }
+        BenchCommand::Storm(arguments) => {
+            let is_json = arguments.crowd.json;
+            let plan = arguments.plan();
+            measure(is_json, |watch| raftwire_bench::storm(&plan, watch))
+        }
+    }
+}
+
+/// Measures with a bar, and prints the report.
+fn measure<R: Display + Serialize>(
+    is_json: bool,
+    measure: impl FnOnce(&mut dyn FnMut(Progress)) -> Result<R, BenchError>,
+) -> Result<(), Failure> {
     let mut bar = Bar::new();
-    let measured = raftwire_bench::run(&plan, &mut |progress| bar.show(progress));
+    let measured = measure(&mut |progress| bar.show(progress));
     bar.clear();
     let report = measured.map_err(|error| match error {
         BenchError::Nothing(_) | BenchError::Rate(_) => Failure::usage(error),

@@ -1,0 +1,164 @@
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::crowd::Crowd;
+use crate::machine::{Nanos, ServerProcess, sleep_until};
+use crate::report::Percentiles;
+use crate::run::PROGRESS_EVERY;
+use crate::{BenchError, Progress};
+
+/// From when the last connection is open until the server counts as idle: it puts away what opening needed.
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Connections that say something once, and then nothing.
+#[derive(Clone, Debug)]
+pub struct IdlePlan {
+    /// How many, to whom.
+    pub crowd: Crowd,
+    /// How long they are held and the server's time is counted.
+    pub hold: Duration,
+    /// The server's process, if it is on this machine: its memory and its time are told.
+    pub pid: Option<u32>,
+}
+
+/// What idle connections cost.
+#[derive(Clone, Debug, Serialize)]
+#[non_exhaustive]
+pub struct IdleReport {
+    /// `idle`.
+    pub scenario: &'static str,
+    /// Connections that were opened.
+    pub connections: u64,
+    /// How long they were held.
+    pub seconds: f64,
+    /// How long opening took, until the welcome of a node.
+    pub opening: Percentiles,
+    /// Connections that ended meanwhile, by why.
+    pub lost: BTreeMap<String, u64>,
+    /// The server's process, if one was named.
+    pub server: Option<IdleServer>,
+}
+
+/// What idle connections cost a server's process.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[non_exhaustive]
+pub struct IdleServer {
+    /// Its number.
+    pub pid: u32,
+    /// Its own resident memory (`RssAnon`, no file's and no kernel's) before the first connection.
+    pub memory_bytes_before: u64,
+    /// The same at the end.
+    pub memory_bytes_after: u64,
+    /// What it grew by, for each connection.
+    pub bytes_per_connection: f64,
+    /// Processor time in a second, for each connection.
+    pub cpu_us_per_second_per_connection: f64,
+    /// Cores that it used.
+    pub cores: f64,
+}
+
+/// Opens, holds, and tells what that costs. It blocks until that is done.
+///
+/// # Errors
+/// See [`BenchError`]. A connection that does not open is one, since all of them are counted; one that ends later
+/// is not, and is in the report.
+pub fn idle(plan: &IdlePlan, watch: &mut dyn FnMut(Progress)) -> Result<IdleReport, BenchError> {
+    plan.crowd.check()?;
+    if plan.hold.is_zero() {
+        return Err(BenchError::Nothing("the time for which they are held"));
+    }
+    let process = plan.pid.map(|pid| (pid, ServerProcess::new(pid)));
+    let memory = || look(process.as_ref(), ServerProcess::own_memory);
+    let cpu = || look(process.as_ref(), ServerProcess::cpu);
+    let memory_before = memory()?;
+    let (opened, held) = plan.crowd.open(true, watch)?;
+    if let Some((why, count)) = opened.failed.first_key_value() {
+        return Err(BenchError::Failed(format!(
+            "{count} connections did not open: {why}"
+        )));
+    }
+    let begin = Nanos::now().after(SETTLE);
+    sleep_until(begin);
+    let cpu_before = cpu()?;
+    wait(begin, begin.after(plan.hold), watch);
+    let (cpu_after, memory_after) = (cpu()?, memory()?);
+    let seconds = Nanos::now().since(begin) as f64 / 1e9;
+    let lost = held.release()?;
+    let connections = opened.times.count();
+    let server = plan.pid.map(|pid| {
+        let spent = cpu_after.unwrap_or_default();
+        let cores = spent.since(cpu_before.unwrap_or_default()).ran as f64 / 1e9 / seconds;
+        let (before, after) = (
+            memory_before.unwrap_or_default(),
+            memory_after.unwrap_or_default(),
+        );
+        IdleServer {
+            pid,
+            memory_bytes_before: before,
+            memory_bytes_after: after,
+            bytes_per_connection: (after as f64 - before as f64) / connections as f64,
+            cpu_us_per_second_per_connection: cores * 1e6 / connections as f64,
+            cores,
+        }
+    });
+    Ok(IdleReport {
+        scenario: "idle",
+        connections,
+        seconds,
+        opening: Percentiles::of(&opened.times),
+        lost,
+        server,
+    })
+}
+
+/// What a look at the process says; `None`: there is none to look at.
+fn look<T>(
+    process: Option<&(u32, ServerProcess)>,
+    at: impl Fn(&ServerProcess) -> std::io::Result<T>,
+) -> Result<Option<T>, BenchError> {
+    let looked = process.map(|(pid, process)| {
+        at(process).map_err(|error| BenchError::Process { pid: *pid, error })
+    });
+    looked.transpose()
+}
+
+fn wait(begin: Nanos, end: Nanos, watch: &mut dyn FnMut(Progress)) {
+    loop {
+        let now = Nanos::now();
+        if now >= end {
+            return;
+        }
+        let share = now.since(begin) as f64 / end.since(begin) as f64;
+        watch(Progress::Running { share });
+        sleep_until(end.min(now.after(PROGRESS_EVERY)));
+    }
+}
+
+/// Lines for people.
+impl fmt::Display for IdleReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "idle: {} connections, held for {:.1} s\nopening: {}",
+            self.connections, self.seconds, self.opening
+        )?;
+        for (why, count) in &self.lost {
+            write!(f, "\nconnections lost: {count}: {why}")?;
+        }
+        if let Some(server) = &self.server {
+            write!(
+                f,
+                "\nserver {}: {:.0} bytes a connection ({} before, {} after), {:.2} µs of CPU a second and connection",
+                server.pid,
+                server.bytes_per_connection,
+                server.memory_bytes_before,
+                server.memory_bytes_after,
+                server.cpu_us_per_second_per_connection,
+            )?;
+        }
+        Ok(())
+    }
+}
