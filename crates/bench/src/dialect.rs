@@ -6,12 +6,16 @@ use serde::Deserialize;
 pub(crate) const SUBPROTOCOL: &str = "raftwire.v1";
 /// The head of a binary message, in front of its target.
 const HEAD_BYTES: usize = 12;
+/// What the number of a message has in its payload.
+pub(crate) const NUMBER_BYTES: usize = 8;
 /// A send to a connection.
 const KIND_SEND: u8 = 1;
 /// A message to a client.
 const KIND_MESSAGE: u8 = 2;
 /// How every result of a node begins.
 const RESULT: &[u8] = b"{\"type\":\"result\",\"id\":";
+/// The outcome of a message that is on its way to the receiver's socket.
+pub(crate) const DELIVERED: &str = "delivered";
 const OUTCOME: &[u8] = b",\"outcome\":\"";
 
 /// What a client hears first.
@@ -39,6 +43,12 @@ pub(crate) fn set_number(send: &mut [u8], number: u64) {
 pub(crate) fn message_number(message: &[u8]) -> Option<u64> {
     let number = message.get(4..HEAD_BYTES)?.try_into().ok()?;
     (message[0] == KIND_MESSAGE).then_some(u64::from_be_bytes(number))
+}
+
+/// The number in the payload of a binary message to a client, as its sender has written it.
+pub(crate) fn payload_number(message: &[u8]) -> Option<u64> {
+    let number = message.get(HEAD_BYTES..HEAD_BYTES + NUMBER_BYTES)?;
+    Some(u64::from_be_bytes(number.try_into().ok()?))
 }
 
 /// The number and outcome of a result, read where it lies.

@@ -7,6 +7,16 @@ pub enum BenchError {
     /// The plan asks for nothing.
     #[error("{0} must be at least 1")]
     Nothing(&'static str),
+    /// Messages that have no room for their number.
+    #[error(
+        "messages that nobody acknowledges carry their number: {bytes} bytes are less than {min}"
+    )]
+    Short {
+        /// What the plan says.
+        bytes: usize,
+        /// What is needed.
+        min: usize,
+    },
     /// A rate that is no positive number.
     #[error("{0} messages a second is no rate")]
     Rate(f64),

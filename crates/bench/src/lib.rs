@@ -68,7 +68,7 @@ pub use address::{Address, AddressError, ResolveError};
 pub use crowd::{Crowd, ServerKind};
 pub use error::BenchError;
 pub use idle::{IdlePlan, IdleReport, IdleServer, idle};
-pub use plan::{Plan, Scenario};
+pub use plan::{Plan, RouteAnswer, Scenario};
 pub use report::{Generator, Percentiles, Report, Server};
 pub use run::{Progress, run};
 pub use storm::{StormGenerator, StormPlan, StormReport, StormServer, storm};

@@ -42,11 +42,23 @@ pub enum Scenario {
         receivers_at: Vec<Address>,
         /// How many senders; each has a receiver of its own.
         senders: usize,
-        /// Messages of each sender that wait for their result.
+        /// Messages of each sender that wait for their result, or for their receiver.
         in_flight: usize,
         /// The length of a message.
         bytes: usize,
+        /// What a message waits for.
+        answer: RouteAnswer,
     },
+}
+
+/// What answers a message that is routed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RouteAnswer {
+    /// The node's result, at the sender.
+    Result,
+    /// The message itself, at the receiver: nobody waits for results, which are counted as they come. A message
+    /// must have room for its number, 8 bytes.
+    Arrival,
 }
 
 impl Scenario {
@@ -56,6 +68,12 @@ impl Scenario {
             Scenario::Echo { .. } => "echo",
             Scenario::Route { .. } => "route",
         }
+    }
+
+    /// Whether receivers, and not senders, see what is waited for.
+    pub(crate) fn is_answered_by_arrival(&self) -> bool {
+        let answer = RouteAnswer::Arrival;
+        matches!(self, Scenario::Route { answer: asked, .. } if *asked == answer)
     }
 
     /// How many connections send.

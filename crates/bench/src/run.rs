@@ -4,6 +4,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
+use crate::dialect::NUMBER_BYTES;
 use crate::machine::{CpuTime, Nanos, ServerProcess, cores, open_files_max, spawn_thread};
 use crate::tally::Tally;
 use crate::worker::{Said, Share, Times, work};
@@ -126,6 +127,12 @@ fn check(plan: &Plan) -> Result<(), BenchError> {
         if count == 0 {
             return Err(BenchError::Nothing(what));
         }
+    }
+    if plan.scenario.is_answered_by_arrival() && *bytes < NUMBER_BYTES {
+        return Err(BenchError::Short {
+            bytes: *bytes,
+            min: NUMBER_BYTES,
+        });
     }
     if let Some(rate) = plan.rate.filter(|rate| !rate.is_finite() || *rate <= 0.0) {
         return Err(BenchError::Rate(rate));

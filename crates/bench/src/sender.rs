@@ -23,6 +23,10 @@ pub(crate) trait Talk: 'static {
 pub(crate) enum Answer<'a> {
     /// The answer to the message with this number.
     To { number: u64, outcome: &'a str },
+    /// The message with this number is not waited for any more.
+    NotArriving { number: u64, outcome: &'a str },
+    /// What became of a message that is waited for elsewhere.
+    Said(&'a str),
     /// Nothing that is waited for.
     Nothing,
     /// What must not come: the measurement is worth nothing.
@@ -69,6 +73,17 @@ impl<T: Talk> Sender<T> {
         }
     }
 
+    /// The message with this number has arrived.
+    pub(crate) fn arrived(&mut self, number: u64, now: Nanos) {
+        // `None`: a result that came before said that it would not.
+        if let Some(since) = self.window.answer(number)
+            && self.meter.counts(now)
+        {
+            let latency = now.since(since);
+            self.meter.tally.borrow_mut().latency.record(latency);
+        }
+    }
+
     /// Messages that were meant to be sent before the end, and were not.
     pub(crate) fn overdue(&self, end: Nanos) -> u64 {
         let last = Nanos(end.0 - 1);
@@ -81,10 +96,8 @@ impl<T: Talk> Sender<T> {
         match self.poll_turns(context) {
             Poll::Ready(Err(lost)) => Poll::Ready(lost),
             Poll::Ready(Ok(())) | Poll::Pending => {
-                // Only where something else than this task sends.
-                if self.pace.is_some()
-                    && !(self.waker.as_ref()).is_some_and(|waker| waker.will_wake(context.waker()))
-                {
+                // Something else than this task may send.
+                if !(self.waker.as_ref()).is_some_and(|waker| waker.will_wake(context.waker())) {
                     self.waker = Some(context.waker().clone());
                 }
                 Poll::Pending
@@ -133,7 +146,14 @@ impl<T: Talk> Sender<T> {
                         "an answer to message {number}, which waits for none"
                     )),
                 },
-                Answer::Nothing => {}
+                Answer::NotArriving { number, outcome } => {
+                    window.answer(number);
+                    if meter.counts(now) {
+                        tally.outcome(outcome);
+                    }
+                }
+                Answer::Said(outcome) if meter.counts(now) => tally.outcome(outcome),
+                Answer::Said(_) | Answer::Nothing => {}
                 Answer::Wrong(why) => meter.fail(why),
             }
         });

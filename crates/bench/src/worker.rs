@@ -99,6 +99,7 @@ pub(crate) async fn work(
             if doors.is_empty() {
                 doors.push(senders_at.clone());
             }
+            let is_arrival = plan.scenario.is_answered_by_arrival();
             let opened = open_each(share, say, async |number| {
                 let (receiver, at) = welcomed(&doors[number % doors.len()]).await?;
                 let (sender, own) = welcomed(&senders_at).await?;
@@ -108,7 +109,10 @@ pub(crate) async fn work(
                             .to_owned(),
                     ));
                 }
-                Ok(((sender, Route::new(&at.connection, *bytes)), receiver))
+                Ok((
+                    (sender, Route::new(&at.connection, *bytes, is_arrival)),
+                    receiver,
+                ))
             });
             let (senders, receivers) = opened.await?.into_iter().unzip();
             say(Said::Ready);
@@ -149,13 +153,6 @@ async fn drive<T: Talk>(
     let connections = senders.len() + receivers.len();
     let meter = Rc::new(Meter::new(times.measured, times.end, connections));
     sleep(times.begin.until()).await;
-    for connection in receivers {
-        let (mut receiver, meter) = (Receiver::new(connection, meter.clone()), meter.clone());
-        spawn_local(async move {
-            let lost = poll_fn(|context| receiver.poll(context)).await;
-            meter.lose(&lost);
-        });
-    }
     let pace = plan.rate.map(|rate| Pace::new(times.begin, rate));
     let mut all = Vec::new();
     for (index, (connection, talk)) in senders.into_iter().enumerate() {
@@ -166,6 +163,16 @@ async fn drive<T: Talk>(
         let meter = meter.clone();
         spawn_local(async move {
             let lost = poll_fn(|context| sender.borrow_mut().poll(context)).await;
+            meter.lose(&lost);
+        });
+    }
+    for (connection, sender) in receivers.into_iter().zip(&all) {
+        let waits = plan.scenario.is_answered_by_arrival();
+        let sender = waits.then(|| sender.clone());
+        let mut receiver = Receiver::new(connection, meter.clone(), sender);
+        let meter = meter.clone();
+        spawn_local(async move {
+            let lost = poll_fn(|context| receiver.poll(context)).await;
             meter.lose(&lost);
         });
     }

@@ -72,6 +72,30 @@ async fn routes_between_two_nodes_have_their_outcomes() {
 }
 
 #[tokio::test]
+async fn messages_that_nobody_acknowledges_are_waited_for_where_they_arrive() {
+    let cluster = Cluster::start(2).await;
+    let urls = [ws(&cluster, 0, "/ws"), ws(&cluster, 1, "/ws")].join(",");
+    let load = ["--senders", "4", "--in-flight", "8", "--fire-and-forget"];
+    for more in [&["--bytes", "8"][..], &["--rate", "400", "--threads", "2"]] {
+        let ended = bench(&[&["route", &urls], &load[..], more].concat()).await;
+        let report = report(&ended);
+
+        let answered = report["answered"].as_u64().unwrap();
+        assert!(answered > 0, "{report:#}");
+        assert_eq!(report["received"].as_u64(), Some(answered));
+        let outcomes = report["outcomes"].as_object().unwrap();
+        assert_eq!(outcomes.keys().collect::<Vec<_>>(), ["delivered"]);
+    }
+    let short = bench(&[&["route", &urls], &load[..], &["--bytes", "7"]].concat()).await;
+    assert_eq!(short.code, Some(2), "{}", short.stderr);
+    assert!(
+        short.stderr.contains("7 bytes are less than 8"),
+        "{}",
+        short.stderr
+    );
+}
+
+#[tokio::test]
 async fn idle_connections_have_their_price() {
     let settings = Settings::default()
         .with_flag("client-echo", "true")

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use raftwire_bench::{Address, Crowd, IdlePlan, Plan, Scenario, ServerKind, StormPlan};
+use raftwire_bench::{
+    Address, Crowd, IdlePlan, Plan, RouteAnswer, Scenario, ServerKind, StormPlan,
+};
 
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum BenchCommand {
@@ -44,12 +46,17 @@ pub(in crate::cli) struct RouteArguments {
     /// How many senders.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     senders: usize,
-    /// Messages of each sender that wait for their result.
+    /// Messages of each sender that wait for their result, or with --fire-and-forget for their receiver.
     #[arg(long, value_name = "COUNT", default_value_t = 16)]
     in_flight: usize,
     /// The length of a message.
     #[arg(long, default_value_t = 128)]
     bytes: usize,
+    /// Wait for the message at its receiver, not for its result; latency is the time until there.
+    ///
+    /// The node says what became of each message all the same, and that is counted.
+    #[arg(long)]
+    fire_and_forget: bool,
     #[command(flatten)]
     run: RunArguments,
 }
@@ -183,6 +190,10 @@ impl RouteArguments {
             senders: self.senders,
             in_flight: self.in_flight,
             bytes: self.bytes,
+            answer: match self.fire_and_forget {
+                true => RouteAnswer::Arrival,
+                false => RouteAnswer::Result,
+            },
         };
         self.run.plan(scenario)
     }

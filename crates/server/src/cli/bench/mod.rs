@@ -46,7 +46,9 @@ fn measure<R: Display + Serialize>(
     let measured = measure(&mut |progress| bar.show(progress));
     bar.clear();
     let report = measured.map_err(|error| match error {
-        BenchError::Nothing(_) | BenchError::Rate(_) => Failure::usage(error),
+        BenchError::Nothing(_) | BenchError::Rate(_) | BenchError::Short { .. } => {
+            Failure::usage(error)
+        }
         _ => Failure::new(error),
     })?;
     let output = Output::stdout();
