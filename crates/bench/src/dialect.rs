@@ -12,6 +12,10 @@ pub(crate) const NUMBER_BYTES: usize = 8;
 const KIND_SEND: u8 = 1;
 /// A message to a client.
 const KIND_MESSAGE: u8 = 2;
+/// A send that was delivered, without an outcome's text.
+const KIND_DELIVERED: u8 = 5;
+/// The flag of a send whose sender takes [`KIND_DELIVERED`] for an answer.
+const FLAG_BRIEF: u8 = 1;
 /// How every result of a node begins.
 const RESULT: &[u8] = b"{\"type\":\"result\",\"id\":";
 /// The outcome of a message that is on its way to the receiver's socket.
@@ -27,7 +31,7 @@ pub(crate) struct Welcome {
 
 /// Writes a binary send without its payload; [`set_number`] gives it its number.
 pub(crate) fn send_head(target: &str) -> Vec<u8> {
-    let mut head = vec![KIND_SEND, 0];
+    let mut head = vec![KIND_SEND, FLAG_BRIEF];
     head.extend_from_slice(&(target.len() as u16).to_be_bytes());
     head.extend_from_slice(&[0; 8]);
     head.extend_from_slice(target.as_bytes());
@@ -41,8 +45,12 @@ pub(crate) fn set_number(send: &mut [u8], number: u64) {
 
 /// The number of a binary message to a client.
 pub(crate) fn message_number(message: &[u8]) -> Option<u64> {
+    number_of(KIND_MESSAGE, message)
+}
+
+fn number_of(kind: u8, message: &[u8]) -> Option<u64> {
     let number = message.get(4..HEAD_BYTES)?.try_into().ok()?;
-    (message[0] == KIND_MESSAGE).then_some(u64::from_be_bytes(number))
+    (message[0] == kind).then_some(u64::from_be_bytes(number))
 }
 
 /// The number in the payload of a binary message to a client, as its sender has written it.
@@ -51,9 +59,12 @@ pub(crate) fn payload_number(message: &[u8]) -> Option<u64> {
     Some(u64::from_be_bytes(number.try_into().ok()?))
 }
 
-/// The number and outcome of a result, read where it lies.
-pub(crate) fn result(text: &[u8]) -> Option<(u64, &str)> {
-    let rest = text.strip_prefix(RESULT)?;
+/// The number and outcome of an answer, read where it lies.
+pub(crate) fn result(answer: &[u8]) -> Option<(u64, &str)> {
+    if let Some(number) = number_of(KIND_DELIVERED, answer) {
+        return Some((number, DELIVERED));
+    }
+    let rest = answer.strip_prefix(RESULT)?;
     let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
     let (digits, rest) = rest.split_at(digits);
     let number = std::str::from_utf8(digits).ok()?.parse().ok()?;
@@ -71,13 +82,15 @@ mod tests {
         let text = br#"{"type":"result","id":71,"outcome":"busy","happened":"no","queue":"peer"}"#;
         assert_eq!(result(text), Some((71, "busy")));
         assert_eq!(result(br#"{"type":"pong","id":71}"#), None);
+        let brief = [5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 10];
+        assert_eq!(result(&brief), Some((10, DELIVERED)));
     }
 
     #[test]
     fn a_send_is_as_the_protocol_page_has_it() {
         let mut send = send_head("~AAEAAAEAAAAAAGvnUSJ4Tg");
         set_number(&mut send, 7);
-        assert_eq!(send[..12], [1, 0, 0, 23, 0, 0, 0, 0, 0, 0, 0, 7]);
+        assert_eq!(send[..12], [1, 1, 0, 23, 0, 0, 0, 0, 0, 0, 0, 7]);
         assert_eq!(&send[12..], b"~AAEAAAEAAAAAAGvnUSJ4Tg");
         let message = [2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0x00, 0xff];
         assert_eq!(message_number(&message), Some(3));
