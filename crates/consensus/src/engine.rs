@@ -81,6 +81,8 @@ fn config(cluster: &str, timings: &Timings, snapshots: Snapshots) -> Config {
         // one way can elect another. Twice the longest election is the shortest that is allowed.
         quorum_loss_probe_interval: Some(election_max.saturating_mul(2)),
         enable_pre_vote: Some(true),
+        // From when on it may stand, `comeback` says.
+        enable_elect: false,
         // A restarted leader has to be elected: its leases are counted in its memory.
         enable_leader_restore: Some(false),
         install_snapshot_timeout: election_max,

@@ -20,6 +20,7 @@
 //! here knows of sockets, messages or transports: a connection is an id that a name stands for; peers are named, and
 //! a [`ControlNetwork`] finds them. Nothing but the log decides who is dead.
 
+mod comeback;
 mod command;
 mod compaction;
 mod control_network;

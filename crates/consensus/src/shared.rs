@@ -38,6 +38,8 @@ pub(crate) struct Shared {
     /// The founding list, normalised.
     pub(crate) founding: Vec<NodeId>,
     pub(crate) raft_id: RaftId,
+    /// From when on this node takes part in elections.
+    pub(crate) votes_from: BootTime,
     /// The cluster that the data folder was of when it was opened, if that can be told.
     pub(crate) data_of: Option<u128>,
     pub(crate) environment: Environment,
@@ -114,6 +116,7 @@ impl Shared {
     pub(crate) fn new(
         options: RaftOptions,
         raft_id: RaftId,
+        has_voted: bool,
         data_of: Option<u128>,
         environment: Environment,
         published: Arc<Published>,
@@ -123,7 +126,13 @@ impl Shared {
         names: NamesShared,
     ) -> Shared {
         let now = environment.boot_time();
+        let votes_from = if has_voted {
+            now + options.timings.election_max
+        } else {
+            now
+        };
         Shared {
+            votes_from,
             hearing: Hearing {
                 leader: Moment::new(now),
                 feed: Moment::new(now),

@@ -101,6 +101,36 @@ async fn a_leader_that_is_cut_off_is_none_before_there_is_another() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn voters_that_come_back_at_once_elect_nobody_while_the_old_leader_calls_itself_one() {
+    let list = ["a", "b", "c"];
+    for seed in 0..20 {
+        let mut cluster = TestCluster::started(seed, &list).await;
+        cluster.settled().await;
+        let old = cluster.leader().await;
+        let others: Vec<NodeId> = names(&list).into_iter().filter(|it| *it != old).collect();
+        // One of them has heard nothing for long; the other one is the leader's quorum until it ends.
+        cluster.crash(others[0].as_str()).await;
+        sleep(Duration::from_secs(2)).await;
+        assert!(cluster.node(old.as_str()).is_leader());
+
+        cluster.network.cut(std::slice::from_ref(&old), &others);
+        cluster.crash(others[1].as_str()).await;
+        for other in &others {
+            cluster.start(other.as_str(), &list).await;
+        }
+
+        let mut leaders = cluster.leaders();
+        for _ in 0..3_000 {
+            assert!(leaders.len() <= 1, "seed {seed}: {leaders:?}");
+            sleep(Duration::from_millis(1)).await;
+            leaders = cluster.leaders();
+        }
+        assert_eq!(leaders.len(), 1, "seed {seed}");
+        assert!(others.contains(&leaders[0]), "seed {seed}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_leader_that_comes_back_follows_the_new_one() {
     let cluster = TestCluster::started(3, &["a", "b", "c"]).await;
     cluster.settled().await;

@@ -66,13 +66,29 @@ impl Backend for RealBackend {
     async fn bind(&self, host: &str, port: u16) -> io::Result<TcpListener> {
         let mut failure = no_address(host);
         for address in addresses(host, port).await? {
-            match tokio::net::TcpListener::bind(address).await {
+            match listen(address) {
                 Ok(listener) => return Ok(TcpListener::real(listener)),
                 Err(error) => failure = error,
             }
         }
         Err(failure)
     }
+}
+
+/// Connections that may wait to be accepted: what a cluster's clients make when they come back at once. The system
+/// lowers it to its own limit (`net.core.somaxconn`); one that finds no room tries again after a second.
+const BACKLOG: u32 = 4_096;
+
+fn listen(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()
+    } else {
+        tokio::net::TcpSocket::new_v6()
+    }?;
+    // A server that comes back finds its port free though connections of before are not forgotten yet.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 async fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr>> {

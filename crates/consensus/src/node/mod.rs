@@ -27,7 +27,7 @@ use crate::state::{ClusterEvent, ClusterState, LostName, Membership};
 use crate::status::RaftStatus;
 use crate::wire::request::RequestKind;
 use crate::wire::response::{RefusalCode, Refused, ResponseKind};
-use crate::{feed, founding, leader, names as name_tasks, network, proposer, remove};
+use crate::{comeback, feed, founding, leader, names as name_tasks, network, proposer, remove};
 
 /// One node's part in consensus: it founds or joins the cluster, votes if it is a voter, renews its
 /// lease, and tells what is agreed on.
@@ -217,6 +217,10 @@ impl RaftNode {
 
 async fn answer(shared: &Shared, from: &NodeId, request: RequestKind) -> ResponseKind {
     let own_id = shared.raft_id.get();
+    if comeback::is_too_early(shared, &request) {
+        let text = "a voter that has just come back elects nobody yet";
+        return refuse(RefusalCode::Stopped, text);
+    }
     match network::receive(&shared.engine, own_id, &shared.assembly, request).await {
         Ok(answer) => {
             if answer.is_leaders_word() {

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::RaftNode;
 use crate::control_network::{CallError, ControlNetwork};
-use crate::options::{RaftOptions, Storage};
+use crate::options::{RaftOptions, Storage, Timings};
 use crate::status::Role;
 use crate::type_config::{CommittedLeaderId, Entry, LogId, Membership, Seat, SnapshotMeta, Vote};
 use crate::wire::request::{Append, Ballot, RequestKind, SnapshotChunk};
@@ -176,6 +176,9 @@ async fn a_vote_is_remembered_across_a_crash() {
     disk.crash();
     let node = voter(&disk, 2).await;
 
+    let early = ask(&node, RequestKind::Vote(ballot(&node, 6, C))).await;
+    assert!(matches!(early, ResponseKind::Refused(_)), "{early:?}");
+    tokio::time::sleep(Timings::direct().election_max).await;
     assert_eq!(vote(&node, 5, C).await, (false, Vote::new(5, A)));
 }
 

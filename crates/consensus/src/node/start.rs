@@ -24,7 +24,7 @@ use crate::options::{RaftOptions, Storage};
 use crate::shared::{Published, Shared};
 use crate::snapshot::SnapshotKeeper as _;
 use crate::state::{ClusterEvent, LostName, NAMES_MAX_CEILING, decode_state};
-use crate::{compaction, event_feed, feed, follow, founding, leader, member};
+use crate::{comeback, compaction, event_feed, feed, follow, founding, leader, member};
 
 /// The most names of a founding list. Five of them vote at most, and the list is an entry of the
 /// log; other nodes join later and need not be named.
@@ -192,6 +192,8 @@ pub(super) async fn start(
         snapshots,
     } = opened;
     let data_of = cluster_of(&snapshots, &mut log).await;
+    // What cannot be read, the engine will complain of.
+    let has_voted = matches!(log.get_log_reader().await.read_vote().await, Ok(Some(_)));
     let executor = environment.executor("consensus");
     let log_reader = log.get_log_reader().await;
     let peers = Peers::new(raft_id.get(), Arc::clone(&network));
@@ -222,6 +224,7 @@ pub(super) async fn start(
     let shared = Arc::new(Shared::new(
         options,
         raft_id,
+        has_voted,
         data_of,
         environment.clone(),
         published,
@@ -237,6 +240,9 @@ pub(super) async fn start(
         handles: Vec::new(),
     };
     tasks.spawn("consensus-rounds", rounds_task);
+    tasks.run("consensus-comeback", &shared, |it| async move {
+        comeback::run(&it).await;
+    });
     tasks.run("consensus-status", &shared, |it| async move {
         follow::follow_engine(&it).await
     });
