@@ -18,7 +18,8 @@ pub(super) struct Directory {
     current: Entries,
     /// What leads from `synced` to `current`, in order.
     changes: Vec<Change>,
-    /// A sync failed: until the next crash no change becomes durable for certain.
+    /// A sync failed: until the disk is mended, or the next crash, no change becomes durable for certain. (A file system
+    /// with a journal stops at such an error, and takes no change before somebody has looked at it.)
     is_broken: bool,
 }
 
@@ -68,6 +69,11 @@ impl Directory {
     /// A sync that reported an error.
     pub(super) fn fail_sync(&mut self) {
         self.is_broken = true;
+    }
+
+    /// The next sync makes everything durable.
+    pub(super) fn mend(&mut self) {
+        self.is_broken = false;
     }
 
     /// The power fails: each change since the last sync has happened or not, and then each file

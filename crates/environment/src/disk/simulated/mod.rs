@@ -96,9 +96,10 @@ impl SimulatedDisk {
         lock(&self.state).faults.add(fault);
     }
 
-    /// Takes back all faults that are still to come, and makes room on a full disk.
+    /// Takes back all faults that are still to come, makes room on a full disk, and lets a directory of which a sync
+    /// failed be synced again: names that are not durable are so after the next sync.
     pub fn heal(&self) {
-        lock(&self.state).faults.clear();
+        lock(&self.state).heal();
     }
 
     /// Makes the disk slow until [`speed_up`](Self::speed_up): each piece of work takes as long as is

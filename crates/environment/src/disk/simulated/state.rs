@@ -65,6 +65,12 @@ impl State {
     }
 
     /// The power fails.
+    /// What is wrong is put right; what was lost stays so.
+    pub(super) fn heal(&mut self) {
+        self.faults.clear();
+        self.directories.values_mut().for_each(Directory::mend);
+    }
+
     pub(super) fn crash(&mut self) {
         self.end_process();
         for directory in self.directories.values_mut() {

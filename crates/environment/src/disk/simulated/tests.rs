@@ -384,6 +384,22 @@ fn names_of_a_failed_sync_stay_lost_though_the_next_sync_succeeds() {
 }
 
 #[test]
+fn names_of_a_failed_sync_can_be_synced_once_the_disk_is_healed() {
+    for seed in SEEDS {
+        let (disk, _) = disk_with_log(seed, b"synced");
+        disk.fail(Fault::SyncFails { nth: 1 });
+        disk.open_append(Path::new("new")).unwrap();
+        disk.sync_dir(here()).unwrap_err();
+
+        disk.heal();
+        disk.sync_dir(here()).unwrap();
+        disk.crash();
+
+        assert_eq!(disk.list(here()).unwrap().len(), 2, "seed {seed}");
+    }
+}
+
+#[test]
 fn bytes_that_replace_those_of_a_failed_sync_can_be_synced() {
     for seed in SEEDS {
         let (disk, mut file) = disk_with_log(seed, b"synced");
