@@ -70,12 +70,8 @@ impl Cluster<'_> {
             }
             Fault::Wipe(whom) => {
                 let victim = self.resolve(*whom);
-                // Before the cluster is founded a disk holds what nobody else has heard of.
-                let is_founded = self.is_founded();
                 self.crash(victim, Crash::Killed);
-                if is_founded {
-                    self.replace_disk(victim);
-                }
+                self.replace_disk(victim);
                 self.down.insert(number, vec![victim]);
             }
             Fault::Stop(whom) => {
@@ -133,7 +129,11 @@ impl Cluster<'_> {
         self.cut(number, ways);
     }
 
+    /// Before the cluster is founded the disk stays: it may hold a founding that nobody else has heard of.
     fn replace_disk(&mut self, victim: usize) {
+        if !self.is_founded() {
+            return;
+        }
         let seed = self.disks.seed();
         self.machines[victim].bay.plug_in(SimulatedDisk::new(seed));
     }

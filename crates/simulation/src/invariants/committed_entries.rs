@@ -43,9 +43,10 @@ impl CommittedEntries {
         let last = seen.entries.last().map(|(index, ..)| *index);
         let committed = seen
             .committed_index
-            .filter(|committed| Some(*committed) <= last);
-        let committed = committed.unwrap_or(0).min(seen.applied_index);
-        for (index, term, digest) in seen.entries.iter().filter(|entry| entry.0 <= committed) {
+            .filter(|committed| Some(*committed) <= last)
+            .map(|committed| committed.min(seen.applied_index));
+        let is_committed = |index: u64| committed.is_some_and(|committed| index <= committed);
+        for (index, term, digest) in seen.entries.iter().filter(|entry| is_committed(entry.0)) {
             let (term, digest, known_in) = (*term, *digest, seen.term);
             let fresh = Committed {
                 term,
