@@ -9,6 +9,9 @@ use std::collections::BTreeSet;
 use raftwire_environment::Environment;
 use raftwire_server::metrics::{CONTENT_TYPE, Kind, families};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
 use support::{
     Client, Cluster, Exposition, Heard, Settings, eventually, is_metric_name, run, scrape,
 };
@@ -259,6 +262,49 @@ async fn clients_are_told_of_by_why_they_were_refused_and_how_they_ended() {
         ("raftwire_names_limit", 1_000_000.0),
     ] {
         assert_eq!(told.value(name, &[]), Some(count), "{name}");
+    }
+}
+
+/// What an opening of `/ws` asks for; the key is RFC 6455's own.
+const OPENING: &str = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+    Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Protocol: raftwire.v1\r\n\r\n";
+
+/// A client's frame, with a mask that changes nothing.
+fn frame(first: u8, payload: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(payload.len()).unwrap();
+    assert!(length < 126, "a short frame");
+    [&[first, 0x80 | length, 0, 0, 0, 0], payload].concat()
+}
+
+#[tokio::test]
+async fn each_byte_of_a_client_is_counted_once_however_it_is_framed() {
+    let cluster = Cluster::start(1).await;
+    let port = cluster.node(0).port;
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
+    // A ping of the protocol in three fragments, one of WebSocket between them, and the close.
+    let frames = [
+        frame(0x01, br#"{"type":"#),
+        frame(0x89, b"are you there"),
+        frame(0x00, br#""ping","#),
+        frame(0x80, br#""id":1}"#),
+        frame(0x88, &1000_u16.to_be_bytes()),
+    ]
+    .concat();
+    stream.write_all(OPENING.as_bytes()).await.unwrap();
+    stream.write_all(&frames).await.unwrap();
+    let mut heard = Vec::new();
+    stream.read_to_end(&mut heard).await.unwrap();
+    let head = heard.windows(4).position(|it| it == b"\r\n\r\n").unwrap() + 4;
+    assert!(heard.starts_with(b"HTTP/1.1 101"));
+    assert!(heard.ends_with(&1000_u16.to_be_bytes()) || heard.ends_with(b"normal"));
+
+    // The node has ended the stream after it had counted all of it.
+    let told = Exposition::of(port).await;
+    for (direction, bytes) in [("received", frames.len()), ("sent", heard.len() - head)] {
+        let labels = [("direction", direction)];
+        let counted = told.value("raftwire_websocket_bytes_total", &labels);
+        assert_eq!(counted, Some(bytes as f64), "{direction}");
     }
 }
 

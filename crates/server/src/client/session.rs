@@ -24,6 +24,9 @@ use crate::websocket_engine::{EngineError, Received, Traffic, WebSocket};
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes that are read and thrown away while a connection closes, so that the close arrives.
 const CLOSE_DISCARDED_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// Bytes of a connection that are not counted yet: a busy one would else write to the counters, which all
+/// connections share, at each of its flushes.
+const UNCOUNTED_BYTES_MAX: u64 = 16 * 1024;
 /// Messages that are read before what is buffered is flushed, however much more could be read.
 const RECEIVED_BETWEEN_FLUSHES_MAX: u32 = 64;
 
@@ -62,6 +65,8 @@ pub(crate) struct Session<IO> {
     batch: Vec<Frame>,
     received_since_flush: u32,
     vitals: Vitals,
+    /// What the counters have of this connection's traffic.
+    counted: Traffic,
 }
 
 /// What the last ping found.
@@ -122,6 +127,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             batch: Vec::new(),
             received_since_flush: 0,
             vitals: Vitals::default(),
+            counted: Traffic::default(),
         };
         if dialect == Dialect::Raftwire {
             session.welcome(&client.identity);
@@ -133,6 +139,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     pub(crate) async fn run(mut self) {
         let end = self.serve().await;
         self.context.counters.ended(Ending::from(&end));
+        self.count_traffic();
         match end {
             End::Gone | End::CutOff => trace!(connection = %self.connection, "client is gone"),
             // In a box of its own: a connection is open for longer than it closes.
@@ -242,7 +249,15 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
                 self.writer.answer(answer);
                 Ok(())
             }
-            Step::Flushed(Ok(())) | Step::Received(Some(Ok(Received::Heartbeat))) => Ok(()),
+            Step::Flushed(Ok(())) => {
+                let counted = self.counted.received + self.counted.written;
+                let now = self.socket.traffic();
+                if now.received + now.written >= counted + UNCOUNTED_BYTES_MAX {
+                    self.count_traffic();
+                }
+                Ok(())
+            }
+            Step::Received(Some(Ok(Received::Heartbeat))) => Ok(()),
             Step::Received(Some(Ok(Received::Message(frame)))) => {
                 match self.dialect {
                     Dialect::Raftwire => self.obey(&frame),
@@ -332,9 +347,16 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         batch.map_err(|closed| End::Close(closed.code))
     }
 
+    fn count_traffic(&mut self) {
+        let now = self.socket.traffic();
+        self.context.counters.moved(self.counted, now);
+        self.counted = now;
+    }
+
     /// Once an interval: a client that took nothing of what waits for it is too slow, one that
     /// said nothing for two intervals is gone, any other is pinged.
     fn check_vitals(&mut self) -> Result<(), End> {
+        self.count_traffic();
         let (before, now) = (self.vitals.traffic, self.socket.traffic());
         let is_stuck = !self.writer.is_idle() && before.written == now.written;
         // While its requests fill the window nothing is read, so silence means nothing.
@@ -370,21 +392,24 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     /// The closing handshake, within its time.
     async fn finish(self) {
         let Session {
+            context,
             mut socket,
             mut writer,
             outbox,
             requests,
             places,
+            counted,
             ..
         } = self;
         // Not registered any more: nothing is said to be delivered that nobody will write.
         drop((outbox, requests));
         let closing = async {
-            if poll_fn(|context| writer.poll_flush(&mut socket, context))
-                .await
-                .is_ok()
-            {
+            let flushed = poll_fn(|context| writer.poll_flush(&mut socket, context)).await;
+            if flushed.is_ok() {
                 while let Some(Ok(_)) = socket.receive().await {}
+            }
+            context.counters.moved(counted, socket.traffic());
+            if flushed.is_ok() {
                 socket.linger(CLOSE_DISCARDED_BYTES_MAX).await;
             }
         };

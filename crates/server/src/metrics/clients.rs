@@ -1,10 +1,11 @@
-//! Clients that were not let in, and how the others ended.
+//! Clients that were not let in, what the others have moved, and how they ended.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use raftwire_protocol::CloseCode;
 
 use crate::http::RefusalReason;
+use crate::websocket_engine::Traffic;
 
 /// What stands for a close frame without a code (RFC 6455 §7.4.1), as browsers report it.
 const NO_CODE: u16 = 1005;
@@ -54,12 +55,14 @@ impl Ending {
 /// Who ended a WebSocket, in the order of the counters.
 const ENDED_BY: [&str; 2] = ["this_node", "client"];
 
-/// Counters of what happens once in the life of a connection: one set a node.
+/// Counters of what happens in the lives of connections, never once a message: one set a node.
 #[derive(Debug, Default)]
 pub(crate) struct ClientCounters {
     refused: [AtomicU64; RefusalReason::ALL.len()],
     /// Behind those of the codes, that of all others.
     ended: [[AtomicU64; CODES.len() + 1]; ENDED_BY.len()],
+    received_bytes: AtomicU64,
+    sent_bytes: AtomicU64,
 }
 
 impl ClientCounters {
@@ -72,6 +75,22 @@ impl ClientCounters {
         let known = CODES.iter().position(|known| *known == code);
         let place = known.unwrap_or(CODES.len());
         self.ended[by][place].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// What a connection has moved since it was counted last.
+    pub(crate) fn moved(&self, counted: Traffic, now: Traffic) {
+        let received = now.received - counted.received;
+        let sent = now.written - counted.written;
+        self.received_bytes.fetch_add(received, Ordering::Relaxed);
+        self.sent_bytes.fetch_add(sent, Ordering::Relaxed);
+    }
+
+    /// Each direction once.
+    pub(super) fn bytes(&self) -> [(&'static str, u64); 2] {
+        [
+            ("received", self.received_bytes.load(Ordering::Relaxed)),
+            ("sent", self.sent_bytes.load(Ordering::Relaxed)),
+        ]
     }
 
     /// Each reason once.

@@ -95,7 +95,10 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             // Not as it is: it would keep the buffer of which it is a part.
             input: Bytes::copy_from_slice(&input),
             output: Output::default(),
-            traffic: Traffic::default(),
+            traffic: Traffic {
+                received: input.len() as u64,
+                written: 0,
+            },
             owes_flush: false,
             is_closed_here: false,
             is_closed_there: false,

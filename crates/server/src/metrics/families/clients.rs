@@ -54,6 +54,17 @@ pub(super) static FAMILIES: &[Family] = &[
         },
     },
     Family {
+        name: "raftwire_websocket_bytes_total",
+        kind: Kind::Counter,
+        help: "Bytes of the frames of clients, headers included, without TLS and the opening handshake; up to 16 KiB of a connection are counted at its next ping.",
+        labels: &["direction"],
+        samples: |figures, samples| {
+            for (direction, bytes) in figures.clients.bytes() {
+                samples.push([direction], bytes);
+            }
+        },
+    },
+    Family {
         name: "raftwire_authentication_hook_seconds",
         kind: Kind::Histogram,
         help: "How long it took to ask the application who a client is, whatever came of it; a question that waits for others is under way as well.",
