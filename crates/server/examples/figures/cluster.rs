@@ -8,6 +8,7 @@ use std::time::Duration;
 use raftwire_environment::Environment;
 use raftwire_server::ClusterReport;
 use raftwire_server::http_client::HttpClient;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
@@ -115,6 +116,13 @@ impl Cluster {
             child.kill().await?;
         }
         Ok(())
+    }
+
+    pub(crate) fn signal(&self, node: usize, signal: Signal) -> Result<(), Box<dyn Error>> {
+        let process = self.children[node].as_ref().and_then(Child::id);
+        let process = i32::try_from(process.ok_or("not running")?)?;
+        let process = Pid::from_raw(process).ok_or("no process")?;
+        Ok(kill_process(process, signal)?)
     }
 
     pub(crate) async fn report(&self, node: usize) -> Result<ClusterReport, Box<dyn Error>> {

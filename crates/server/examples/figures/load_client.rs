@@ -163,6 +163,20 @@ impl LoadClient {
         seen
     }
 
+    /// Sends to `to` for ever, with a pause after each, and reads what is answered.
+    pub(crate) async fn send_on(mut self, to: String, payload: String, pause: Duration) {
+        let mut ticks = tokio::time::interval(pause);
+        loop {
+            let goes_on = tokio::select! {
+                _ = ticks.tick() => self.send(&to, &payload).await.is_ok(),
+                received = self.socket.receive() => matches!(received, Some(Ok(_))),
+            };
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
     async fn send(&mut self, to: &str, text: &str) -> Result<(), Box<dyn Error>> {
         self.next += 1;
         let id = self.next;

@@ -1,7 +1,7 @@
 //! Measures three real nodes on this machine: failover, acknowledged routes, names, memory.
 //!
-//! `make figures` builds the server and runs this; `starts`, `failover`, `routes`, `lookups`, `joins`, `death` or `memory` as an argument
-//! runs one. The figures are this machine's; compare ratios, and runs with runs.
+//! `make figures` builds the server and runs this; `starts`, `failover`, `routes`, `lookups`, `joins`, `death`, `memory` or `slow` as an
+//! argument runs one. The figures are this machine's; compare ratios, and runs with runs.
 
 #![allow(clippy::print_stdout, clippy::print_stderr)] // it is a program
 
@@ -14,6 +14,7 @@ mod load_client;
 mod lookups;
 mod memory;
 mod routes;
+mod slow;
 mod starts;
 mod statistics;
 
@@ -51,6 +52,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
     if is_wanted("memory") {
         memory::measure(&environment).await?;
+    }
+    if is_wanted("slow") {
+        slow::measure(&environment).await?;
     }
     Ok(())
 }
