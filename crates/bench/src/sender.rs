@@ -161,15 +161,7 @@ impl<T: Talk> Sender<T> {
     }
 
     fn fill(&mut self, now: Nanos) {
-        while self.window.has_room() {
-            let since = match self.pace {
-                None => now,
-                Some(pace) => match pace.time_of(self.window.next()) {
-                    time if time <= now => time,
-                    _ => break,
-                },
-            };
-            let number = self.window.send(since);
+        while let Some(number) = self.window.send_due(self.pace, now) {
             let message = self.talk.compose(number);
             self.connection.write(MessageKind::Binary, message);
         }

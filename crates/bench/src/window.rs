@@ -1,4 +1,5 @@
 use crate::machine::Nanos;
+use crate::pace::Pace;
 
 /// Slots a message in flight: so many may overtake the oldest before it holds the next ones back.
 const SLOTS_PER_MESSAGE: usize = 4;
@@ -39,13 +40,23 @@ impl Window {
         self.oldest
     }
 
+    /// Sends the next message if there is room for it and, at a pace, its time has come; its number. At a
+    /// pace it waits since it was meant to be sent, whatever held it up.
+    pub(crate) fn send_due(&mut self, pace: Option<Pace>, now: Nanos) -> Option<u64> {
+        if !self.has_room() {
+            return None;
+        }
+        let since = pace.map_or(now, |pace| pace.time_of(self.next));
+        (since <= now).then(|| self.send(since))
+    }
+
     /// Whether one more may be sent.
-    pub(crate) fn has_room(&self) -> bool {
+    fn has_room(&self) -> bool {
         self.in_flight < self.in_flight_max && self.slots[self.slot(self.next)].is_none()
     }
 
     /// A message is sent, and waits since then. There must be room.
-    pub(crate) fn send(&mut self, since: Nanos) -> u64 {
+    fn send(&mut self, since: Nanos) -> u64 {
         let number = self.next;
         let slot = self.slot(number);
         self.slots[slot] = Some(since);
@@ -89,6 +100,26 @@ mod tests {
         assert_eq!((window.oldest(), window.in_flight), (0, 1));
         assert_eq!(window.answer(0), Some(Nanos(10)));
         assert_eq!((window.oldest(), window.in_flight), (2, 0));
+    }
+
+    #[test]
+    fn a_message_that_waited_for_room_counts_from_when_it_was_due() {
+        let pace = Some(Pace::new(Nanos(1_000), 1e6));
+        let mut window = Window::new(2);
+        assert_eq!(window.send_due(pace, Nanos(999)), None, "before its time");
+        assert_eq!(window.send_due(pace, Nanos(2_000)), Some(0));
+        assert_eq!(window.send_due(pace, Nanos(2_000)), Some(1));
+        assert_eq!(window.send_due(pace, Nanos(9_000)), None, "without room");
+        assert_eq!(window.answer(0), Some(Nanos(1_000)));
+        assert_eq!(window.send_due(pace, Nanos(9_000)), Some(2));
+        assert_eq!(window.answer(2), Some(Nanos(3_000)));
+    }
+
+    #[test]
+    fn without_a_pace_a_message_counts_from_when_it_is_sent() {
+        let mut window = Window::new(1);
+        assert_eq!(window.send_due(None, Nanos(9_000)), Some(0));
+        assert_eq!(window.answer(0), Some(Nanos(9_000)));
     }
 
     #[test]
