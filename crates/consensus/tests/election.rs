@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use raftwire_consensus::Role;
 use raftwire_protocol::{NodeId, RaftId};
-use support::{Stopwatch, TestCluster, name, names, role, status};
+use support::{Stopwatch, TestCluster, name, names, others, role, status};
 use tokio::time::sleep;
 
 #[tokio::test(start_paused = true)]
@@ -39,9 +39,7 @@ async fn a_fresh_node_follows_and_has_no_term() {
 
 #[tokio::test(start_paused = true)]
 async fn three_nodes_elect_one_leader_and_become_members() {
-    let cluster = TestCluster::started(1, &["a", "b", "c"]).await;
-
-    cluster.settled().await;
+    let cluster = TestCluster::ready(1, &["a", "b", "c"]).await;
 
     assert_eq!(cluster.leaders(), [name("a")]);
     for (_, node) in cluster.running() {
@@ -54,8 +52,7 @@ async fn three_nodes_elect_one_leader_and_become_members() {
 async fn a_killed_leader_is_replaced_within_two_seconds_every_time() {
     let mut took = Vec::new();
     for seed in 0..20 {
-        let mut cluster = TestCluster::started(seed, &["a", "b", "c"]).await;
-        cluster.settled().await;
+        let mut cluster = TestCluster::ready(seed, &["a", "b", "c"]).await;
         let old = cluster.leader().await;
 
         cluster.crash(old.as_str()).await;
@@ -78,13 +75,9 @@ async fn a_killed_leader_is_replaced_within_two_seconds_every_time() {
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_is_cut_off_is_none_before_there_is_another() {
     for seed in 0..5 {
-        let cluster = TestCluster::started(seed, &["a", "b", "c"]).await;
-        cluster.settled().await;
+        let cluster = TestCluster::ready(seed, &["a", "b", "c"]).await;
         let old = cluster.leader().await;
-        let others: Vec<NodeId> = names(&["a", "b", "c"])
-            .into_iter()
-            .filter(|node| *node != old)
-            .collect();
+        let others = others(&["a", "b", "c"], &old);
 
         cluster.network.cut(std::slice::from_ref(&old), &others);
         for _ in 0..1_000 {
@@ -104,8 +97,7 @@ async fn a_leader_that_is_cut_off_is_none_before_there_is_another() {
 async fn voters_that_come_back_at_once_elect_nobody_while_the_old_leader_calls_itself_one() {
     let list = ["a", "b", "c"];
     for seed in 0..20 {
-        let mut cluster = TestCluster::started(seed, &list).await;
-        cluster.settled().await;
+        let mut cluster = TestCluster::ready(seed, &list).await;
         let old = cluster.leader().await;
         let others: Vec<NodeId> = names(&list).into_iter().filter(|it| *it != old).collect();
         // One of them has heard nothing for long; the other one is the leader's quorum until it ends.
@@ -132,8 +124,7 @@ async fn voters_that_come_back_at_once_elect_nobody_while_the_old_leader_calls_i
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_comes_back_follows_the_new_one() {
-    let cluster = TestCluster::started(3, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(3, &["a", "b", "c"]).await;
     cluster.network.cut(&names(&["a"]), &names(&["b", "c"]));
     sleep(Duration::from_secs(3)).await;
     let new = cluster.leader().await;
@@ -152,8 +143,7 @@ async fn a_leader_that_comes_back_follows_the_new_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_cut_off_does_not_disturb_the_leader_when_it_returns() {
-    let cluster = TestCluster::started(4, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(4, &["a", "b", "c"]).await;
     let term = status(&cluster.node("a")).term;
 
     cluster.network.cut(&names(&["c"]), &names(&["a", "b"]));
@@ -171,8 +161,7 @@ async fn a_node_that_was_cut_off_does_not_disturb_the_leader_when_it_returns() {
 
 /// Cuts the cluster in the middle again and again and notes who led in which term.
 async fn leaders_by_term(list: &[&str], seed: u64) -> BTreeMap<u64, Vec<RaftId>> {
-    let cluster = TestCluster::started(seed, list).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(seed, list).await;
     let (left, right) = list.split_at(list.len() / 2);
     let mut leaders: BTreeMap<u64, Vec<RaftId>> = BTreeMap::new();
     for step in 0..400 {
@@ -220,8 +209,7 @@ async fn four_nodes_cut_in_the_middle_never_have_two_leaders_in_a_term() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_that_make_no_sense_are_answered_and_change_nothing() {
-    let cluster = TestCluster::started(7, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(7, &["a", "b", "c"]).await;
     let node = cluster.node("b");
     let before = status(&node).term;
 
@@ -243,8 +231,7 @@ async fn messages_that_make_no_sense_are_answered_and_change_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_stops_hands_over_without_an_election_timeout() {
-    let cluster = TestCluster::started(8, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(8, &["a", "b", "c"]).await;
     let old = cluster.leader().await;
 
     let start = Stopwatch::start();
@@ -264,8 +251,7 @@ async fn a_leader_that_stops_hands_over_without_an_election_timeout() {
 /// Its engine calls itself the leader until somebody else is elected.
 #[tokio::test(start_paused = true)]
 async fn a_node_that_has_lost_the_majority_soon_names_no_leader() {
-    let mut cluster = TestCluster::started(31, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(31, &["a", "b", "c"]).await;
     let leader = cluster.leader().await;
     let others = ["a", "b", "c"].map(name);
     for other in others.iter().filter(|node| **node != leader) {

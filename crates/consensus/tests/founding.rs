@@ -86,8 +86,7 @@ async fn of_four_three_vote_and_of_six_five() {
         (&["a", "b", "c", "d", "e"][..], 5),
         (&["a", "b", "c", "d", "e", "f"][..], 5),
     ] {
-        let cluster = TestCluster::started(5, list).await;
-        cluster.settled().await;
+        let cluster = TestCluster::ready(5, list).await;
 
         assert_eq!(status(&cluster.node("a")).voters, voters);
         let last = list.last().expect("not empty");
@@ -97,8 +96,7 @@ async fn of_four_three_vote_and_of_six_five() {
 
 #[tokio::test(start_paused = true)]
 async fn a_late_joiner_with_another_list_joins_and_does_not_found() {
-    let mut cluster = TestCluster::started(6, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(6, &["a", "b", "c"]).await;
 
     cluster.start("d", &["a", "b", "c", "d"]).await;
     cluster.settled().await;

@@ -26,8 +26,7 @@ struct Cost {
 /// What the leader has in one second when nothing happens, and what one restart of an edge (its
 /// former session's death and the new one's join) adds to that.
 async fn costs(edges: usize) -> (Cost, Cost) {
-    let mut cluster = TestCluster::started(77, &VOTERS).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(77, &VOTERS).await;
     let names: Vec<String> = (0..edges).map(|number| format!("e{number:02}")).collect();
     for edge in &names {
         cluster.start_edge(edge, &VOTERS).await;

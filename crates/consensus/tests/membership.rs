@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use raftwire_consensus::{ClusterEvent, DownReason, Liveness, RaftNode, Role};
 use raftwire_protocol::NodeId;
-use support::{Stopwatch, TestCluster, name, names, state, status};
+use support::{Stopwatch, TestCluster, name, names, others, state, status};
 use tokio::time::sleep;
 
 const LEASE: Duration = Duration::from_secs(5);
@@ -48,8 +48,7 @@ async fn dies_without_its_lease(cluster: &TestCluster, whom: &str, limit: Durati
 
 #[tokio::test(start_paused = true)]
 async fn every_node_holds_its_lease_and_keeps_it() {
-    let cluster = TestCluster::started(1, &["a", "b", "c", "d"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(1, &["a", "b", "c", "d"]).await;
 
     for _ in 0..600 {
         assert!(
@@ -64,13 +63,9 @@ async fn every_node_holds_its_lease_and_keeps_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_failover_costs_nobody_else_their_lease() {
-    let mut cluster = TestCluster::started(2, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(2, &["a", "b", "c"]).await;
     let leader = cluster.leader().await;
-    let others: Vec<NodeId> = names(&["a", "b", "c"])
-        .into_iter()
-        .filter(|node| *node != leader)
-        .collect();
+    let others = others(&["a", "b", "c"], &leader);
 
     cluster.crash(leader.as_str()).await;
 
@@ -84,8 +79,7 @@ async fn a_failover_costs_nobody_else_their_lease() {
 #[tokio::test(start_paused = true)]
 async fn the_lease_of_a_node_that_is_cut_off_ends_before_its_death_is_committed() {
     for (seed, victim) in [(3, "a"), (4, "b"), (5, "c")] {
-        let cluster = TestCluster::started(seed, &["a", "b", "c"]).await;
-        cluster.settled().await;
+        let cluster = TestCluster::ready(seed, &["a", "b", "c"]).await;
         let others: Vec<NodeId> = names(&["a", "b", "c"])
             .into_iter()
             .filter(|node| *node != name(victim))
@@ -101,8 +95,7 @@ async fn the_lease_of_a_node_that_is_cut_off_ends_before_its_death_is_committed(
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_declared_dead_comes_back_under_a_new_incarnation() {
-    let cluster = TestCluster::started(6, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(6, &["a", "b", "c"]).await;
     let c = cluster.node("c");
     let before = (*c.membership().borrow()).expect("a member");
     cluster.network.cut(&names(&["c"]), &names(&["a", "b"]));
@@ -122,8 +115,7 @@ async fn a_node_that_was_declared_dead_comes_back_under_a_new_incarnation() {
 
 #[tokio::test(start_paused = true)]
 async fn a_restart_supersedes_the_former_session_at_once() {
-    let mut cluster = TestCluster::started(7, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(7, &["a", "b", "c"]).await;
     let before = (*cluster.node("c").membership().borrow()).expect("a member");
     let mut events = cluster.node("a").events().expect("not taken yet");
     sleep(Duration::from_millis(100)).await;
@@ -165,8 +157,7 @@ async fn a_restart_supersedes_the_former_session_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn other_data_under_the_same_name_waits_for_the_old_lease_to_end() {
-    let mut cluster = TestCluster::started(8, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(8, &["a", "b", "c"]).await;
     let old = cluster.node("c").raft_id();
 
     cluster.crash("c").await;
@@ -190,13 +181,9 @@ async fn other_data_under_the_same_name_waits_for_the_old_lease_to_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_can_send_and_not_hear_does_not_live_for_ever() {
-    let cluster = TestCluster::started(9, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(9, &["a", "b", "c"]).await;
     let leader = cluster.leader().await;
-    let deaf = names(&["a", "b", "c"])
-        .into_iter()
-        .find(|node| *node != leader)
-        .expect("three");
+    let deaf = others(&["a", "b", "c"], &leader).remove(0);
 
     cluster.network.cut_one_way(&leader, &deaf);
     let died = dies_without_its_lease(&cluster, deaf.as_str(), LEASE * 3).await;
@@ -207,13 +194,9 @@ async fn a_node_that_can_send_and_not_hear_does_not_live_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_hears_nobody_does_not_stay_for_ever() {
-    let cluster = TestCluster::started(10, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(10, &["a", "b", "c"]).await;
     let leader = cluster.leader().await;
-    let others: Vec<NodeId> = names(&["a", "b", "c"])
-        .into_iter()
-        .filter(|node| *node != leader)
-        .collect();
+    let others = others(&["a", "b", "c"], &leader);
 
     for other in &others {
         cluster.network.cut_one_way(other, &leader);
@@ -231,8 +214,7 @@ async fn a_leader_that_hears_nobody_does_not_stay_for_ever() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_quorum_leases_end_and_nobody_is_declared_dead() {
-    let cluster = TestCluster::started(11, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(11, &["a", "b", "c"]).await;
 
     cluster.network.cut(&names(&["a"]), &names(&["b", "c"]));
     cluster.network.cut(&names(&["b"]), &names(&["c"]));
@@ -255,8 +237,7 @@ async fn without_a_quorum_leases_end_and_nobody_is_declared_dead() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_stops_leaves_and_keeps_its_seat() {
-    let mut cluster = TestCluster::started(12, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(12, &["a", "b", "c"]).await;
     let before = (*cluster.node("c").membership().borrow()).expect("a member");
 
     let c = cluster.node("c");
@@ -288,13 +269,9 @@ async fn a_node_that_stops_leaves_and_keeps_its_seat() {
 
 #[tokio::test(start_paused = true)]
 async fn stopping_ends_in_time_though_nobody_answers() {
-    let cluster = TestCluster::started(13, &["a", "b", "c"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(13, &["a", "b", "c"]).await;
     let leader = cluster.leader().await;
-    let others: Vec<NodeId> = names(&["a", "b", "c"])
-        .into_iter()
-        .filter(|node| *node != leader)
-        .collect();
+    let others = others(&["a", "b", "c"], &leader);
     cluster.network.cut(std::slice::from_ref(&leader), &others);
 
     for node in ["a", "b", "c"] {
@@ -341,8 +318,7 @@ async fn events_tell_of_every_member_and_of_a_death_with_its_index() {
 
 #[tokio::test(start_paused = true)]
 async fn a_spare_node_that_was_away_for_minutes_comes_back() {
-    let cluster = TestCluster::started(15, &["a", "b", "c", "d"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(15, &["a", "b", "c", "d"]).await;
     let d = cluster.node("d");
     let before = (*d.membership().borrow()).expect("a member");
 

@@ -9,22 +9,13 @@ use raftwire_consensus::testing::{
     Command, NameOperation, NamesBatch, compact, has_names_to_sweep, propose, unacknowledged_losses,
 };
 use raftwire_consensus::{NamePolicy, NameRow, RaftNode, RegisterError};
-use raftwire_protocol::{MintedId, Name};
-use support::{TestCluster, name, state};
+use support::{TestCluster, called, connection, name, others, state};
 use tokio::time::sleep;
 
 const LIST: [&str; 3] = ["a", "b", "c"];
 
 /// How long anything may take that nothing keeps from happening.
 const SOON: Duration = Duration::from_secs(5);
-
-fn called(text: &str) -> Name {
-    text.parse().expect("a valid name")
-}
-
-fn connection(number: u8) -> MintedId {
-    MintedId::from_bytes([number; 16])
-}
 
 fn row(node: &RaftNode, number: u8, epoch: u64) -> NameRow {
     let membership = *node.membership().borrow();
@@ -33,12 +24,6 @@ fn row(node: &RaftNode, number: u8, epoch: u64) -> NameRow {
         epoch,
         incarnation: membership.expect("a member").incarnation,
     }
-}
-
-async fn settled(seed: u64) -> TestCluster {
-    let cluster = TestCluster::started(seed, &LIST).await;
-    cluster.settled().await;
-    cluster
 }
 
 async fn take(node: &RaftNode, text: &str, number: u8) -> Result<u64, RegisterError> {
@@ -53,7 +38,7 @@ async fn take_if_free(node: &RaftNode, text: &str, number: u8) -> Result<u64, Re
 
 #[tokio::test(start_paused = true)]
 async fn a_name_means_the_same_on_every_node() {
-    let cluster = settled(1).await;
+    let cluster = TestCluster::ready(1, &LIST).await;
     let a = cluster.node("a");
 
     let epoch = take_if_free(&a, "alice", 1).await.expect("registered");
@@ -78,7 +63,7 @@ async fn a_name_means_the_same_on_every_node() {
 #[tokio::test(start_paused = true)]
 async fn of_two_that_want_a_free_name_at_once_one_gets_it() {
     for seed in 10..20 {
-        let cluster = settled(seed).await;
+        let cluster = TestCluster::ready(seed, &LIST).await;
         let (a, b) = (cluster.node("a"), cluster.node("b"));
 
         let outcomes = tokio::join!(take_if_free(&a, "x", 1), take_if_free(&b, "x", 2));
@@ -97,7 +82,7 @@ async fn of_two_that_want_a_free_name_at_once_one_gets_it() {
 #[tokio::test(start_paused = true)]
 async fn of_two_that_take_a_name_at_once_the_later_has_it_and_the_earlier_is_told() {
     for seed in 20..30 {
-        let cluster = settled(seed).await;
+        let cluster = TestCluster::ready(seed, &LIST).await;
         let (a, b) = (cluster.node("a"), cluster.node("b"));
         let lost_by_a = a.lost_names().expect("not taken");
         let lost_by_b = b.lost_names().expect("not taken");
@@ -127,7 +112,7 @@ async fn of_two_that_take_a_name_at_once_the_later_has_it_and_the_earlier_is_tol
 #[tokio::test(start_paused = true)]
 async fn losses_wait_for_a_slow_reader_and_are_told_in_order() {
     const NAMES: usize = 3_000;
-    let cluster = settled(30).await;
+    let cluster = TestCluster::ready(30, &LIST).await;
     let (a, b) = (cluster.node("a"), cluster.node("b"));
     let mut lost = a.lost_names().expect("not taken");
     let texts: Vec<String> = (0..NAMES).map(|at| format!("n{at:04}")).collect();
@@ -151,7 +136,7 @@ async fn losses_wait_for_a_slow_reader_and_are_told_in_order() {
 
 #[tokio::test(start_paused = true)]
 async fn the_names_of_a_dead_node_mean_nothing_at_once_and_are_cleared_away() {
-    let mut cluster = settled(40).await;
+    let mut cluster = TestCluster::ready(40, &LIST).await;
     let c = cluster.node("c");
     let taken = join_all((0..3_000).map(|at| {
         let (c, text) = (&c, format!("n{at}"));
@@ -203,7 +188,7 @@ async fn there_are_no_more_names_than_the_founding_allows() {
 
 #[tokio::test(start_paused = true)]
 async fn names_come_back_from_the_log_and_from_a_snapshot() {
-    let mut cluster = settled(60).await;
+    let mut cluster = TestCluster::ready(60, &LIST).await;
     let a = cluster.node("a");
     let first = take(&a, "first", 1).await.expect("registered");
     for node in ["a", "b", "c"] {
@@ -237,10 +222,9 @@ async fn names_come_back_from_the_log_and_from_a_snapshot() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_names_nothing_for_another() {
-    let cluster = settled(70).await;
+    let cluster = TestCluster::ready(70, &LIST).await;
     let leader = cluster.leader().await;
-    let follower = LIST.map(name).into_iter().find(|node| *node != leader);
-    let follower = cluster.node(follower.expect("two of them").as_str());
+    let follower = cluster.node(others(&LIST, &leader)[0].as_str());
     let of_the_leader = row(&cluster.node(leader.as_str()), 1, 0);
     let batch = NamesBatch {
         node: leader,

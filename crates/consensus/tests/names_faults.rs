@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use raftwire_consensus::{NamePolicy, RaftNode, RegisterError};
-use raftwire_protocol::{MintedId, Name, NodeId};
-use support::{TestCluster, names};
+use raftwire_protocol::NodeId;
+use support::{TestCluster, called, connection, others};
 use tokio::time::{sleep, timeout};
 
 const LIST: [&str; 3] = ["a", "b", "c"];
@@ -15,37 +15,22 @@ const LIST: [&str; 3] = ["a", "b", "c"];
 /// How long anything may take that nothing keeps from happening.
 const SOON: Duration = Duration::from_secs(5);
 
-fn called(text: &str) -> Name {
-    text.parse().expect("a valid name")
-}
-
-fn connection(number: u8) -> MintedId {
-    MintedId::from_bytes([number; 16])
-}
-
 async fn take(node: &RaftNode, text: &str, number: u8) -> Result<u64, RegisterError> {
     node.register_name(called(text), connection(number), NamePolicy::TakeOver)
         .await
 }
 
-async fn settled(seed: u64) -> TestCluster {
-    let cluster = TestCluster::started(seed, &LIST).await;
-    cluster.settled().await;
-    cluster
-}
-
 /// The leader, and the two others.
 async fn roles(cluster: &TestCluster) -> (NodeId, NodeId, NodeId) {
     let leader = cluster.leader().await;
-    let mut others = names(&LIST).into_iter().filter(|node| *node != leader);
-    let (one, other) = (others.next(), others.next());
-    (leader, one.expect("one"), other.expect("another"))
+    let [one, other] = others(&LIST, &leader).try_into().expect("two");
+    (leader, one, other)
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_batch_whose_answer_is_lost_is_not_applied_twice() {
     for seed in 1..6 {
-        let cluster = settled(seed).await;
+        let cluster = TestCluster::ready(seed, &LIST).await;
         let (leader, one, other) = roles(&cluster).await;
         let (at_one, at_other) = (cluster.node(one.as_str()), cluster.node(other.as_str()));
         let mut lost = at_one.lost_names().expect("not taken");
@@ -85,7 +70,7 @@ async fn a_batch_whose_answer_is_lost_is_not_applied_twice() {
 #[tokio::test(start_paused = true)]
 async fn registrations_outlive_the_fall_of_the_leader() {
     for seed in 10..14 {
-        let mut cluster = settled(seed).await;
+        let mut cluster = TestCluster::ready(seed, &LIST).await;
         let (leader, one, other) = roles(&cluster).await;
         let nodes = [cluster.node(one.as_str()), cluster.node(other.as_str())];
         let wanted: Vec<(usize, String)> =
@@ -112,7 +97,7 @@ async fn registrations_outlive_the_fall_of_the_leader() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_quorum_nothing_is_registered_and_nothing_is_known() {
-    let cluster = settled(20).await;
+    let cluster = TestCluster::ready(20, &LIST).await;
     let (leader, one, other) = roles(&cluster).await;
     cluster
         .network
@@ -133,7 +118,7 @@ async fn without_a_quorum_nothing_is_registered_and_nothing_is_known() {
 
 #[tokio::test(start_paused = true)]
 async fn what_nobody_waits_for_any_more_is_taken_back() {
-    let cluster = settled(30).await;
+    let cluster = TestCluster::ready(30, &LIST).await;
     let (leader, one, other) = roles(&cluster).await;
     let at_one = cluster.node(one.as_str());
     cluster.network.cut_one_way(&leader, &one);
@@ -155,7 +140,7 @@ async fn what_nobody_waits_for_any_more_is_taken_back() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_held_dead_registers_again_under_its_new_incarnation() {
-    let cluster = settled(40).await;
+    let cluster = TestCluster::ready(40, &LIST).await;
     let (leader, one, other) = roles(&cluster).await;
     let at_one = cluster.node(one.as_str());
     take(&at_one, "before", 1).await.expect("registered");
@@ -188,7 +173,7 @@ async fn a_node_that_was_held_dead_registers_again_under_its_new_incarnation() {
 
 #[tokio::test(start_paused = true)]
 async fn more_than_may_wait_are_told_so() {
-    let cluster = settled(50).await;
+    let cluster = TestCluster::ready(50, &LIST).await;
     let (leader, one, other) = roles(&cluster).await;
     cluster
         .network

@@ -10,19 +10,10 @@ use futures_util::future::join_all;
 use raftwire_consensus::testing::{lookup_rounds, set_has_log};
 use raftwire_consensus::{NamePolicy, RaftNode};
 use raftwire_environment::Environment;
-use raftwire_protocol::{MintedId, Name};
-use support::{TestCluster, names};
+use support::{TestCluster, called, connection, others};
 use tokio::time::sleep;
 
 const LIST: [&str; 3] = ["a", "b", "c"];
-
-fn called(text: &str) -> Name {
-    text.parse().expect("a valid name")
-}
-
-fn connection(number: u8) -> MintedId {
-    MintedId::from_bytes([number; 16])
-}
 
 async fn take(node: &RaftNode, text: &str, number: u8) -> u64 {
     node.register_name(called(text), connection(number), NamePolicy::TakeOver)
@@ -30,21 +21,14 @@ async fn take(node: &RaftNode, text: &str, number: u8) -> u64 {
         .expect("a quorum is there")
 }
 
-async fn settled(seed: u64) -> TestCluster {
-    let cluster = TestCluster::started(seed, &LIST).await;
-    cluster.settled().await;
-    cluster
-}
-
 async fn follower(cluster: &TestCluster) -> Arc<RaftNode> {
     let leader = cluster.leader().await;
-    let mut others = names(&LIST).into_iter().filter(|node| *node != leader);
-    cluster.node(others.next().expect("two").as_str())
+    cluster.node(others(&LIST, &leader)[0].as_str())
 }
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_unknown_names_are_two_questions() {
-    let cluster = settled(1).await;
+    let cluster = TestCluster::ready(1, &LIST).await;
     let node = follower(&cluster).await;
     let before = lookup_rounds(&node);
     let calls = cluster.network.calls();
@@ -65,7 +49,7 @@ async fn ten_thousand_unknown_names_are_two_questions() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_without_the_log_asks_for_a_thousand_names_at_once() {
-    let cluster = settled(2).await;
+    let cluster = TestCluster::ready(2, &LIST).await;
     let (a, b) = (cluster.node("a"), cluster.node("b"));
     let epoch = take(&a, "n7", 1).await;
     set_has_log(&b, false);
@@ -92,7 +76,7 @@ async fn a_node_without_the_log_asks_for_a_thousand_names_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn a_node_without_the_log_keeps_what_a_name_meant_and_not_that_it_meant_nothing() {
-    let mut cluster = settled(3).await;
+    let mut cluster = TestCluster::ready(3, &LIST).await;
     let (a, b) = (cluster.node("a"), cluster.node("b"));
     set_has_log(&b, false);
     assert_eq!(b.lookup(&called("x")).await, Ok(None));
@@ -130,7 +114,7 @@ async fn a_node_without_the_log_keeps_what_a_name_meant_and_not_that_it_meant_no
 #[tokio::test(start_paused = true)]
 async fn a_lookup_finds_what_was_registered_before_it_and_nothing_older_than_an_earlier_one() {
     for seed in 10..16 {
-        let mut cluster = settled(seed).await;
+        let mut cluster = TestCluster::ready(seed, &LIST).await;
         cluster
             .network
             .set_delay(Duration::from_millis(seed % 4 * 3));
@@ -167,10 +151,7 @@ async fn a_lookup_finds_what_was_registered_before_it_and_nothing_older_than_an_
         });
         let disturbance = async {
             sleep(Duration::from_millis(60)).await;
-            let others: Vec<_> = names(&LIST)
-                .into_iter()
-                .filter(|it| *it != leader)
-                .collect();
+            let others = others(&LIST, &leader);
             cluster.network.cut(std::slice::from_ref(&leader), &others);
             sleep(Duration::from_millis(1_500)).await;
             cluster.network.heal();

@@ -66,8 +66,7 @@ async fn a_removed_voter_loses_its_seat_and_comes_back_as_a_new_member() {
 
 #[tokio::test(start_paused = true)]
 async fn without_a_leader_a_removal_says_that_it_does_not_know() {
-    let cluster = TestCluster::started(3, &VOTERS).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(3, &VOTERS).await;
     cluster.network.cut(&names(&["a"]), &names(&["b", "c"]));
     sleep(LEASE).await;
 
@@ -138,8 +137,7 @@ async fn a_node_that_comes_back_at_another_address_is_known_there() {
 
 #[tokio::test(start_paused = true)]
 async fn a_leader_that_stops_hands_over_before_it_goes() {
-    let mut cluster = TestCluster::started(6, &VOTERS).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(6, &VOTERS).await;
     for _ in 0..3 {
         let leader = cluster.leader().await;
         let stopping = cluster.node(leader.as_str());
@@ -175,8 +173,7 @@ async fn recovered(cluster: &mut TestCluster, survivor: &str) -> u128 {
 
 #[tokio::test(start_paused = true)]
 async fn one_node_goes_on_as_a_new_cluster_and_grows_again() {
-    let mut cluster = TestCluster::started(7, &VOTERS).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(7, &VOTERS).await;
     let old = cluster.node("a");
     let before = state(&old);
     let old_id = old.raft_id();
@@ -218,8 +215,7 @@ async fn one_node_goes_on_as_a_new_cluster_and_grows_again() {
 
 #[tokio::test(start_paused = true)]
 async fn data_of_the_old_cluster_is_refused_and_the_old_cluster_is_not_obeyed() {
-    let mut cluster = TestCluster::started(8, &VOTERS).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(8, &VOTERS).await;
     recovered(&mut cluster, "a").await;
     let a = cluster.start("a", &["a"]).await;
     cluster.settled().await;
@@ -246,8 +242,7 @@ async fn data_of_the_old_cluster_is_refused_and_the_old_cluster_is_not_obeyed() 
 
 #[tokio::test(start_paused = true)]
 async fn a_folder_in_use_an_empty_one_and_one_without_a_cluster_are_refused() {
-    let mut cluster = TestCluster::started(9, &VOTERS).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(9, &VOTERS).await;
     let environment = cluster.machines[&name("a")].environment.clone();
     let used = Recovery::open(environment.clone(), Path::new(DATA)).await;
     assert!(

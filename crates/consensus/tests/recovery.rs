@@ -50,8 +50,7 @@ async fn assert_same_state(cluster: &TestCluster) {
 #[tokio::test(start_paused = true)]
 async fn a_node_that_restarts_keeps_its_term_its_vote_and_the_members() {
     let list = ["a", "b", "c"];
-    let mut cluster = TestCluster::started(1, &list).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(1, &list).await;
     cluster.crash("a").await;
     cluster.leader().await;
     let before = cluster.node("b").inspect().await.expect("it runs");
@@ -81,8 +80,7 @@ async fn a_node_that_restarts_keeps_its_term_its_vote_and_the_members() {
 #[tokio::test(start_paused = true)]
 async fn a_whole_cluster_that_restarts_is_the_same_cluster() {
     let list = ["a", "b", "c"];
-    let mut cluster = TestCluster::started(2, &list).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(2, &list).await;
     let id = state(&cluster.node("a")).cluster_id;
 
     for node in list {
@@ -99,8 +97,7 @@ async fn a_whole_cluster_that_restarts_is_the_same_cluster() {
 
 #[tokio::test(start_paused = true)]
 async fn one_node_alone_that_restarts_leads_again() {
-    let mut cluster = TestCluster::started(3, &["a"]).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(3, &["a"]).await;
     let id = state(&cluster.node("a")).cluster_id;
 
     cluster.crash("a").await;
@@ -114,8 +111,7 @@ async fn one_node_alone_that_restarts_leads_again() {
 #[tokio::test(start_paused = true)]
 async fn a_damaged_folder_is_refused_with_its_remedy_which_helps() {
     let list = ["a", "b", "c"];
-    let mut cluster = TestCluster::started(6, &list).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(6, &list).await;
     cluster.crash("b").await;
     let disk = cluster.machines[&name("b")].disk.clone();
     let log = Path::new(DATA).join("log");
@@ -143,8 +139,7 @@ async fn a_voter_whose_disk_was_lost_joins_and_votes_again_and_never_founds() {
     let list = ["a", "b", "c"];
     // Also the smallest name, which founds where nobody knows a cluster.
     for (seed, victim) in [(4, "a"), (5, "c")] {
-        let mut cluster = TestCluster::started(seed, &list).await;
-        cluster.settled().await;
+        let mut cluster = TestCluster::ready(seed, &list).await;
         let id = state(&cluster.node("b")).cluster_id;
 
         cluster.crash(victim).await;
@@ -179,8 +174,7 @@ async fn a_voter_whose_disk_was_lost_joins_and_votes_again_and_never_founds() {
 #[tokio::test(start_paused = true)]
 async fn a_node_that_was_away_for_long_gets_a_snapshot() {
     let list = ["a", "b", "c"];
-    let cluster = TestCluster::started(6, &list).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(6, &list).await;
     cluster.network.cut(&names(&["c"]), &names(&["a", "b"]));
     write_entries(&cluster, "a", 200).await;
     compact(&cluster.node("a"))
@@ -206,8 +200,7 @@ async fn a_node_that_was_away_for_long_gets_a_snapshot() {
 #[tokio::test(start_paused = true)]
 async fn a_node_that_joins_late_gets_a_snapshot() {
     let list = ["a", "b", "c"];
-    let mut cluster = TestCluster::started(7, &list).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(7, &list).await;
     write_entries(&cluster, "a", 200).await;
     for node in list {
         compact(&cluster.node(node))
@@ -224,8 +217,7 @@ async fn a_node_that_joins_late_gets_a_snapshot() {
 #[tokio::test(start_paused = true)]
 async fn a_node_restarts_from_its_snapshot_and_the_entries_after_it() {
     let list = ["a", "b", "c"];
-    let mut cluster = TestCluster::started(8, &list).await;
-    cluster.settled().await;
+    let mut cluster = TestCluster::ready(8, &list).await;
     write_entries(&cluster, "a", 100).await;
     compact(&cluster.node("c"))
         .await
@@ -248,8 +240,7 @@ async fn a_node_restarts_from_its_snapshot_and_the_entries_after_it() {
 
 #[tokio::test(start_paused = true)]
 async fn a_command_of_a_later_version_stops_the_node_and_is_not_skipped() {
-    let cluster = TestCluster::started(9, &["a"]).await;
-    cluster.settled().await;
+    let cluster = TestCluster::ready(9, &["a"]).await;
     let a = cluster.node("a");
 
     let unknown = Command::Unknown(vec![0x7a, 0x01, 0x00].into());

@@ -7,14 +7,6 @@ use std::time::Duration;
 use raftwire::{ClusterEvent, DownReason, Frame, RouteOptions, RouteOutcome};
 use support::{Cluster, accept, eventually, ready, receive};
 
-fn is_down(cluster: &Cluster, observer: usize, node: usize) -> bool {
-    let node = cluster.nodes[node].node_id();
-    let views = cluster.nodes[observer].nodes();
-    views
-        .iter()
-        .any(|view| view.node == *node && !view.is_alive)
-}
-
 #[tokio::test(start_paused = true)]
 async fn another_leader_follows_one_that_is_cut_off_and_routes_go_on() {
     let cluster = Cluster::start(3).await;
@@ -96,11 +88,11 @@ async fn a_node_that_was_declared_dead_comes_back_with_its_sockets() {
     let before = cluster.nodes[0].nodes()[0].incarnation;
 
     cluster.isolate(0);
-    eventually("its death", || is_down(&cluster, 1, 0)).await;
+    eventually("its death", || cluster.is_down(1, 0)).await;
     let while_dead = cluster.nodes[1].router().route(&connection, "lost").await;
     cluster.network.heal_all();
     ready(&cluster.nodes[0]).await;
-    eventually("its return", || !is_down(&cluster, 1, 0)).await;
+    eventually("its return", || !cluster.is_down(1, 0)).await;
     let back = cluster.nodes[1].router().route(&connection, "back").await;
 
     assert_eq!(
@@ -127,7 +119,7 @@ async fn what_a_fenced_node_was_sent_and_never_delivered_stays_undelivered_after
         .await;
     cluster.network.heal_all();
     ready(&cluster.nodes[0]).await;
-    eventually("its return", || !is_down(&cluster, 1, 0)).await;
+    eventually("its return", || !cluster.is_down(1, 0)).await;
     let back = cluster.nodes[1].router().route(&connection, "back").await;
 
     assert!(matches!(lost, RouteOutcome::NodeLost { .. }), "{lost:?}");
@@ -151,9 +143,9 @@ async fn what_reaches_a_node_without_its_lease_is_not_delivered_before_its_death
     let fenced = async {
         assert_eq!(receive(&mut outbox).await, [Frame::text("in time")]);
         eventually("the lease ends", || !cluster.nodes[0].is_ready()).await;
-        assert!(!is_down(&cluster, 1, 0), "fenced first, dead after");
+        assert!(!cluster.is_down(1, 0), "fenced first, dead after");
         let held = router.route_with(&connection, "held", patient);
-        let death = eventually("its death", || is_down(&cluster, 1, 0));
+        let death = eventually("its death", || cluster.is_down(1, 0));
         let (held, ()) = tokio::join!(held, death);
         held
     };

@@ -15,14 +15,6 @@ fn named(text: &str) -> ConnectionId {
     text.parse().expect("a name")
 }
 
-fn is_down(cluster: &Cluster, observer: usize, node: usize) -> bool {
-    let node = cluster.nodes[node].node_id();
-    let views = cluster.nodes[observer].nodes();
-    views
-        .iter()
-        .any(|view| view.node == *node && !view.is_alive)
-}
-
 #[tokio::test(start_paused = true)]
 async fn a_node_that_is_cut_off_from_the_majority_delivers_nothing_to_its_named_connections() {
     let cluster = Cluster::start(3).await;
@@ -59,7 +51,7 @@ async fn names_of_a_dead_node_are_not_found() {
 
     drop(cluster.crash(0).await);
     eventually("its death", || {
-        is_down(&cluster, 1, 0) && is_down(&cluster, 2, 0)
+        cluster.is_down(1, 0) && cluster.is_down(2, 0)
     })
     .await;
 
@@ -78,7 +70,7 @@ async fn names_of_a_dead_node_are_unavailable_without_a_leader() {
     let mut cluster = Cluster::start(3).await;
     let (alice, _outbox) = accept_named(&cluster.nodes[0], "alice").await;
     drop(cluster.crash(0).await);
-    eventually("its death", || is_down(&cluster, 1, 0)).await;
+    eventually("its death", || cluster.is_down(1, 0)).await;
 
     cluster.isolate(1);
     let patient = RouteOptions::default().deadline(Duration::from_secs(60));
@@ -97,7 +89,7 @@ async fn a_node_that_comes_back_takes_back_its_names_that_are_free_and_closes_th
     assert_eq!(old, RouteOutcome::Delivered);
 
     cluster.isolate(0);
-    eventually("its death", || is_down(&cluster, 1, 0)).await;
+    eventually("its death", || cluster.is_down(1, 0)).await;
     let (_, mut newer) = accept_named(&cluster.nodes[1], "lost").await;
     let while_dead = cluster.nodes[1].router().route(&kept, "while dead").await;
     cluster.network.heal_all();

@@ -16,7 +16,7 @@ use raftwire_protocol::{
 };
 use raftwire_transport::ChannelSecurity;
 use raftwire_transport::memory::MemoryNetwork;
-use support::{accept, eventually, name, ready, receive};
+use support::{accept, eventually, name, options, ready, receive};
 use tap::{Tap, Tapped};
 
 const NODES: usize = 3;
@@ -73,13 +73,7 @@ impl Cluster {
     ) -> ClusterManager {
         self.starts += 1;
         let environment = Environment::simulated(self.starts, self.disks[index].clone());
-        let options = adapt(ClusterOptions {
-            node_id: Some(name(index).parse().expect("a node id")),
-            nodes: (0..NODES)
-                .map(|other| name(other).parse().expect("an address"))
-                .collect(),
-            ..ClusterOptions::default()
-        });
+        let options = adapt(options(index, NODES));
         let transports = Tapped::new(self.network.clone(), Arc::clone(&self.tap));
         ClusterManager::start(options, environment, &transports)
             .await

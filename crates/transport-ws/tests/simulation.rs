@@ -30,6 +30,28 @@ fn environment() -> Environment {
     Environment::simulated(1, SimulatedDisk::new(1))
 }
 
+/// A node on the host of its name, and its peers on theirs.
+fn setup(id: &str, peers: &[&str]) -> TransportSetup {
+    let address = |peer: &&str| NodeAddress {
+        node: node(peer),
+        endpoint: Some(Endpoint::new(Scheme::Ws, *peer, PORT).unwrap()),
+    };
+    TransportSetup {
+        environment: environment(),
+        cluster: "test".to_owned(),
+        node: node(id),
+        peers: peers.iter().map(address).collect(),
+        lanes: Lanes::Both,
+    }
+}
+
+fn listening() -> WsOptions {
+    WsOptions {
+        listen: Some(("0.0.0.0".to_owned(), PORT)),
+        ..WsOptions::default()
+    }
+}
+
 #[test]
 fn conformance_suite_passes_over_simulated_sockets() {
     let mut simulation = simulation(3_600);
@@ -69,21 +91,7 @@ fn host(simulation: &mut turmoil::Sim<'_>, id: &'static str, peer: &'static str)
     simulation.host(id, move || {
         let notes = Arc::clone(&its_notes);
         async move {
-            let setup = TransportSetup {
-                environment: environment(),
-                cluster: "test".to_owned(),
-                node: node(id),
-                peers: vec![NodeAddress {
-                    node: node(peer),
-                    endpoint: Some(Endpoint::new(Scheme::Ws, peer, PORT)?),
-                }],
-                lanes: Lanes::Both,
-            };
-            let options = WsOptions {
-                listen: Some(("0.0.0.0".to_owned(), PORT)),
-                ..WsOptions::default()
-            };
-            let transport = WsClusterTransport::new(setup, options)?;
+            let transport = WsClusterTransport::new(setup(id, &[peer]), listening())?;
             let mut events = transport.start().await?;
             while let Some(event) = events.recv().await {
                 let note = match event {
@@ -171,19 +179,8 @@ fn black_holed_peer_delays_no_other() {
     let at_b = host(&mut simulation, "b", "nobody");
     let _at_c = host(&mut simulation, "c", "nobody");
     simulation.client("a", async move {
-        let peer = |id: &str| NodeAddress {
-            node: node(id),
-            endpoint: Some(Endpoint::new(Scheme::Ws, id, PORT).unwrap()),
-        };
         turmoil::partition("a", "c");
-        let setup = TransportSetup {
-            environment: environment(),
-            cluster: "test".to_owned(),
-            node: node("a"),
-            peers: vec![peer("c"), peer("b")],
-            lanes: Lanes::Both,
-        };
-        let transport = WsClusterTransport::new(setup, WsOptions::default())?;
+        let transport = WsClusterTransport::new(setup("a", &["c", "b"]), WsOptions::default())?;
         let begun = turmoil::elapsed();
         let mut events = transport.start().await?;
         for _ in Lane::ALL {
@@ -275,18 +272,7 @@ fn peer_that_takes_nothing_is_dropped() {
         Ok(())
     });
     simulation.client("a", async {
-        let setup = TransportSetup {
-            environment: environment(),
-            cluster: "test".to_owned(),
-            node: node("a"),
-            peers: Vec::new(),
-            lanes: Lanes::Both,
-        };
-        let options = WsOptions {
-            listen: Some(("0.0.0.0".to_owned(), PORT)),
-            ..WsOptions::default()
-        };
-        let transport = WsClusterTransport::new(setup, options)?;
+        let transport = WsClusterTransport::new(setup("a", &[]), listening())?;
         let mut events = transport.start().await?;
         let Some(TransportEvent::PeerUp { channel, .. }) = events.recv().await else {
             panic!("no channel");

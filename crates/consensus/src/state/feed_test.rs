@@ -101,6 +101,15 @@ fn ask(edge: &mut FeedCollector, voter: &Voter, bytes_max: usize) -> Option<Clus
     }
 }
 
+/// A log that these have joined, and an edge that knows all of it.
+fn followed(members: std::ops::Range<u8>) -> (Voter, FeedCollector) {
+    let mut voter = Voter::new();
+    members.for_each(|number| voter.join(number));
+    let mut edge = FeedCollector::default();
+    follow(&mut edge, &voter, WIDE);
+    (voter, edge)
+}
+
 /// What an edge has to have: everything but the slots to give away.
 fn expected(voter: &Voter) -> ClusterState {
     ClusterState {
@@ -125,10 +134,7 @@ fn a_new_edge_gets_the_whole_set_in_pages() {
 
 #[test]
 fn later_only_what_changed_is_told() {
-    let mut voter = Voter::new();
-    (0..20).for_each(|number| voter.join(number));
-    let mut edge = FeedCollector::default();
-    follow(&mut edge, &voter, WIDE);
+    let (mut voter, mut edge) = followed(0..20);
 
     voter.leave(3);
     voter.join(4);
@@ -144,10 +150,7 @@ fn later_only_what_changed_is_told() {
 
 #[test]
 fn an_index_goes_on_though_nothing_changed() {
-    let mut voter = Voter::new();
-    voter.join(1);
-    let mut edge = FeedCollector::default();
-    follow(&mut edge, &voter, WIDE);
+    let (mut voter, mut edge) = followed(1..2);
 
     let before = voter.state.clone();
     voter.leave(9);
@@ -160,10 +163,7 @@ fn an_index_goes_on_though_nothing_changed() {
 
 #[test]
 fn a_removed_row_goes() {
-    let mut voter = Voter::new();
-    (0..4).for_each(|number| voter.join(number));
-    let mut edge = FeedCollector::default();
-    follow(&mut edge, &voter, WIDE);
+    let (mut voter, mut edge) = followed(0..4);
 
     voter.leave(2);
     voter.remove(2);
@@ -175,10 +175,7 @@ fn a_removed_row_goes() {
 
 #[test]
 fn a_row_that_came_back_after_its_removal_stays() {
-    let mut voter = Voter::new();
-    (0..4).for_each(|number| voter.join(number));
-    let mut edge = FeedCollector::default();
-    follow(&mut edge, &voter, WIDE);
+    let (mut voter, mut edge) = followed(0..4);
 
     voter.leave(2);
     voter.remove(2);
@@ -190,10 +187,7 @@ fn a_row_that_came_back_after_its_removal_stays() {
 
 #[test]
 fn who_has_missed_more_removals_than_are_remembered_gets_the_whole_set() {
-    let mut voter = Voter::new();
-    (0..60).for_each(|number| voter.join(number));
-    let mut edge = FeedCollector::default();
-    follow(&mut edge, &voter, WIDE);
+    let (mut voter, mut edge) = followed(0..60);
 
     for number in 0..50 {
         voter.leave(number);
@@ -221,10 +215,7 @@ fn a_source_that_is_behind_is_told_from_one_that_has_nothing_new() {
 
 #[test]
 fn another_cluster_is_not_followed() {
-    let mut voter = Voter::new();
-    voter.join(1);
-    let mut edge = FeedCollector::default();
-    follow(&mut edge, &voter, WIDE);
+    let (mut voter, mut edge) = followed(1..2);
 
     voter.state.cluster_id = Some(8);
     let (known, after) = edge.question();

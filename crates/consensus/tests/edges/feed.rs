@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use raftwire_consensus::Role;
-use raftwire_protocol::NodeId;
 use tokio::time::sleep;
 
-use crate::support::{Stopwatch, name, names, role, state, status};
+use crate::support::{Stopwatch, name, names, others, role, state, status};
 use crate::{LEASE, Monotonic, VOTERS, is_dead, three_voters_and_two_edges};
 
 #[tokio::test(start_paused = true)]
@@ -72,10 +71,7 @@ async fn an_edge_that_is_cut_off_from_its_source_asks_another() {
     let cluster = three_voters_and_two_edges(5).await;
     let leader = cluster.leader().await;
     let edge = cluster.node("d");
-    let others: Vec<NodeId> = names(&["a", "b", "c", "e"])
-        .into_iter()
-        .filter(|node| *node != leader)
-        .collect();
+    let others = others(&["a", "b", "c", "e"], &leader);
 
     // Only the leader is left, so whomever it asked before, it has to find that one.
     cluster.network.cut(&names(&["d"]), &others);
@@ -115,14 +111,8 @@ async fn an_edge_whose_feed_is_stale_lets_its_lease_end() {
 async fn a_voter_that_has_no_leader_feeds_nobody() {
     let cluster = three_voters_and_two_edges(7).await;
     let leader = cluster.leader().await;
-    let follower = names(&VOTERS)
-        .into_iter()
-        .find(|node| *node != leader)
-        .expect("three");
-    let others: Vec<NodeId> = names(&["a", "b", "c", "e"])
-        .into_iter()
-        .filter(|node| *node != follower)
-        .collect();
+    let follower = others(&VOTERS, &leader).remove(0);
+    let others = others(&["a", "b", "c", "e"], &follower);
 
     // The edge and one voter are together, apart from the rest.
     cluster.network.cut(&[follower.clone(), name("d")], &others);
@@ -169,10 +159,7 @@ async fn an_edge_that_reaches_the_majority_is_not_kept_by_a_leader_without_one()
     for seed in 20..24 {
         let cluster = three_voters_and_two_edges(seed).await;
         let lonely = cluster.leader().await;
-        let others: Vec<NodeId> = names(&VOTERS)
-            .into_iter()
-            .filter(|node| *node != lonely)
-            .collect();
+        let others = others(&VOTERS, &lonely);
         cluster.network.cut(std::slice::from_ref(&lonely), &others);
 
         // Longer than what was left of the leases of both edges, and then some.

@@ -3,10 +3,9 @@
 use std::time::Duration;
 
 use raftwire_consensus::Role;
-use raftwire_protocol::NodeId;
 use tokio::time::sleep;
 
-use crate::support::{Stopwatch, TestCluster, names, role, status};
+use crate::support::{Stopwatch, TestCluster, names, others, role, status};
 use crate::{LEASE, Monotonic, VOTERS};
 
 /// How long a dead node keeps its seat in these tests.
@@ -29,10 +28,7 @@ async fn a_voter_that_is_dead_for_long_is_replaced_and_an_edge_takes_the_spares_
     let mut cluster = six_nodes(10).await;
     let indices = Monotonic::default();
     let leader = cluster.leader().await;
-    let victim = names(&VOTERS)
-        .into_iter()
-        .find(|node| *node != leader)
-        .expect("three");
+    let victim = others(&VOTERS, &leader).remove(0);
 
     cluster.crash(victim.as_str()).await;
     let (d, f) = (cluster.node("d"), cluster.node("f"));
@@ -63,14 +59,8 @@ async fn a_voter_that_was_cut_off_for_long_comes_back_as_an_edge_without_a_resta
     let cluster = six_nodes(11).await;
     let indices = Monotonic::default();
     let leader = cluster.leader().await;
-    let victim = names(&VOTERS)
-        .into_iter()
-        .find(|node| *node != leader)
-        .expect("three");
-    let others: Vec<NodeId> = names(&["a", "b", "c", "d", "e", "f"])
-        .into_iter()
-        .filter(|node| *node != victim)
-        .collect();
+    let victim = others(&VOTERS, &leader).remove(0);
+    let others = others(&["a", "b", "c", "d", "e", "f"], &victim);
 
     cluster.network.cut(std::slice::from_ref(&victim), &others);
     let d = cluster.node("d");
@@ -105,10 +95,7 @@ async fn an_edge_becomes_a_voter_and_an_edge_again_and_its_index_never_goes_back
         .await;
     // A voter goes: the seat gets its vote.
     let leader = cluster.leader().await;
-    let victim = names(&VOTERS)
-        .into_iter()
-        .find(|node| *node != leader)
-        .expect("three");
+    let victim = others(&VOTERS, &leader).remove(0);
     cluster.crash(victim.as_str()).await;
     cluster
         .until("a vote", LEASE + SEAT_KEPT * 3, || {

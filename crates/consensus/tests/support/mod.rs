@@ -13,7 +13,7 @@ use raftwire_consensus::{
     ClusterState, OpenError, RaftNode, RaftOptions, RaftStatus, Role, Storage, Timings,
 };
 use raftwire_environment::{Environment, SimulatedDisk};
-use raftwire_protocol::{NodeId, Session};
+use raftwire_protocol::{MintedId, Name, NodeId, Session};
 use tokio::time::sleep;
 
 /// How often a condition is looked at.
@@ -68,6 +68,23 @@ pub fn names(list: &[&str]) -> Vec<NodeId> {
     list.iter().map(|text| name(text)).collect()
 }
 
+/// Those of these names that this node has not.
+pub fn others(list: &[&str], than: &NodeId) -> Vec<NodeId> {
+    let mut others = names(list);
+    others.retain(|node| node != than);
+    others
+}
+
+/// A name of a connection.
+pub fn called(text: &str) -> Name {
+    text.parse().expect("a valid name")
+}
+
+/// A connection of some node.
+pub fn connection(number: u8) -> MintedId {
+    MintedId::from_bytes([number; 16])
+}
+
 impl TestCluster {
     pub fn new(seed: u64) -> TestCluster {
         TestCluster {
@@ -85,6 +102,13 @@ impl TestCluster {
         for node in list {
             cluster.start(node, list).await;
         }
+        cluster
+    }
+
+    /// The same, once all of them are settled.
+    pub async fn ready(seed: u64, list: &[&str]) -> TestCluster {
+        let cluster = TestCluster::started(seed, list).await;
+        cluster.settled().await;
         cluster
     }
 

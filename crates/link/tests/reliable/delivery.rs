@@ -6,10 +6,8 @@ use raftwire_protocol::limits::MESSAGE_BYTES_CEILING;
 use raftwire_protocol::link_packet::{LINK_INITIAL_WINDOW_BYTES, SegmentPart};
 
 use crate::lane::Weather;
-use crate::pair::{A, B, Manners, Pair, Sent, ms};
+use crate::pair::{A, B, MIB, Manners, Pair, Sent, ms};
 use crate::wire::segments;
-
-const MIB: usize = 1024 * 1024;
 
 fn pair(weather: Weather) -> Pair {
     let config = LinkConfig {

@@ -1,21 +1,10 @@
 //! What becomes of messages whose time is up.
 
-use raftwire_link::{LinkConfig, Settlement};
+use raftwire_link::Settlement;
 use raftwire_protocol::link_packet::LINK_FAILURE_INCOMPLETE;
 
 use crate::lane::Weather;
-use crate::pair::{A, B, EXPIRED, Manners, Pair, Sent, ms};
-
-const MIB: usize = 1024 * 1024;
-
-fn pair(weather: Weather) -> Pair {
-    let config = LinkConfig {
-        message_bytes_max: 16 * MIB,
-        queue_bytes_max: 64 * MIB,
-        ..LinkConfig::default()
-    };
-    Pair::new(config, weather, Manners::default(), 1)
-}
+use crate::pair::{A, B, EXPIRED, MIB, Pair, Sent, ms};
 
 fn send_until(pair: &mut Pair, order: u128, payload_bytes: usize, deadline_ms: u64) -> u64 {
     let sent = Sent {
@@ -29,7 +18,7 @@ fn send_until(pair: &mut Pair, order: u128, payload_bytes: usize, deadline_ms: u
 
 #[test]
 fn a_message_that_expires_in_the_queue_is_never_sent() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.set_channel(false);
     let small = send_until(&mut pair, 1, 10, 100);
     let large = send_until(&mut pair, 2, MIB, 100);
@@ -50,7 +39,7 @@ fn a_message_that_expires_in_the_queue_is_never_sent() {
 
 #[test]
 fn a_message_that_has_expired_already_is_settled_at_once() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     let token = send_until(&mut pair, 1, 10, 0);
     pair.settle_down();
     let expired = Settlement::Expired { transmitted: false };
@@ -62,7 +51,7 @@ fn a_message_that_has_expired_already_is_settled_at_once() {
 fn a_message_that_the_transport_refused_until_it_expired_never_arrives() {
     let mut weather = Weather::clear(1_000);
     weather.refuse = 100;
-    let mut pair = pair(weather);
+    let mut pair = Pair::large(weather);
     let small = send_until(&mut pair, 1, 10, 50);
     let large = send_until(&mut pair, 2, MIB, 50);
     let stays = pair.send_plain(A, 1, 10);
@@ -79,7 +68,7 @@ fn a_message_that_the_transport_refused_until_it_expired_never_arrives() {
 
 #[test]
 fn what_expires_on_its_way_is_unknown_and_the_rest_goes_on() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.lanes[A].cut = true;
     let small = send_until(&mut pair, 1, 10, 100);
     let large = send_until(&mut pair, 2, 8 * MIB, 100);
@@ -100,7 +89,7 @@ fn what_expires_on_its_way_is_unknown_and_the_rest_goes_on() {
 
 #[test]
 fn large_messages_that_expire_midway_leave_nothing_behind() {
-    let mut pair = pair(Weather::clear(5_000));
+    let mut pair = Pair::large(Weather::clear(5_000));
     let mut expired = Vec::new();
     for order in 0..20 {
         expired.push(send_until(&mut pair, order, 16 * MIB, 13));
@@ -120,7 +109,7 @@ fn large_messages_that_expire_midway_leave_nothing_behind() {
 
 #[test]
 fn the_receiver_learns_how_much_time_is_left() {
-    let mut pair = pair(Weather::clear(10_000));
+    let mut pair = Pair::large(Weather::clear(10_000));
     pair.hold(B, true);
     let late = send_until(&mut pair, 1, 10, 50);
     let in_time = send_until(&mut pair, 1, 10, 500);
@@ -138,7 +127,7 @@ fn the_receiver_learns_how_much_time_is_left() {
 
 #[test]
 fn a_message_whose_rest_does_not_come_is_given_up_and_its_sender_told() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     let token = pair.send_plain(A, 1, 16 * MIB);
     pair.run_for(ms(3));
     pair.lanes[A].cut = true;

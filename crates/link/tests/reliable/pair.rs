@@ -22,6 +22,8 @@ pub(crate) const EXPIRED: u8 = 100;
 /// A packet's limit that is part of the link's promise to the owner.
 const PACKET_BYTES_MAX: usize = 64 * 1024;
 
+pub(crate) const MIB: usize = 1024 * 1024;
+
 pub(crate) const fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
@@ -104,6 +106,16 @@ impl Pair {
             ],
             next_token: 1,
         }
+    }
+
+    /// Two ends that send messages of up to 16 MiB.
+    pub(crate) fn large(weather: Weather) -> Pair {
+        let config = LinkConfig {
+            message_bytes_max: 16 * MIB,
+            queue_bytes_max: 64 * MIB,
+            ..LinkConfig::default()
+        };
+        Pair::new(config, weather, Manners::default(), 1)
     }
 
     /// Gives one end a link with other limits.

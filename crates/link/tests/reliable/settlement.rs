@@ -7,18 +7,7 @@ use raftwire_protocol::link_packet::{
 };
 
 use crate::lane::Weather;
-use crate::pair::{A, B, Manners, Pair, ms};
-
-const MIB: usize = 1024 * 1024;
-
-fn pair(weather: Weather) -> Pair {
-    let config = LinkConfig {
-        message_bytes_max: 16 * MIB,
-        queue_bytes_max: 64 * MIB,
-        ..LinkConfig::default()
-    };
-    Pair::new(config, weather, Manners::default(), 1)
-}
+use crate::pair::{A, B, MIB, Manners, Pair, ms};
 
 #[test]
 fn each_failure_reaches_the_sender_once_however_many_there_are() {
@@ -69,7 +58,7 @@ fn a_late_result_is_told_at_once() {
 
 #[test]
 fn an_acknowledgement_that_the_transport_refused_is_made_again() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.lanes[B].weather.refuse = 100;
     pair.send_plain(A, 1, 10);
     pair.run_for(ms(5));
@@ -80,7 +69,7 @@ fn an_acknowledgement_that_the_transport_refused_is_made_again() {
 
 #[test]
 fn what_one_end_counts_as_sent_the_other_counts_as_received() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     for _ in 0..10 {
         pair.send_plain(A, 1, 500);
     }
@@ -109,7 +98,7 @@ fn what_one_end_counts_as_sent_the_other_counts_as_received() {
 
 #[test]
 fn lost_acknowledgements_are_made_good() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.send_plain(A, 1, 10);
     pair.run_until_idle(ms(10));
     pair.lanes[B].cut = true;
@@ -130,7 +119,7 @@ fn lost_acknowledgements_are_made_good() {
 
 #[test]
 fn attempts_become_rare_while_there_is_no_answer() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.lanes[A].cut = true;
     pair.send_plain(A, 1, 10);
     pair.run_for(ms(60_000));
@@ -140,7 +129,7 @@ fn attempts_become_rare_while_there_is_no_answer() {
 
 #[test]
 fn a_new_channel_is_used_at_once() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.send_plain(A, 1, 3 * MIB);
     pair.send_plain(A, 2, 10);
     pair.run_for(ms(2));
@@ -159,7 +148,7 @@ fn a_new_channel_is_used_at_once() {
 
 #[test]
 fn a_held_link_keeps_a_window_and_nothing_else() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.hold(B, true);
     for order in 0..20_000 {
         pair.send_plain(A, order % 100, 1_000);
@@ -185,7 +174,7 @@ fn a_held_link_keeps_a_window_and_nothing_else() {
 
 #[test]
 fn a_link_let_go_tells_at_once_how_much_room_it_has() {
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.hold(B, true);
     pair.send_plain(A, 1, 16 * MIB);
     pair.run_for(ms(10_000));
@@ -223,7 +212,7 @@ fn an_owner_that_does_not_report_gets_no_more_than_a_window() {
 
 #[test]
 fn close_in_the_middle_tells_lost_from_not_sent() {
-    let mut pair = pair(Weather::clear(5_000));
+    let mut pair = Pair::large(Weather::clear(5_000));
     let delivered = pair.send_plain(A, 1, 10);
     pair.run_for(ms(10));
     pair.lanes[B].cut = true;
@@ -246,7 +235,7 @@ fn close_in_the_middle_tells_lost_from_not_sent() {
 fn what_the_transport_refused_was_not_sent() {
     let mut weather = Weather::clear(1_000);
     weather.refuse = 100;
-    let mut pair = pair(weather);
+    let mut pair = Pair::large(weather);
     let token = pair.send_plain(A, 1, 10);
     pair.run_for(ms(10_000));
     let stats = pair.ends[A].link.as_ref().expect("open").stats();
@@ -311,7 +300,7 @@ fn a_receiver_with_a_smaller_limit_says_so() {
         message_bytes_max: 1_000,
         ..LinkConfig::default()
     };
-    let mut pair = pair(Weather::clear(1_000));
+    let mut pair = Pair::large(Weather::clear(1_000));
     pair.replace_link(B, config);
     let whole = pair.send_plain(A, 1, 2_000);
     let chunked = pair.send_plain(A, 1, MIB);

@@ -25,6 +25,17 @@ pub(crate) fn name(index: usize) -> String {
     format!("node{}", index + 1)
 }
 
+/// What one of so many nodes is started with: a name, and a list of all of them.
+pub(crate) fn options(index: usize, count: usize) -> ClusterOptions {
+    ClusterOptions {
+        node_id: Some(name(index).parse().expect("a node id")),
+        nodes: (0..count)
+            .map(|other| name(other).parse().expect("an address"))
+            .collect(),
+        ..ClusterOptions::default()
+    }
+}
+
 impl Cluster {
     /// Starts that many nodes and waits until all are ready.
     pub(crate) async fn start(count: usize) -> Cluster {
@@ -80,13 +91,7 @@ impl Cluster {
     ) -> ClusterManager {
         self.starts += 1;
         let environment = Environment::simulated(self.starts, self.disks[index].clone());
-        let options = adapt(ClusterOptions {
-            node_id: Some(name(index).parse().expect("a node id")),
-            nodes: (0..count)
-                .map(|other| name(other).parse().expect("an address"))
-                .collect(),
-            ..ClusterOptions::default()
-        });
+        let options = adapt(options(index, count));
         let network = &self.network;
         let started = match provider {
             None => ClusterManager::start(options, environment, network).await,
@@ -119,6 +124,15 @@ impl Cluster {
         for other in self.nodes.iter().filter(|node| node.node_id() != alone) {
             self.network.cut(alone, other.node_id());
         }
+    }
+
+    /// Whether one node has heard of the death of another.
+    pub(crate) fn is_down(&self, observer: usize, node: usize) -> bool {
+        let node = self.nodes[node].node_id();
+        let views = self.nodes[observer].nodes();
+        views
+            .iter()
+            .any(|view| view.node == *node && !view.is_alive)
     }
 
     pub(crate) fn leader(&self) -> Option<usize> {

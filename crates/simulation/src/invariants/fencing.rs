@@ -140,6 +140,13 @@ mod tests {
         violations.into_vec().len()
     }
 
+    /// The receiver hears, at 100 ms, of the death of an incarnation of the sender's node.
+    fn learn_of_a_death(invariant: &mut Fencing, incarnation: u64) {
+        let between = (process(2), process(1).node);
+        let deaths = invariant.deaths.entry(between).or_default();
+        deaths.insert(Incarnation::new(incarnation), at(100));
+    }
+
     #[test]
     fn a_delivery_without_a_lease_is_found() {
         let without = Received {
@@ -182,12 +189,7 @@ mod tests {
     #[test]
     fn a_delivery_of_an_incarnation_that_is_known_dead_is_found() {
         let mut invariant = Fencing::default();
-        let key = (process(2), process(1).node);
-        invariant
-            .deaths
-            .entry(key)
-            .or_default()
-            .insert(Incarnation::new(4), at(100));
+        learn_of_a_death(&mut invariant, 4);
 
         assert_eq!(
             judge(&invariant, 101, &received(0)),
@@ -204,12 +206,7 @@ mod tests {
     #[test]
     fn what_waited_for_its_owner_may_leave_under_a_later_incarnation() {
         let mut invariant = Fencing::default();
-        let key = (process(2), process(1).node);
-        invariant
-            .deaths
-            .entry(key)
-            .or_default()
-            .insert(Incarnation::new(1), at(100));
+        learn_of_a_death(&mut invariant, 1);
         let unknown = Sent {
             owner_known: false,
             ..sent(0).as_ref().clone()
