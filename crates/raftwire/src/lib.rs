@@ -57,6 +57,7 @@
 //! installed, and nothing reads [`GlobalClusterCenter`].
 
 mod address_book;
+mod assembly;
 mod connection;
 mod directory;
 mod events;
