@@ -7,6 +7,7 @@
 mod command;
 pub(crate) mod log;
 mod names;
+mod outcome;
 pub(crate) mod request;
 pub(crate) mod response;
 #[cfg(test)]
