@@ -8,6 +8,7 @@ use openraft::raft::{
 
 use super::append;
 use super::assembly::{Assembly, Progress};
+use crate::engine::metrics;
 use crate::machine::{Machine, StateSnapshot};
 use crate::type_config::{LogId, TypeConfig, Vote};
 use crate::wire::decode_snapshot_meta;
@@ -74,6 +75,15 @@ async fn snapshot(
 ) -> Result<ResponseKind, ResponseKind> {
     // Held until it is installed: a piece that comes again meanwhile waits for that.
     let mut assembly = assembly.lock().await;
+    // The engine judges whole snapshots. A piece of a deposed leader would take the place of what the present one
+    // has sent already.
+    let known = metrics(engine).vote;
+    if known > Vote::from(chunk.vote) {
+        return Ok(ResponseKind::Snapshot(SnapshotProgress {
+            received: 0,
+            done: Some((&known).into()),
+        }));
+    }
     let received = |received| SnapshotProgress {
         received,
         done: None,

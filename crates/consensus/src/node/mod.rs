@@ -221,9 +221,10 @@ async fn answer(shared: &Shared, from: &NodeId, request: RequestKind) -> Respons
         let text = "a voter that has just come back elects nobody yet";
         return refuse(RefusalCode::Stopped, text);
     }
+    let leader = request.leader();
     match network::receive(&shared.engine, own_id, &shared.assembly, request).await {
         Ok(answer) => {
-            if answer.is_leaders_word() {
+            if leader.is_some_and(|leader| answer.follows(leader)) {
                 shared.hearing.leader.note(shared.now());
             }
             answer

@@ -19,7 +19,7 @@ use crate::options::{RaftOptions, Storage, Timings};
 use crate::status::Role;
 use crate::type_config::{CommittedLeaderId, Entry, LogId, Membership, Seat, SnapshotMeta, Vote};
 use crate::wire::request::{Append, Ballot, RequestKind, SnapshotChunk};
-use crate::wire::response::{AppendResult, ResponseKind, Voted};
+use crate::wire::response::{AppendResult, ResponseKind, SnapshotProgress, Voted};
 use crate::wire::{encode_entry, encode_snapshot_meta};
 
 const A: u64 = 1;
@@ -307,22 +307,29 @@ async fn a_disk_that_fails_stops_the_node_with_a_reason() {
 
 /// The leader of this term sends a snapshot of all up to the second entry; the vote that is answered.
 async fn send_snapshot(node: &RaftNode, leader: (u64, u64)) -> Vote {
+    let progress = send_piece(node, leader, SNAPSHOT).await;
+    progress.done.expect("it has it all").into()
+}
+
+const SNAPSHOT: &[u8] = b"never read";
+
+/// The leader of this term sends the first piece of that snapshot.
+async fn send_piece(node: &RaftNode, leader: (u64, u64), piece: &'static [u8]) -> SnapshotProgress {
     let meta = SnapshotMeta {
         last_log_id: Some(log_id(5, 2)),
         ..SnapshotMeta::default()
     };
-    let data = Bytes::from_static(b"never read");
     let chunk = SnapshotChunk {
         to: node.raft_id().get(),
         vote: (&Vote::new_committed(leader.0, leader.1)).into(),
         meta: encode_snapshot_meta(&meta).into(),
-        digest: Bytes::copy_from_slice(&Sha256::digest(&data)),
-        total: data.len() as u64,
+        digest: Bytes::copy_from_slice(&Sha256::digest(SNAPSHOT)),
+        total: SNAPSHOT.len() as u64,
         offset: 0,
-        data,
+        data: Bytes::from_static(piece),
     };
     match ask(node, RequestKind::Snapshot(chunk)).await {
-        ResponseKind::Snapshot(progress) => progress.done.expect("it has it all").into(),
+        ResponseKind::Snapshot(progress) => progress,
         other => panic!("{other:?}"),
     }
 }
@@ -341,6 +348,36 @@ async fn a_snapshot_that_is_sent_again_is_answered_with_the_vote_of_now() {
 
     let answered = send_snapshot(&node, (5, A)).await;
     assert_eq!(answered, Vote::new_committed(7, C));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_deposed_leader_sends_is_no_word_of_a_leader() {
+    let disk = SimulatedDisk::new(11);
+    let node = voter(&disk, 1).await;
+    append(&node, (5, A), None, &[(0, 0), (5, 1), (5, 2)]).await;
+    let piece = &SNAPSHOT[..3];
+    let taken = send_piece(&node, (5, A), piece).await;
+    assert_eq!((taken.received, taken.done), (3, None));
+    append(&node, (7, C), Some(log_id(5, 2)), &[(7, 3)]).await;
+    let shared = &node.running.get().expect("it runs").shared;
+    let heard = || shared.hearing.leader.elapsed(shared.now());
+    let pause = Duration::from_millis(200);
+
+    tokio::time::sleep(pause).await;
+    let refused = send_piece(&node, (5, A), piece).await;
+    assert_eq!(
+        refused.done.map(Vote::from),
+        Some(Vote::new_committed(7, C))
+    );
+    assert_eq!(
+        send_snapshot(&node, (5, A)).await,
+        Vote::new_committed(7, C)
+    );
+    assert!(heard() >= pause, "{:?}", heard());
+
+    let taken = send_piece(&node, (7, C), piece).await;
+    assert_eq!((taken.received, taken.done), (3, None));
+    assert!(heard() < pause, "{:?}", heard());
 }
 
 #[tokio::test(start_paused = true)]

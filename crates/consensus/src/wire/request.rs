@@ -194,6 +194,15 @@ pub(crate) struct Nonce {
 }
 
 impl RequestKind {
+    /// The vote of the leader who appends or sends a snapshot.
+    pub(crate) fn leader(&self) -> Option<VoteRecord> {
+        match self {
+            RequestKind::Append(call) => Some(call.vote),
+            RequestKind::Snapshot(chunk) => Some(chunk.vote),
+            _ => None,
+        }
+    }
+
     pub(crate) fn into_bytes(self) -> Bytes {
         super::encode(&Request { kind: Some(self) }).into()
     }

@@ -277,13 +277,14 @@ impl Refused {
 }
 
 impl ResponseKind {
-    /// Whether it answers a leader that this node follows.
-    pub(crate) fn is_leaders_word(&self) -> bool {
+    /// Whether a node that answers so follows the leader with this vote, who has appended or sent a snapshot.
+    pub(crate) fn follows(&self, leader: VoteRecord) -> bool {
         match self {
             ResponseKind::Append(appended) => {
                 !matches!(appended.result, Some(AppendResult::HigherVote(_)) | None)
             }
-            ResponseKind::Snapshot(_) => true,
+            // A piece of a deposed leader is answered with the vote that deposed it.
+            ResponseKind::Snapshot(progress) => progress.done.is_none_or(|vote| vote == leader),
             _ => false,
         }
     }
