@@ -1,10 +1,11 @@
 //! Who may use the API.
 
 use http::header::{AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue};
 use subtle::ConstantTimeEq;
 
 use super::ApiError;
+use super::api_error_code::ApiErrorCode;
 use crate::config::{ServerOptions, is_loopback};
 
 /// Who may use the API of a node.
@@ -44,10 +45,8 @@ impl Access {
             Access::Token(token) if bears(headers, token) => Ok(()),
             Access::Token(_) => {
                 let message = "the API of this node needs `Authorization: Bearer <http.token>`";
-                Err(
-                    ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
-                        .with_header(WWW_AUTHENTICATE, "Bearer"),
-                )
+                Err(ApiError::of(ApiErrorCode::Unauthorized, message)
+                    .with_header(WWW_AUTHENTICATE, "Bearer"))
             }
             Access::Loopback if is_of_a_web_page(headers) => Err(forbidden(
                 "without http.token the API is for programs on this machine, not for web pages",
@@ -62,7 +61,7 @@ impl Access {
 }
 
 fn forbidden(message: &str) -> ApiError {
-    ApiError::new(StatusCode::FORBIDDEN, "forbidden", message)
+    ApiError::of(ApiErrorCode::Forbidden, message)
 }
 
 fn bears(headers: &HeaderMap, token: &str) -> bool {
@@ -96,6 +95,8 @@ fn without_port(host: &str) -> &str {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     fn headers(pairs: &[(http::HeaderName, &'static str)]) -> HeaderMap {

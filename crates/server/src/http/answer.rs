@@ -6,6 +6,8 @@ use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
+use super::api_error_code::ApiErrorCode;
+
 /// What a request is answered with.
 pub(crate) type Answer = Response<Full<Bytes>>;
 
@@ -59,16 +61,16 @@ impl ApiError {
         }
     }
 
+    /// What the API answers with this code.
+    pub(crate) fn of(code: ApiErrorCode, message: impl Into<String>) -> ApiError {
+        ApiError::new(code.status(), code.code(), message)
+    }
+
     pub(crate) fn with_header(self, name: HeaderName, value: &'static str) -> ApiError {
         ApiError {
             header: Some((name, HeaderValue::from_static(value))),
             ..self
         }
-    }
-
-    /// The node has not started, is stopping, or lacks its lease.
-    pub(crate) fn not_ready(message: impl Into<String>) -> ApiError {
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", message)
     }
 
     pub(crate) fn into_answer(self) -> Answer {

@@ -11,6 +11,7 @@ use raftwire_transport_ws::{PeerRequest, upgrade_response};
 
 use super::Upgrade;
 use super::answer::{Answer, ApiError};
+use super::api_error_code::ApiErrorCode;
 use crate::listener::Peer;
 use crate::node::Node;
 
@@ -39,7 +40,10 @@ pub(super) fn open(
         )
     })?;
     if node.is_stopping() {
-        return Err(ApiError::not_ready("this node is stopping"));
+        return Err(ApiError::of(
+            ApiErrorCode::NotReady,
+            "this node is stopping",
+        ));
     }
     let asked = PeerRequest::from_uri(request.uri()).map_err(|error| {
         ApiError::new(StatusCode::BAD_REQUEST, "invalid_peer", error.to_string())

@@ -8,6 +8,7 @@ use raftwire::{InvalidNodeId, NodeId, NodeView, RemoveError};
 use serde::{Deserialize, Serialize};
 
 use super::answer::{Answer, ApiError, json};
+use super::api_error_code::ApiErrorCode;
 use crate::node::Node;
 
 /// The answer of `GET /api/v1/cluster`.
@@ -78,11 +79,7 @@ pub(super) async fn report(node: &Arc<Node>, query: &str) -> Result<Answer, ApiE
         }
         _ => {
             let message = "the only parameter is connections=local, which asks no other node";
-            return Err(ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "invalid_query",
-                message,
-            ));
+            return Err(ApiError::of(ApiErrorCode::InvalidQuery, message));
         }
     };
     let status = manager.status().borrow().clone();
@@ -113,15 +110,15 @@ pub(super) async fn report(node: &Arc<Node>, query: &str) -> Result<Answer, ApiE
 /// Takes a dead node out of the cluster.
 pub(super) async fn remove(node: &Arc<Node>, name: &str) -> Result<Answer, ApiError> {
     let name: NodeId = name.parse().map_err(|error: InvalidNodeId| {
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid_node", error.to_string())
+        ApiError::of(ApiErrorCode::InvalidNode, error.to_string())
     })?;
     node.manager.remove_node(&name).await.map_err(|error| {
-        let (status, code) = match error {
-            RemoveError::Alive { .. } => (StatusCode::CONFLICT, "node_alive"),
-            RemoveError::Unknown { .. } => (StatusCode::NOT_FOUND, "no_such_node"),
-            _ => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
+        let code = match error {
+            RemoveError::Alive { .. } => ApiErrorCode::NodeAlive,
+            RemoveError::Unknown { .. } => ApiErrorCode::NoSuchNode,
+            _ => ApiErrorCode::Unavailable,
         };
-        ApiError::new(status, code, error.to_string())
+        ApiError::of(code, error.to_string())
     })?;
     Ok(json(
         StatusCode::OK,

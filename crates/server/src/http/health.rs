@@ -6,6 +6,7 @@ use http::StatusCode;
 use serde::Serialize;
 
 use super::answer::{Answer, ApiError, json};
+use super::api_error_code::ApiErrorCode;
 use crate::node::Node;
 
 #[derive(Serialize)]
@@ -23,7 +24,7 @@ pub(super) fn ready(node: &Arc<Node>) -> Result<Answer, ApiError> {
     if node.manager.is_ready() && !node.is_stopping() {
         return Ok(json(StatusCode::OK, &Health { status: "ready" }));
     }
-    Err(ApiError::not_ready(why_not(node)))
+    Err(ApiError::of(ApiErrorCode::NotReady, why_not(node)))
 }
 
 /// In words, what a node that is not ready waits for.

@@ -13,6 +13,7 @@ use raftwire::{Audience, FanOptions, Frame, RouteOptions, RouteOutcome};
 use serde::de::IgnoredAny;
 
 use super::answer::{Answer, ApiError, json};
+use super::api_error_code::ApiErrorCode;
 use super::route::Recipients;
 use crate::client::protocol::{Counts, Outcome, Target};
 use crate::node::Node;
@@ -62,7 +63,7 @@ pub(super) async fn send(
 fn target(recipients: &Recipients) -> Result<Target, ApiError> {
     let invalid = |what: &str, text: &str, error: &dyn Display| {
         let message = format!("{text:?} is no {what}: {error}");
-        ApiError::new(StatusCode::BAD_REQUEST, "invalid_target", message)
+        ApiError::of(ApiErrorCode::InvalidTarget, message)
     };
     let audience = match recipients {
         Recipients::Connection(text) => {
@@ -114,17 +115,12 @@ impl PayloadKind {
         found.map(|(_, kind)| kind).ok_or_else(|| {
             let message = "Content-Type must be text/plain, application/json (both arrive as \
                            text) or application/octet-stream (arrives as binary)";
-            ApiError::new(
-                StatusCode::UNSUPPORTED_MEDIA_TYPE,
-                "unsupported_media_type",
-                message,
-            )
+            ApiError::of(ApiErrorCode::UnsupportedMediaType, message)
         })
     }
 
     fn frame(self, payload: Bytes) -> Result<Frame, ApiError> {
-        let invalid =
-            |message: String| ApiError::new(StatusCode::BAD_REQUEST, "invalid_payload", message);
+        let invalid = |message: String| ApiError::of(ApiErrorCode::InvalidPayload, message);
         if self == PayloadKind::Json {
             serde_json::from_slice::<IgnoredAny>(&payload)
                 .map_err(|error| invalid(format!("the body is not JSON: {error}")))?;
@@ -145,22 +141,14 @@ async fn body(body: Incoming, limit: usize) -> Result<Option<Bytes>, ApiError> {
         Ok(Err(error)) if error.is::<LengthLimitError>() => Ok(None),
         Ok(Err(error)) => {
             let message = format!("the body did not arrive: {error}");
-            Err(ApiError::new(
-                StatusCode::BAD_REQUEST,
-                "incomplete_body",
-                message,
-            ))
+            Err(ApiError::of(ApiErrorCode::IncompleteBody, message))
         }
         Err(_) => {
             let message = format!(
                 "the body did not arrive within {} s",
                 BODY_TIMEOUT.as_secs()
             );
-            Err(ApiError::new(
-                StatusCode::REQUEST_TIMEOUT,
-                "body_timeout",
-                message,
-            ))
+            Err(ApiError::of(ApiErrorCode::BodyTimeout, message))
         }
     }
 }
@@ -169,7 +157,7 @@ fn deadline_of(query: &str) -> Result<Option<Duration>, ApiError> {
     let mut deadline = None;
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        let invalid = |message| ApiError::new(StatusCode::BAD_REQUEST, "invalid_query", message);
+        let invalid = |message| ApiError::of(ApiErrorCode::InvalidQuery, message);
         if name != "deadline_ms" {
             return Err(invalid(format!(
                 "unknown parameter {name:?}; known is deadline_ms"

@@ -5,6 +5,7 @@
 
 mod access;
 mod answer;
+mod api_error_code;
 mod channel;
 mod clients;
 mod cluster;
@@ -21,6 +22,8 @@ use hyper::body::Incoming;
 
 pub(crate) use access::Access;
 pub(crate) use answer::{Answer, ApiError};
+#[cfg(test)]
+pub(crate) use api_error_code::ApiErrorCode;
 pub(crate) use channel::ChannelUpgrade;
 pub(crate) use clients::ClientUpgrade;
 pub use cluster::{ClusterReport, ConnectionCounts, NodeReport};

@@ -1,10 +1,11 @@
 //! Which request goes where.
 
+use http::Method;
 use http::header::ALLOW;
-use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 
 use super::ApiError;
+use super::api_error_code::ApiErrorCode;
 use crate::config::ServerOptions;
 
 /// Where the echo is, when `client.echo` asks for one.
@@ -62,11 +63,7 @@ impl Route {
                 (None, Some(name)) => (Route::Remove(name.to_owned()), "DELETE"),
                 (None, None) => {
                     let message = format!("nothing is served at {path}");
-                    return Err(ApiError::new(
-                        StatusCode::NOT_FOUND,
-                        "no_such_path",
-                        message,
-                    ));
+                    return Err(ApiError::of(ApiErrorCode::NoSuchPath, message));
                 }
             },
         };
@@ -74,11 +71,7 @@ impl Route {
             return Ok(route);
         }
         let message = format!("{path} is asked with {allowed}");
-        let error = ApiError::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method_not_allowed",
-            message,
-        );
+        let error = ApiError::of(ApiErrorCode::MethodNotAllowed, message);
         Err(error.with_header(ALLOW, allowed))
     }
 }
@@ -109,6 +102,8 @@ fn node_of(path: &str) -> Option<&str> {
 
 #[cfg(test)]
 mod tests {
+    use http::StatusCode;
+
     use super::*;
 
     fn find(method: Method, path: &str) -> Result<Route, (StatusCode, &'static str)> {

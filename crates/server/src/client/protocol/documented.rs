@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Counts, ErrorCode, FromClient, Outcome, SendRequest, Target, ToClient, binary};
 use crate::ClusterReport;
-use crate::http::RefusalReason;
+use crate::http::{ApiErrorCode, RefusalReason};
 use crate::websocket_engine::HandshakeError;
 
 const PAGE: &str = include_str!("../../../../../docs/protocol.md");
@@ -217,6 +217,17 @@ fn the_table_of_refused_openings_has_them_all() {
     let code = RefusalReason::NotAWebSocket.code();
     known.extend(handshakes.map(|error| (code.to_owned(), error.status().as_u16())));
     assert_eq!(documented, known);
+}
+
+#[test]
+fn the_table_of_the_apis_errors_has_them_all() {
+    let rows = table("Errors of the API").into_iter().flat_map(|row| {
+        let status = row[0].parse::<u16>().unwrap();
+        let codes: Vec<_> = row[1].split(", ").map(str::to_owned).collect();
+        codes.into_iter().map(move |code| (status, code))
+    });
+    let known = ApiErrorCode::ALL.map(|code| (code.status().as_u16(), code.code().to_owned()));
+    assert_eq!(rows.collect::<Vec<_>>(), known);
 }
 
 #[test]
