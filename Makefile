@@ -10,12 +10,13 @@ KOSOKU_VERSION = 0.1.0
 TOOLS = target/tools
 KOSOKU = $(TOOLS)/kosoku-$(KOSOKU_VERSION)
 
-.PHONY: help demo test check simulate figures figures-transports fmt autobahn redis rabbitmq
+.PHONY: help demo test check simulate counts figures figures-transports fmt autobahn redis rabbitmq valgrind
 
 help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
 	@echo "make test      every test (32 simulated clusters, real processes and brokers, Autobahn's cases, the documents' commands)"
 	@echo "make check     format, clippy, documentation, licences; changes nothing"
+	@echo "make counts    instructions of a message's way, printed and recorded: what a test holds later ones against"
 	@echo "make figures   failover, acknowledged routes, names and memory of real nodes on this machine"
 	@echo "make figures-transports  rates and latency over each transport, beside each broker's own limit"
 	@echo "make simulate  SEEDS=$(SEEDS) simulated clusters from seed FIRST=$(FIRST)"
@@ -23,7 +24,9 @@ help:
 demo:
 	$(CARGO) run --release --quiet -p raftwire-server --bin raftwire -- demo $(DEMO_FLAGS)
 
-test: autobahn redis rabbitmq
+# What counts instructions is built first, and seen to be: the test that runs it would do it unseen.
+test: autobahn redis rabbitmq valgrind
+	$(CARGO) build --release -p raftwire-counts
 	$(CARGO) test --workspace
 
 check: $(TOOLS)/bin/cargo-deny
@@ -34,6 +37,9 @@ check: $(TOOLS)/bin/cargo-deny
 
 simulate:
 	$(CARGO) run --release --quiet -p raftwire-simulation --bin simulate -- --seeds $(SEEDS) --first $(FIRST)
+
+counts: valgrind
+	$(CARGO) run --release --quiet -p raftwire-counts -- --record
 
 figures:
 	$(CARGO) build --release --quiet -p raftwire-server --bin raftwire --example figures
@@ -72,6 +78,12 @@ rabbitmq:
 	@test -x /usr/lib/rabbitmq/bin/rabbitmq-server \
 		|| { test "$$(id -u)" = 0 && apt-get update -qq && RUNLEVEL=1 DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends rabbitmq-server >/dev/null; } \
 		|| { echo "the tests need RabbitMQ: apt install rabbitmq-server" >&2; exit 1; }
+
+# Counts instructions, on a machine that does other things as well.
+valgrind:
+	@command -v valgrind >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends valgrind >/dev/null; } \
+		|| { echo "the tests need valgrind: apt install valgrind" >&2; exit 1; }
 
 fmt:
 	$(CARGO) fmt --all
