@@ -12,12 +12,12 @@ use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
+use crate::conductor::{LAST_WORD_MAX, PROGRESS_EVERY};
 use crate::connection::{Connection, Lost};
 use crate::dialect::SUBPROTOCOL;
 use crate::distribution::Distribution;
 use crate::machine::{CpuTime, Nanos, cores, cpu_of_this_thread, open_files_max, spawn_thread};
 use crate::opening::Door;
-use crate::run::{LAST_WORD_MAX, PROGRESS_EVERY};
 use crate::welcome::{next_message, welcomed};
 use crate::{Address, BenchError, Progress};
 

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::conductor::PROGRESS_EVERY;
 use crate::crowd::Crowd;
 use crate::machine::{Nanos, ServerProcess, sleep_until};
 use crate::report::Percentiles;
-use crate::run::PROGRESS_EVERY;
 use crate::{BenchError, Progress};
 
 /// From when the last connection is open until the server counts as idle: it puts away what opening needed.

@@ -1,7 +1,7 @@
 //! The load generator of Raftwire: it measures WebSocket servers, and takes care not to measure itself.
 //!
-//! A [`Plan`] says what is asked of a server; [`run`] asks it and makes a [`Report`]. [`idle`] measures what
-//! connections cost that say nothing, and [`storm`] how fast they open. `raftwire bench` is this library with a
+//! A [`Plan`] says what is asked of a server; [`run`] asks it and makes a [`Report`]. [`fanout`] measures messages
+//! for many, [`idle`] what connections cost that say nothing, and [`storm`] how fast they open. `raftwire bench` is this library with a
 //! command line.
 //!
 //! - **Lean.** Each thread has a runtime of its own and many connections. A message is neither copied nor
@@ -41,12 +41,15 @@
 //! ```
 
 mod address;
+mod conductor;
 mod connection;
 mod crowd;
 mod dialect;
 mod distribution;
+mod doors;
 mod echo;
 mod error;
+mod fanout;
 mod idle;
 mod machine;
 mod meter;
@@ -67,6 +70,9 @@ mod worker;
 pub use address::{Address, AddressError, ResolveError};
 pub use crowd::{Crowd, ServerKind};
 pub use error::BenchError;
+pub use fanout::{
+    FanoutGenerator, FanoutPlan, FanoutReport, FanoutServer, FanoutServerKind, fanout,
+};
 pub use idle::{IdlePlan, IdleReport, IdleServer, idle};
 pub use plan::{Plan, RouteAnswer, Scenario};
 pub use report::{Generator, Percentiles, Report, Server};

@@ -12,8 +12,8 @@ const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// What the tasks of one thread share while they are measured.
 #[derive(Debug)]
 pub(crate) struct Meter {
-    begin: Nanos,
-    end: Nanos,
+    begin: Cell<Nanos>,
+    end: Cell<Nanos>,
     pub(crate) buffer: RefCell<Box<[u8]>>,
     pub(crate) tally: RefCell<Tally>,
     /// Connections that have not ended.
@@ -25,8 +25,8 @@ pub(crate) struct Meter {
 impl Meter {
     pub(crate) fn new(begin: Nanos, end: Nanos, connections: usize) -> Meter {
         Meter {
-            begin,
-            end,
+            begin: Cell::new(begin),
+            end: Cell::new(end),
             buffer: RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()),
             tally: RefCell::new(Tally::default()),
             living: Cell::new(connections),
@@ -35,9 +35,15 @@ impl Meter {
         }
     }
 
+    /// What happens from then until then counts.
+    pub(crate) fn set_times(&self, begin: Nanos, end: Nanos) {
+        self.begin.set(begin);
+        self.end.set(end);
+    }
+
     /// Whether what happens now counts: neither before the measurement nor after it.
     pub(crate) fn counts(&self, now: Nanos) -> bool {
-        self.begin <= now && now < self.end
+        self.begin.get() <= now && now < self.end.get()
     }
 
     /// Nothing that is measured from here on is worth anything.

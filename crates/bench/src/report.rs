@@ -4,9 +4,8 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::Plan;
+use crate::conductor::Conducted;
 use crate::distribution::Distribution;
-use crate::machine::CpuTime;
-use crate::tally::Tally;
 
 /// A thread that is busy, or waits for a core, for this share of the time has none left to be asked for
 /// more: what was measured is the generator.
@@ -106,19 +105,15 @@ impl Percentiles {
 }
 
 impl Report {
-    pub(crate) fn new(
-        plan: &Plan,
-        threads: usize,
-        tally: &Tally,
-        servers: Vec<(u32, CpuTime)>,
-    ) -> Report {
+    pub(crate) fn new(plan: &Plan, threads: usize, conducted: &Conducted) -> Report {
+        let tally = &conducted.tally;
         let seconds = plan.length.as_secs_f64();
         let answered = tally.latency.count();
         let each = |nanos: u64| nanos as f64 / answered.max(1) as f64;
         let share = |nanos: u64| nanos as f64 / 1e9 / seconds;
         let (ran, waited) = (share(tally.busiest.ran), share(tally.busiest.waited));
-        let servers = servers.into_iter().map(|(pid, cpu)| Server {
-            pid,
+        let servers = conducted.servers.iter().map(|(pid, cpu)| Server {
+            pid: *pid,
             cpu_ns_per_message: each(cpu.ran),
             cores: share(cpu.ran),
         });

@@ -38,7 +38,7 @@ impl Talk for Route {
             }
             Some((number, outcome)) => Answer::To { number, outcome },
             // An error has no result behind it: the message would be waited for.
-            None if seen.beginning.starts_with(b"{\"type\":\"error\"") => {
+            None if seen.beginning.starts_with(dialect::ERROR) => {
                 Answer::Wrong(String::from_utf8_lossy(seen.beginning).into_owned())
             }
             None => Answer::Nothing,

@@ -3,10 +3,10 @@ use std::fmt;
 
 use serde::Serialize;
 
+use crate::conductor::cpu_of;
 use crate::crowd::Crowd;
 use crate::machine::ServerProcess;
 use crate::report::{BUSY_SHARE, Percentiles};
-use crate::run::cpu_of;
 use crate::{BenchError, Progress};
 
 /// Connections that are opened as fast as the server takes them.

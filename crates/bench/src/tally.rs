@@ -8,6 +8,10 @@ use crate::machine::CpuTime;
 pub(crate) struct Tally {
     /// From when a message was sent, or was meant to be, until its answer came.
     pub(crate) latency: Distribution,
+    /// Until the last receiver of a message for many had it.
+    pub(crate) completion: Distribution,
+    /// Messages for many that were sent.
+    pub(crate) sent: u64,
     /// What became of messages, by outcome.
     pub(crate) outcomes: BTreeMap<String, u64>,
     /// Messages that receivers have seen.
@@ -27,17 +31,24 @@ pub(crate) struct Tally {
 impl Tally {
     /// One more message had this outcome. Allocates for the first one only.
     pub(crate) fn outcome(&mut self, outcome: &str) {
+        self.outcome_of(1, outcome);
+    }
+
+    /// So many more had this outcome.
+    pub(crate) fn outcome_of(&mut self, count: u64, outcome: &str) {
         match self.outcomes.get_mut(outcome) {
-            Some(count) => *count += 1,
+            Some(counted) => *counted += count,
             None => {
-                self.outcomes.insert(outcome.to_owned(), 1);
+                self.outcomes.insert(outcome.to_owned(), count);
             }
         }
     }
 
     pub(crate) fn merge(&mut self, other: Tally) {
         self.latency.merge(&other.latency);
+        self.completion.merge(&other.completion);
         self.lag.merge(&other.lag);
+        self.sent += other.sent;
         self.received += other.received;
         self.overdue += other.overdue;
         self.cpu.add(other.cpu);

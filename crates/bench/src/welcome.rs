@@ -23,6 +23,16 @@ pub(crate) async fn welcomed(door: &Door) -> Result<(Connection, Welcome), Bench
     Ok((connection, welcome))
 }
 
+/// Fails where the client may not send.
+pub(crate) fn may_send(welcome: &Welcome) -> Result<(), BenchError> {
+    if welcome.may_send {
+        return Ok(());
+    }
+    Err(BenchError::failed(
+        "clients may not send here: set client.allow_send (--client-allow-send)",
+    ))
+}
+
 /// Waits for a message, before anything is measured; the beginning of it.
 pub(crate) async fn next_message(connection: &mut Connection) -> Result<Vec<u8>, Lost> {
     let mut message = None;

@@ -1,4 +1,4 @@
-//! One thread of the generator: its share of the connections, from opening to the tally.
+//! One thread that measures answers: its share of the connections, from opening to the tally.
 
 use std::cell::RefCell;
 use std::future::poll_fn;
@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 use tokio::time::{interval, sleep};
 
+use crate::conductor::{Said, Share, Times, Work};
 use crate::connection::Connection;
 use crate::dialect::SUBPROTOCOL;
 use crate::echo::Echo;
@@ -20,7 +21,7 @@ use crate::receiver::Receiver;
 use crate::route::Route;
 use crate::sender::{Sender, Talk};
 use crate::tally::Tally;
-use crate::welcome::welcomed;
+use crate::welcome::{may_send, welcomed};
 use crate::{BenchError, Plan, Scenario};
 
 /// Handshakes of a thread at a time.
@@ -28,104 +29,70 @@ const OPENING_MAX: usize = 64;
 /// How often the thread looks whether its timers are late.
 const LAG_EVERY: std::time::Duration = std::time::Duration::from_millis(10);
 
-/// Which of the senders are a thread's.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Share {
-    pub(crate) first: usize,
-    pub(crate) count: usize,
-    /// How many there are in all threads.
-    pub(crate) senders: usize,
-}
-
-/// When the run begins, when it counts, and when it ends.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
-    pub(crate) begin: Nanos,
-    pub(crate) measured: Nanos,
-    pub(crate) end: Nanos,
-}
-
-/// What a thread says.
-#[derive(Debug)]
-pub(crate) enum Said {
-    /// A sender is connected, and its receiver where it has one.
-    Opened,
-    /// All are.
-    Ready,
-    /// The run is over.
-    Done(Box<Tally>),
-    /// There is nothing to measure.
-    Failed(BenchError),
-}
-
-/// Connects, waits until it is told the times, and measures.
-pub(crate) async fn work(
-    plan: &Plan,
-    share: Share,
-    say: &dyn Fn(Said),
-    times: oneshot::Receiver<Times>,
-) -> Result<Tally, BenchError> {
-    match &plan.scenario {
-        Scenario::Echo {
-            server,
-            in_flight,
-            bytes,
-            ..
-        } => {
-            let door = Door::drawn(server, None)?;
-            let opened = open_each(share, say, async |_| {
-                let (connection, _) = door.open().await.map_err(BenchError::failed)?;
-                Ok((connection, Echo::new(*bytes)))
-            });
-            let opened = opened.await?;
-            say(Said::Ready);
-            let Ok(times) = times.await else {
-                return Ok(Tally::default());
-            };
-            drive(plan, share, times, *in_flight, opened, Vec::new()).await
-        }
-        Scenario::Route {
-            senders_at,
-            receivers_at,
-            in_flight,
-            bytes,
-            ..
-        } => {
-            let senders_at = Door::drawn(senders_at, Some(SUBPROTOCOL))?;
-            let mut doors = Vec::new();
-            for address in receivers_at {
-                doors.push(Door::drawn(address, Some(SUBPROTOCOL))?);
+impl Work for Plan {
+    async fn work(
+        &self,
+        share: Share,
+        say: &dyn Fn(Said),
+        times: oneshot::Receiver<Times>,
+    ) -> Result<Tally, BenchError> {
+        match &self.scenario {
+            Scenario::Echo {
+                server,
+                in_flight,
+                bytes,
+                ..
+            } => {
+                let door = Door::drawn(server, None)?;
+                let opened = open_each(share, say, async |_| {
+                    let (connection, _) = door.open().await.map_err(BenchError::failed)?;
+                    Ok((connection, Echo::new(*bytes)))
+                });
+                let opened = opened.await?;
+                say(Said::Ready);
+                let Ok(times) = times.await else {
+                    return Ok(Tally::default());
+                };
+                drive(self, share, times, *in_flight, opened, Vec::new()).await
             }
-            if doors.is_empty() {
-                doors.push(senders_at.clone());
-            }
-            let is_arrival = plan.scenario.is_answered_by_arrival();
-            let opened = open_each(share, say, async |number| {
-                let (receiver, at) = welcomed(&doors[number % doors.len()]).await?;
-                let (sender, own) = welcomed(&senders_at).await?;
-                if !own.may_send {
-                    return Err(BenchError::Failed(
-                        "clients may not send here: set client.allow_send (--client-allow-send)"
-                            .to_owned(),
-                    ));
+            Scenario::Route {
+                senders_at,
+                receivers_at,
+                in_flight,
+                bytes,
+                ..
+            } => {
+                let senders_at = Door::drawn(senders_at, Some(SUBPROTOCOL))?;
+                let mut doors = Vec::new();
+                for address in receivers_at {
+                    doors.push(Door::drawn(address, Some(SUBPROTOCOL))?);
                 }
-                Ok((
-                    (sender, Route::new(&at.connection, *bytes, is_arrival)),
-                    receiver,
-                ))
-            });
-            let (senders, receivers) = opened.await?.into_iter().unzip();
-            say(Said::Ready);
-            let Ok(times) = times.await else {
-                return Ok(Tally::default());
-            };
-            drive(plan, share, times, *in_flight, senders, receivers).await
+                if doors.is_empty() {
+                    doors.push(senders_at.clone());
+                }
+                let is_arrival = self.scenario.is_answered_by_arrival();
+                let opened = open_each(share, say, async |number| {
+                    let (receiver, at) = welcomed(&doors[number % doors.len()]).await?;
+                    let (sender, own) = welcomed(&senders_at).await?;
+                    may_send(&own)?;
+                    Ok((
+                        (sender, Route::new(&at.connection, *bytes, is_arrival)),
+                        receiver,
+                    ))
+                });
+                let (senders, receivers) = opened.await?.into_iter().unzip();
+                say(Said::Ready);
+                let Ok(times) = times.await else {
+                    return Ok(Tally::default());
+                };
+                drive(self, share, times, *in_flight, senders, receivers).await
+            }
         }
     }
 }
 
-/// Opens one of each sender's number, in order, several at a time.
-async fn open_each<T>(
+/// Opens one of each number of the share, in order, several at a time.
+pub(crate) async fn open_each<T>(
     share: Share,
     say: &dyn Fn(Said),
     open: impl AsyncFn(usize) -> Result<T, BenchError>,
@@ -156,7 +123,7 @@ async fn drive<T: Talk>(
     let pace = plan.rate.map(|rate| Pace::new(times.begin, rate));
     let mut all = Vec::new();
     for (index, (connection, talk)) in senders.into_iter().enumerate() {
-        let pace = pace.map(|pace| pace.turn(share.first + index, share.senders));
+        let pace = pace.map(|pace| pace.turn(share.first + index, share.of));
         let sender = Sender::new(connection, talk, in_flight, pace, meter.clone());
         let sender = Rc::new(RefCell::new(sender));
         all.push(sender.clone());
@@ -206,8 +173,8 @@ async fn keep_pace<T: Talk>(
         let now = Nanos::now();
         let due = pace.due(now);
         // Each sender once, however many of its turns were missed.
-        for turn in next..due.min(next + share.senders as u64) {
-            let sender = (turn % share.senders as u64) as usize;
+        for turn in next..due.min(next + share.of as u64) {
+            let sender = (turn % share.of as u64) as usize;
             if let Some(sender) = sender
                 .checked_sub(share.first)
                 .and_then(|own| senders.get(own))
@@ -220,7 +187,7 @@ async fn keep_pace<T: Talk>(
 }
 
 /// Watches the thread from when it counts to the end.
-async fn measure(times: Times, meter: &Meter) {
+pub(crate) async fn measure(times: Times, meter: &Meter) {
     sleep(times.measured.until()).await;
     let before = cpu_of_this_thread();
     let mut looks = interval(LAG_EVERY);

@@ -96,6 +96,30 @@ async fn messages_that_nobody_acknowledges_are_waited_for_where_they_arrive() {
 }
 
 #[tokio::test]
+async fn a_message_for_many_comes_to_each_of_them_on_every_node() {
+    let settings = Settings::default().with_flag("client-allow-join", "true");
+    let cluster = Cluster::start_with(3, &settings).await;
+    let urls = [0, 1, 2].map(|node| ws(&cluster, node, "/ws")).join(",");
+    let load = ["--receivers", "20", "--threads", "2"];
+    for more in [
+        &["--burst", "8", "--in-flight", "2"][..],
+        &["--rate", "50", "--bytes", "16"],
+    ] {
+        let ended = bench(&[&["fanout", &urls], &load[..], more].concat()).await;
+        let report = report(&ended);
+
+        assert_eq!(report["receivers"], 20);
+        let [sent, deliveries] = ["sent", "deliveries"].map(|name| report[name].as_u64().unwrap());
+        assert!(0 < sent && 0 < deliveries, "{report:#}");
+        let outcomes = report["outcomes"].as_object().unwrap();
+        assert_eq!(outcomes.keys().collect::<Vec<_>>(), ["delivered"]);
+        assert_eq!(report["lost"], serde_json::json!({}));
+        let p50 = |name: &str| report[name]["p50_us"].as_f64().unwrap();
+        assert!(0.0 < p50("latency") && p50("latency") <= p50("completion"));
+    }
+}
+
+#[tokio::test]
 async fn idle_connections_have_their_price() {
     let settings = Settings::default()
         .with_flag("client-echo", "true")
@@ -176,10 +200,19 @@ async fn what_cannot_be_measured_is_said_with_what_to_do() {
         },
     )
     .await;
-    let ended = bench(&["route", &ws(&silent, 0, "/ws")]).await;
+    for command in ["route", "fanout"] {
+        let ended = bench(&[command, &ws(&silent, 0, "/ws")]).await;
+        assert_eq!(ended.code, Some(1));
+        assert!(
+            ended.stderr.contains("client.allow_send"),
+            "{}",
+            ended.stderr
+        );
+    }
+    let ended = bench(&["fanout", &ws(&cluster, 0, "/ws")]).await;
     assert_eq!(ended.code, Some(1));
     assert!(
-        ended.stderr.contains("client.allow_send"),
+        ended.stderr.contains("client.allow_join"),
         "{}",
         ended.stderr
     );

@@ -2,7 +2,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use raftwire_bench::{
-    Address, Crowd, IdlePlan, Plan, RouteAnswer, Scenario, ServerKind, StormPlan,
+    Address, Crowd, FanoutPlan, FanoutServerKind, IdlePlan, Plan, RouteAnswer, Scenario,
+    ServerKind, StormPlan,
 };
 
 #[derive(Debug, Subcommand)]
@@ -14,6 +15,10 @@ pub(in crate::cli) enum BenchCommand {
     ///
     /// Clients must be allowed to send: client.allow_send. Each sender has a receiver of its own.
     Route(RouteArguments),
+    /// From one client to many, with when each of them has each message.
+    ///
+    /// The clients join a group, and must be allowed to send and to join: client.allow_send, client.allow_join.
+    Fanout(FanoutArguments),
     /// Connections that say something once and are then held: their memory and their processor time.
     Idle(IdleArguments),
     /// How fast connections open, many at once.
@@ -57,6 +62,32 @@ pub(in crate::cli) struct RouteArguments {
     /// The node says what became of each message all the same, and that is counted.
     #[arg(long)]
     fire_and_forget: bool,
+    #[command(flatten)]
+    run: RunArguments,
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct FanoutArguments {
+    /// The node of the sender; the receivers are at it and at those after it in turn, as in
+    /// ws://127.0.0.1:5000/ws,ws://127.0.0.1:5001/ws.
+    #[arg(required = true, value_delimiter = ',')]
+    urls: Vec<Address>,
+    /// How many receivers.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
+    receivers: usize,
+    /// Messages that are written at once.
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    burst: usize,
+    /// Bursts that not every receiver has, before the next one waits.
+    #[arg(long, value_name = "COUNT", default_value_t = 1)]
+    in_flight: usize,
+    /// The length of a message, at least 16.
+    #[arg(long, default_value_t = 128)]
+    bytes: usize,
+    /// The server is none of Raftwire's: it writes each binary message of its first connection to every
+    /// other one, and is offered no subprotocol.
+    #[arg(long)]
+    plain: bool,
     #[command(flatten)]
     run: RunArguments,
 }
@@ -196,6 +227,30 @@ impl RouteArguments {
             },
         };
         self.run.plan(scenario)
+    }
+}
+
+impl FanoutArguments {
+    /// The same.
+    pub(super) fn plan(self) -> (FanoutPlan, bool) {
+        let run = self.run;
+        let plan = FanoutPlan {
+            servers: self.urls,
+            kind: match self.plain {
+                true => FanoutServerKind::Plain,
+                false => FanoutServerKind::Node,
+            },
+            receivers: self.receivers,
+            burst: self.burst,
+            in_flight: self.in_flight,
+            bytes: self.bytes,
+            warm_up: Duration::from_secs(run.warm_up),
+            length: Duration::from_secs(run.seconds),
+            threads: run.threads,
+            rate: run.rate,
+            pids: run.pid,
+        };
+        (plan, run.json)
     }
 }
 

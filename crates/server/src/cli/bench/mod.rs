@@ -24,6 +24,10 @@ pub(super) fn run(command: BenchCommand) -> Result<(), Failure> {
             let (plan, is_json) = arguments.plan();
             measure(is_json, |watch| raftwire_bench::run(&plan, watch))
         }
+        BenchCommand::Fanout(arguments) => {
+            let (plan, is_json) = arguments.plan();
+            measure(is_json, |watch| raftwire_bench::fanout(&plan, watch))
+        }
         BenchCommand::Idle(arguments) => {
             let is_json = arguments.crowd.json;
             let plan = arguments.plan();
