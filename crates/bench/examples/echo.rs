@@ -19,6 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             in_flight: 16,
             bytes: 64,
         },
+        trust: None,
         warm_up: Duration::from_secs(1),
         length: Duration::from_secs(5),
         threads: None,

@@ -4,7 +4,7 @@ use std::str::FromStr;
 
 use crate::machine;
 
-/// Where a server is asked for a WebSocket: `ws://host:port/path?query`.
+/// Where a server is asked for a WebSocket: `ws://host:port/path?query`, or `wss://` with TLS.
 ///
 /// `tcp://host:port` is a bare limit: the same frames without an opening handshake and without masks, for
 /// servers that return bytes as they are.
@@ -14,6 +14,7 @@ pub struct Address {
     port: u16,
     /// With the query; `None`: bare TCP.
     path: Option<String>,
+    is_tls: bool,
 }
 
 /// Text that is no [`Address`].
@@ -21,11 +22,8 @@ pub struct Address {
 #[non_exhaustive]
 pub enum AddressError {
     /// Another scheme, or none.
-    #[error("{0:?} does not begin with ws:// (or tcp:// for a bare limit)")]
+    #[error("{0:?} does not begin with ws:// or wss:// (or tcp:// for a bare limit)")]
     Scheme(String),
-    /// TLS is not spoken.
-    #[error("{0:?}: the generator speaks no TLS; measure the port in the clear")]
-    Tls(String),
     /// No host, or no port that is a number.
     #[error("{0:?} has no host and port, as in ws://127.0.0.1:5000/ws")]
     HostAndPort(String),
@@ -53,12 +51,19 @@ impl Address {
         self.path.as_deref()
     }
 
+    pub(crate) fn is_tls(&self) -> bool {
+        self.is_tls
+    }
+
+    /// Without the brackets of an IPv6 address.
+    pub(crate) fn host(&self) -> &str {
+        self.host.trim_matches(['[', ']'])
+    }
+
     pub(crate) fn resolve(&self) -> Result<SocketAddr, ResolveError> {
-        machine::resolve(self.host.trim_matches(['[', ']']), self.port).map_err(|error| {
-            ResolveError {
-                host: self.host.clone(),
-                error,
-            }
+        machine::resolve(self.host(), self.port).map_err(|error| ResolveError {
+            host: self.host.clone(),
+            error,
         })
     }
 }
@@ -71,16 +76,17 @@ impl FromStr for Address {
         if text.bytes().any(|byte| byte <= b' ' || byte == 0x7f) {
             return Err(AddressError::Character(said()));
         }
-        let (is_bare, rest) = match text.split_once("://") {
-            Some(("ws" | "http", rest)) => (false, rest),
-            Some(("tcp", rest)) => (true, rest),
-            Some(("wss" | "https", _)) => return Err(AddressError::Tls(said())),
+        let (is_bare, is_tls, rest) = match text.split_once("://") {
+            Some(("ws" | "http", rest)) => (false, false, rest),
+            Some(("wss" | "https", rest)) => (false, true, rest),
+            Some(("tcp", rest)) => (true, false, rest),
             _ => return Err(AddressError::Scheme(said())),
         };
         let begin = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(begin);
         let (host, port) = match authority.rsplit_once(':') {
             Some((host, port)) => (host, port.parse().ok()),
+            None if is_tls => (authority, Some(443)),
             None => (authority, Some(80)),
         };
         let Some(port) = port.filter(|_| !host.is_empty()) else {
@@ -95,16 +101,20 @@ impl FromStr for Address {
             host: host.to_owned(),
             port,
             path: (!is_bare).then_some(path),
+            is_tls,
         })
     }
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.path {
-            Some(path) => write!(f, "ws://{}:{}{path}", self.host, self.port),
-            None => write!(f, "tcp://{}:{}", self.host, self.port),
-        }
+        let scheme = match (&self.path, self.is_tls) {
+            (None, _) => "tcp",
+            (Some(_), false) => "ws",
+            (Some(_), true) => "wss",
+        };
+        let path = self.path.as_deref().unwrap_or_default();
+        write!(f, "{scheme}://{}:{}{path}", self.host, self.port)
     }
 }
 
@@ -118,6 +128,7 @@ mod tests {
         for text in [
             "ws://127.0.0.1:5000/ws?user=a",
             "ws://[::1]:5000/echo",
+            "wss://localhost:5000/ws",
             "tcp://127.0.0.1:5000",
         ] {
             assert_eq!(read(text).as_deref(), Ok(text));
@@ -125,8 +136,7 @@ mod tests {
         assert_eq!(read("ws://host?a").as_deref(), Ok("ws://host:80/?a"));
         let scheme = AddressError::Scheme("host:1".to_owned());
         assert_eq!(read("host:1"), Err(scheme));
-        let tls = AddressError::Tls("wss://host:1/ws".to_owned());
-        assert_eq!(read("wss://host:1/ws"), Err(tls));
+        assert_eq!(read("https://host").as_deref(), Ok("wss://host:443/"));
         let port = AddressError::HostAndPort("ws://host:x/ws".to_owned());
         assert_eq!(read("ws://host:x/ws"), Err(port));
         let blank = AddressError::Character("ws://host:1/a b".to_owned());

@@ -5,7 +5,8 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf as _, BytesMut};
 use raftwire_websocket::{Encoder, Event, MessageKind, PieceReader, ProtocolError};
 use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
-use tokio::net::TcpStream;
+
+use crate::stream::Stream;
 
 /// Bytes of a message's beginning that are kept where it comes in pieces: more than a node's answer has.
 const BEGINNING_BYTES: usize = 1024;
@@ -13,7 +14,7 @@ const BEGINNING_BYTES: usize = 1024;
 /// One WebSocket, which looks at what comes and keeps nothing of it.
 #[derive(Debug)]
 pub(crate) struct Connection {
-    stream: TcpStream,
+    stream: Stream,
     reader: PieceReader,
     encoder: Encoder,
     /// What is to be written.
@@ -46,7 +47,7 @@ pub(crate) enum Lost {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, encoder: Encoder) -> Connection {
+    pub(crate) fn new(stream: Stream, encoder: Encoder) -> Connection {
         Connection {
             stream,
             reader: PieceReader::default(),
@@ -140,7 +141,11 @@ impl Connection {
                 Err(error) => return Err(error.into()),
             }
         }
-        Ok(true)
+        match self.stream.try_flush() {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Hands everything to the operating system.
@@ -149,7 +154,9 @@ impl Connection {
             let len = ready!(Pin::new(&mut self.stream).poll_write(context, &self.output))?;
             self.written(len);
         }
-        Poll::Ready(Ok(()))
+        Pin::new(&mut self.stream)
+            .poll_flush(context)
+            .map_err(Lost::Socket)
     }
 
     fn written(&mut self, len: usize) {

@@ -16,13 +16,12 @@ use crate::conductor::{LAST_WORD_MAX, PROGRESS_EVERY};
 use crate::connection::{Connection, Lost};
 use crate::dialect::SUBPROTOCOL;
 use crate::distribution::Distribution;
+use crate::doors::Doors;
 use crate::machine::{CpuTime, Nanos, cores, cpu_of_this_thread, open_files_max, spawn_thread};
 use crate::opening::Door;
 use crate::welcome::{next_message, welcomed};
-use crate::{Address, BenchError, Progress};
+use crate::{Address, BenchError, Progress, Trust};
 
-/// Connections from one source address: fewer than the ports that Linux gives out by itself (28,232).
-const CONNECTIONS_PER_SOURCE: usize = 20_000;
 /// Bytes read from a socket at once, into one buffer of the thread: pings and little else.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
 /// What an echo server is asked to return.
@@ -31,10 +30,12 @@ const ECHO_BYTES: usize = 64;
 /// Who is connected to, and by how many.
 #[derive(Clone, Debug)]
 pub struct Crowd {
-    /// The server.
-    pub server: Address,
-    /// What the server is.
+    /// The servers, which are connected to in turn.
+    pub servers: Vec<Address>,
+    /// What they are.
     pub kind: ServerKind,
+    /// Whose certificates servers may have that are asked with TLS.
+    pub trust: Option<Trust>,
     /// How many connections.
     pub connections: usize,
     /// How many may be on their way at a time.
@@ -150,6 +151,7 @@ impl Crowd {
     /// Fails where this cannot be opened.
     pub(crate) fn check(&self) -> Result<(), BenchError> {
         for (what, count) in [
+            ("the number of servers", self.servers.len()),
             ("the number of connections", self.connections),
             ("the number of connections at once", self.at_once),
             ("the number of threads", self.threads.unwrap_or(1)),
@@ -235,18 +237,16 @@ async fn open_and_hold(
     released: oneshot::Receiver<()>,
 ) -> Result<BTreeMap<String, u64>, BenchError> {
     let before = cpu_of_this_thread();
-    let mut doors = Vec::new();
-    for _ in 0..share.connections.div_ceil(CONNECTIONS_PER_SOURCE) {
-        let protocol = (share.kind == ServerKind::Node).then_some(SUBPROTOCOL);
-        doors.push(Door::drawn(&share.server, protocol)?);
-    }
+    let protocol = (share.kind == ServerKind::Node).then_some(SUBPROTOCOL);
+    let trust = share.trust.as_ref();
+    let doors = Doors::drawn(&share.servers, protocol, trust, share.connections)?;
     let lost = Rc::new(RefCell::new(BTreeMap::new()));
     let buffer = Rc::new(RefCell::new(vec![0; READ_BUFFER_BYTES].into_boxed_slice()));
     let mut opened = Opened::default();
     let doors = &doors;
     let opening = (0..share.connections).map(|number| async move {
         let since = Nanos::now();
-        let door = &doors[number / CONNECTIONS_PER_SOURCE];
+        let door = doors.door(number, number);
         let mut connection = enter(door, share.kind).await?;
         let took = Nanos::now().since(since);
         if speaks {

@@ -1,5 +1,5 @@
 use crate::opening::Door;
-use crate::{Address, ResolveError};
+use crate::{Address, BenchError, Trust};
 
 /// Connections from one source address: fewer than the ports that Linux gives out by itself (28,232).
 const CONNECTIONS_PER_SOURCE: usize = 20_000;
@@ -17,13 +17,14 @@ impl Doors {
     pub(crate) fn drawn(
         servers: &[Address],
         protocol: Option<&'static str>,
+        trust: Option<&Trust>,
         connections: usize,
-    ) -> Result<Doors, ResolveError> {
+    ) -> Result<Doors, BenchError> {
         let sources = connections.div_ceil(CONNECTIONS_PER_SOURCE * servers.len());
         let mut doors = Vec::new();
         for _ in 0..sources {
             for server in servers {
-                doors.push(Door::drawn(server, protocol)?);
+                doors.push(Door::drawn(server, protocol, trust)?);
             }
         }
         let servers = servers.len();

@@ -33,6 +33,12 @@ pub enum BenchError {
     /// A host that cannot be found.
     #[error(transparent)]
     Resolve(#[from] ResolveError),
+    /// A server that speaks TLS, and nobody to vouch for it.
+    #[error("{0} speaks TLS: --ca names the authority of its certificate")]
+    NoAuthorities(String),
+    /// A host that no certificate can name.
+    #[error("{0} has a host that no certificate can name")]
+    ServerName(String),
     /// A process to be measured that is not there.
     #[error("processor time of process {pid} cannot be read: {error}")]
     Process {

@@ -12,7 +12,7 @@
 //!   one that is wrong ends the run. The report says how busy the generator was, and whether it was the
 //!   bottleneck.
 //!
-//! **What is absent.** No TLS, and no simulated machine: sockets, clocks and threads are the operating
+//! **What is absent.** No simulated machine: sockets, clocks and threads are the operating
 //! system's, in the module `machine` alone.
 //!
 //! # Examples
@@ -29,6 +29,7 @@
 //!         in_flight: 16,
 //!         bytes: 64,
 //!     },
+//!     trust: None,
 //!     warm_up: Duration::from_secs(1),
 //!     length: Duration::from_secs(5),
 //!     threads: None,
@@ -62,7 +63,9 @@ mod route;
 mod run;
 mod sender;
 mod storm;
+mod stream;
 mod tally;
+mod trust;
 mod welcome;
 mod window;
 mod worker;
@@ -78,3 +81,4 @@ pub use plan::{Plan, RouteAnswer, Scenario};
 pub use report::{Generator, Percentiles, Report, Server};
 pub use run::{Progress, run};
 pub use storm::{StormGenerator, StormPlan, StormReport, StormServer, storm};
+pub use trust::{Trust, TrustError};

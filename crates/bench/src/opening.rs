@@ -1,14 +1,18 @@
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use raftwire_websocket::{ClientHandshake, ClientHandshakeError, Encoder, MaskKeys};
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 
 use crate::connection::Connection;
 use crate::machine::{connect, fill_random, random_u64, source_address};
-use crate::{Address, ResolveError};
+use crate::stream::Stream;
+use crate::{Address, BenchError, Trust};
 
 /// How long a server may take for an opening handshake: it has others to do.
 const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
@@ -16,12 +20,13 @@ const HANDSHAKE_MAX: Duration = Duration::from_secs(30);
 const REFUSAL_BYTES_MAX: usize = 400;
 
 /// A server that can be asked for a WebSocket.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Door {
     address: Address,
     socket_address: SocketAddr,
     source: Option<IpAddr>,
     protocol: Option<&'static str>,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
 }
 
 /// A WebSocket that did not open.
@@ -29,6 +34,8 @@ pub(crate) struct Door {
 pub(crate) enum OpenError {
     #[error("{address} cannot be reached: {error}{}", advice(error))]
     Connect { address: String, error: io::Error },
+    #[error("{address}: TLS: {error}")]
+    Tls { address: String, error: io::Error },
     #[error("{address} ended the connection during the opening handshake: {error}")]
     Stream { address: String, error: io::Error },
     #[error("{address} has not answered the opening handshake within {} s", HANDSHAKE_MAX.as_secs())]
@@ -71,8 +78,19 @@ impl Door {
         address: &Address,
         source: Option<IpAddr>,
         protocol: Option<&'static str>,
-    ) -> Result<Door, ResolveError> {
+        trust: Option<&Trust>,
+    ) -> Result<Door, BenchError> {
+        let tls = match (address.is_tls(), trust) {
+            (false, _) => None,
+            (true, Some(trust)) => {
+                let name = ServerName::try_from(address.host().to_owned());
+                let name = name.map_err(|_| BenchError::ServerName(address.to_string()))?;
+                Some((TlsConnector::from(trust.config()), name))
+            }
+            (true, None) => return Err(BenchError::NoAuthorities(address.to_string())),
+        };
         Ok(Door {
+            tls,
             socket_address: address.resolve()?,
             address: address.clone(),
             source,
@@ -84,23 +102,29 @@ impl Door {
     pub(crate) fn drawn(
         address: &Address,
         protocol: Option<&'static str>,
-    ) -> Result<Door, ResolveError> {
+        trust: Option<&Trust>,
+    ) -> Result<Door, BenchError> {
         let source = source_address(address.resolve()?);
-        Door::new(address, source, protocol)
+        Door::new(address, source, protocol, trust)
     }
 
     /// Opens a connection, and whatever of its messages has come with the handshake's answer.
     pub(crate) async fn open(&self) -> Result<(Connection, Vec<u8>), OpenError> {
         let connecting = connect(self.socket_address, self.source).await;
-        let mut stream = connecting.map_err(|error| OpenError::Connect {
+        let tcp = connecting.map_err(|error| OpenError::Connect {
             address: self.address.to_string(),
             error,
         })?;
         let Some(path) = self.address.path() else {
+            let stream = Stream::Plain(tcp);
             return Ok((Connection::new(stream, Encoder::server()), Vec::new()));
         };
-        let shaking = self.shake_hands(&mut stream, path);
-        let rest = match tokio::time::timeout(HANDSHAKE_MAX, shaking).await {
+        let shaking = async {
+            let mut stream = self.encrypt(tcp).await?;
+            let rest = self.shake_hands(&mut stream, path).await?;
+            Ok((stream, rest))
+        };
+        let (stream, rest) = match tokio::time::timeout(HANDSHAKE_MAX, shaking).await {
             Ok(shaken) => shaken?,
             Err(_) => {
                 let address = self.address.to_string();
@@ -111,7 +135,19 @@ impl Door {
         Ok((Connection::new(stream, encoder), rest))
     }
 
-    async fn shake_hands(&self, stream: &mut TcpStream, path: &str) -> Result<Vec<u8>, OpenError> {
+    async fn encrypt(&self, tcp: TcpStream) -> Result<Stream, OpenError> {
+        let Some((connector, name)) = &self.tls else {
+            return Ok(Stream::Plain(tcp));
+        };
+        let encrypted = connector.connect(name.clone(), tcp).await;
+        let tls = encrypted.map_err(|error| OpenError::Tls {
+            address: self.address.to_string(),
+            error,
+        })?;
+        Ok(Stream::Tls(Box::new(tls)))
+    }
+
+    async fn shake_hands(&self, stream: &mut Stream, path: &str) -> Result<Vec<u8>, OpenError> {
         let broken = |error| OpenError::Stream {
             address: self.address.to_string(),
             error,
@@ -124,6 +160,7 @@ impl Door {
         };
         let request = handshake.request(&self.address.authority(), path);
         stream.write_all(request.as_bytes()).await.map_err(broken)?;
+        stream.flush().await.map_err(broken)?;
         let mut answer = Vec::with_capacity(512);
         loop {
             if stream.read_buf(&mut answer).await.map_err(broken)? == 0 {
@@ -147,6 +184,14 @@ impl Door {
                 }
             }
         }
+    }
+}
+
+impl fmt::Debug for Door {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut debug = f.debug_struct("Door");
+        debug.field("address", &self.address.to_string());
+        debug.field("source", &self.source).finish_non_exhaustive()
     }
 }
 

@@ -1,12 +1,14 @@
 use std::time::Duration;
 
-use crate::Address;
+use crate::{Address, Trust};
 
 /// What is measured, and for how long.
 #[derive(Clone, Debug)]
 pub struct Plan {
     /// What is asked of the server.
     pub scenario: Scenario,
+    /// Whose certificates servers may have that are asked with TLS.
+    pub trust: Option<Trust>,
     /// How long it is asked before it is measured: pools fill, code is read in, windows open.
     pub warm_up: Duration,
     /// How long it is measured.

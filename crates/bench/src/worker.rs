@@ -36,6 +36,7 @@ impl Work for Plan {
         say: &dyn Fn(Said),
         times: oneshot::Receiver<Times>,
     ) -> Result<Tally, BenchError> {
+        let trust = self.trust.as_ref();
         match &self.scenario {
             Scenario::Echo {
                 server,
@@ -43,7 +44,7 @@ impl Work for Plan {
                 bytes,
                 ..
             } => {
-                let door = Door::drawn(server, None)?;
+                let door = Door::drawn(server, None, trust)?;
                 let opened = open_each(share, say, async |_| {
                     let (connection, _) = door.open().await.map_err(BenchError::failed)?;
                     Ok((connection, Echo::new(*bytes)))
@@ -62,10 +63,10 @@ impl Work for Plan {
                 bytes,
                 ..
             } => {
-                let senders_at = Door::drawn(senders_at, Some(SUBPROTOCOL))?;
+                let senders_at = Door::drawn(senders_at, Some(SUBPROTOCOL), trust)?;
                 let mut doors = Vec::new();
                 for address in receivers_at {
-                    doors.push(Door::drawn(address, Some(SUBPROTOCOL))?);
+                    doors.push(Door::drawn(address, Some(SUBPROTOCOL), trust)?);
                 }
                 if doors.is_empty() {
                     doors.push(senders_at.clone());

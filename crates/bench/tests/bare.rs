@@ -36,6 +36,7 @@ fn plan(server: &str) -> Plan {
             in_flight: 8,
             bytes: 32,
         },
+        trust: None,
         warm_up: Duration::ZERO,
         length: Duration::from_millis(300),
         threads: Some(2),

@@ -43,6 +43,7 @@ fn server(gets: fn(receiver: usize, number: u64) -> bool) -> String {
 fn plan(server: &str) -> FanoutPlan {
     FanoutPlan {
         servers: vec![server.parse().unwrap()],
+        trust: None,
         kind: FanoutServerKind::Plain,
         receivers: 7,
         burst: 3,

@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Cluster, Ended, Settings, run};
+use support::{Authority, Cluster, Ended, Settings, run};
 
 /// Runs `raftwire bench` with these arguments for a second, in JSON.
 async fn bench(arguments: &[&str]) -> Ended {
@@ -166,6 +166,54 @@ async fn a_storm_is_told_with_those_that_were_refused() {
 }
 
 #[tokio::test]
+async fn every_measurement_speaks_tls_with_whom_an_authority_vouches_for() {
+    let authority = Authority::new();
+    let settings = authority.node("node1").with_flag("client-echo", "true");
+    let settings = settings.with_flag("client-allow-join", "true");
+    let cluster = Cluster::start_with(1, &settings).await;
+    let wss = |path: &str| ws(&cluster, 0, path).replacen("ws", "wss", 1);
+    let (node, echo) = (wss("/ws"), wss("/echo"));
+    let ca = authority.file().display().to_string();
+    let run_for = ["--seconds", "1", "--warm-up", "0"];
+    for (load, count) in [
+        (
+            ["echo", &echo, "--connections", "3", "--bytes", "70000"],
+            "answered",
+        ),
+        (
+            ["route", &node, "--senders", "3", "--bytes", "20000"],
+            "answered",
+        ),
+        (
+            ["fanout", &node, "--receivers", "9", "--burst", "8"],
+            "deliveries",
+        ),
+        (
+            ["storm", &node, "--connections", "20", "--at-once", "5"],
+            "opened",
+        ),
+        (
+            ["idle", &node, "--connections", "20", "--hold", "1"],
+            "connections",
+        ),
+    ] {
+        let is_long = matches!(load[0], "echo" | "route" | "fanout");
+        let more = if is_long { &run_for[..] } else { &[] };
+        let arguments = [&["bench"], &load[..], &["--json", "--ca", &ca], more].concat();
+        let report = report(&run(&arguments, &[]).await);
+        assert!(report[count].as_u64().unwrap() > 0, "{report:#}");
+        assert_eq!(report["lost"], serde_json::json!({}));
+    }
+    let ended = bench(&["echo", &echo, "--ca", "/nowhere.pem"]).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    let stranger = Authority::new();
+    let ca = stranger.file().display().to_string();
+    let ended = bench(&["echo", &echo, "--ca", &ca]).await;
+    assert_eq!(ended.code, Some(1), "{}", ended.stderr);
+    assert!(ended.stderr.contains("certificate"), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn what_cannot_be_measured_is_said_with_what_to_do() {
     let cluster = echoing().await;
     for (arguments, code, said) in [
@@ -176,7 +224,7 @@ async fn what_cannot_be_measured_is_said_with_what_to_do() {
             "is the path right?",
         ),
         (["echo", &ws(&cluster, 0, "/ws")], 1, "subprotocol_required"),
-        (["echo", "wss://127.0.0.1:1/echo"], 2, "speaks no TLS"),
+        (["echo", "wss://127.0.0.1:1/echo"], 2, "--ca"),
         (
             ["route", &ws(&cluster, 0, "/nowhere")],
             1,

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use super::payload::PAYLOAD_BYTES_MIN;
 use crate::machine::open_files_max;
-use crate::{Address, BenchError};
+use crate::{Address, BenchError, Trust};
 
 /// One sender, many receivers.
 #[derive(Clone, Debug)]
@@ -11,6 +11,8 @@ pub struct FanoutPlan {
     pub servers: Vec<Address>,
     /// What they are.
     pub kind: FanoutServerKind,
+    /// Whose certificates servers may have that are asked with TLS.
+    pub trust: Option<Trust>,
     /// How many receivers.
     pub receivers: usize,
     /// Messages that are written at once.

@@ -122,15 +122,16 @@ impl FanoutWork {
     /// Opens the first connection of all.
     async fn open_sender(&self, meter: &Rc<Meter>) -> Result<FanoutSender, BenchError> {
         let plan = &self.plan;
+        let trust = plan.trust.as_ref();
         let connection = match plan.kind {
             FanoutServerKind::Node => {
-                let door = Door::drawn(&plan.servers[0], Some(SUBPROTOCOL))?;
+                let door = Door::drawn(&plan.servers[0], Some(SUBPROTOCOL), trust)?;
                 let (connection, welcome) = welcomed(&door).await?;
                 may_send(&welcome)?;
                 connection
             }
             FanoutServerKind::Plain => {
-                let door = Door::drawn(&plan.servers[0], None)?;
+                let door = Door::drawn(&plan.servers[0], None, trust)?;
                 door.open().await.map_err(BenchError::failed)?.0
             }
         };
@@ -158,7 +159,7 @@ impl FanoutWork {
         let arrivals = Arrivals::new(shared, share.thread, share.count, in_flight_max);
         let arrivals = Rc::new(RefCell::new(arrivals));
         let protocol = (plan.kind == FanoutServerKind::Node).then_some(SUBPROTOCOL);
-        let doors = Doors::drawn(&plan.servers, protocol, share.count)?;
+        let doors = Doors::drawn(&plan.servers, protocol, plan.trust.as_ref(), share.count)?;
         let opened = open_each(share, say, async |number| {
             let door = doors.door(number - share.first, number);
             let (connection, rest) = match plan.kind {

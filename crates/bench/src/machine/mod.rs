@@ -6,6 +6,7 @@
 #![allow(clippy::disallowed_methods)] // see above; no node runs this code
 
 mod clock;
+mod files;
 mod open_files;
 mod process;
 mod random;
@@ -14,6 +15,7 @@ mod threads;
 mod ticker;
 
 pub(crate) use clock::{Nanos, sleep_until};
+pub(crate) use files::read_file;
 pub(crate) use open_files::open_files_max;
 pub(crate) use process::{CpuTime, ServerProcess, cpu_of_this_thread};
 pub(crate) use random::{fill_random, random_u64};

@@ -85,6 +85,7 @@ async fn round(
             bytes: 128,
             answer: RouteAnswer::Result,
         },
+        trust: None,
         warm_up: WARM_UP,
         length: LENGTH,
         threads: Some(1),

@@ -1,9 +1,10 @@
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use raftwire_bench::{
     Address, Crowd, FanoutPlan, FanoutServerKind, IdlePlan, Plan, RouteAnswer, Scenario,
-    ServerKind, StormPlan,
+    ServerKind, StormPlan, Trust, TrustError,
 };
 
 #[derive(Debug, Subcommand)]
@@ -110,6 +111,8 @@ pub(in crate::cli) struct RunArguments {
     /// Threads of the generator; without it, half of the cores.
     #[arg(long)]
     threads: Option<usize>,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// A process of the server on this machine, whose processor time is told; may be repeated.
     #[arg(long, value_name = "PID")]
     pid: Vec<u32>,
@@ -118,11 +121,26 @@ pub(in crate::cli) struct RunArguments {
     json: bool,
 }
 
-/// Many connections to one server.
+/// How servers are spoken to.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct TrustArguments {
+    /// The authority of their certificates, a PEM file, for wss:// addresses.
+    #[arg(long, env = "RAFTWIRE_CA", value_name = "FILE")]
+    ca: Option<PathBuf>,
+}
+
+impl TrustArguments {
+    fn trust(&self) -> Result<Option<Trust>, TrustError> {
+        self.ca.as_deref().map(Trust::from_file).transpose()
+    }
+}
+
+/// Many connections.
 #[derive(Args, Debug)]
 pub(in crate::cli) struct CrowdArguments {
-    /// The server, as in ws://127.0.0.1:5000/ws.
-    url: Address,
+    /// The servers, which are connected to in turn, as in ws://127.0.0.1:5000/ws,ws://127.0.0.1:5001/ws.
+    #[arg(required = true, value_delimiter = ',')]
+    urls: Vec<Address>,
     /// How many connections.
     #[arg(long, value_name = "COUNT", default_value_t = 1_000)]
     connections: usize,
@@ -135,6 +153,8 @@ pub(in crate::cli) struct CrowdArguments {
     /// Threads of the generator; without it, half of the cores.
     #[arg(long)]
     threads: Option<usize>,
+    #[command(flatten)]
+    trust: TrustArguments,
     /// Print a JSON object; docs/bench.md has its fields.
     #[arg(long)]
     pub(super) json: bool,
@@ -162,9 +182,10 @@ pub(in crate::cli) struct StormArguments {
 }
 
 impl CrowdArguments {
-    fn crowd(self) -> Crowd {
-        Crowd {
-            server: self.url,
+    fn crowd(self) -> Result<Crowd, TrustError> {
+        Ok(Crowd {
+            trust: self.trust.trust()?,
+            servers: self.urls,
             kind: match self.echo {
                 true => ServerKind::Echo,
                 false => ServerKind::Node,
@@ -172,32 +193,32 @@ impl CrowdArguments {
             connections: self.connections,
             at_once: self.at_once,
             threads: self.threads,
-        }
+        })
     }
 }
 
 impl IdleArguments {
-    pub(super) fn plan(self) -> IdlePlan {
-        IdlePlan {
-            crowd: self.crowd.crowd(),
+    pub(super) fn plan(self) -> Result<IdlePlan, TrustError> {
+        Ok(IdlePlan {
+            crowd: self.crowd.crowd()?,
             hold: Duration::from_secs(self.hold),
             pid: self.pid,
-        }
+        })
     }
 }
 
 impl StormArguments {
-    pub(super) fn plan(self) -> StormPlan {
-        StormPlan {
-            crowd: self.crowd.crowd(),
+    pub(super) fn plan(self) -> Result<StormPlan, TrustError> {
+        Ok(StormPlan {
+            crowd: self.crowd.crowd()?,
             pids: self.pid,
-        }
+        })
     }
 }
 
 impl EchoArguments {
     /// What is to be measured, and whether it is told in JSON.
-    pub(super) fn plan(self) -> (Plan, bool) {
+    pub(super) fn plan(self) -> Result<(Plan, bool), TrustError> {
         let scenario = Scenario::Echo {
             server: self.url,
             connections: self.connections,
@@ -210,7 +231,7 @@ impl EchoArguments {
 
 impl RouteArguments {
     /// The same.
-    pub(super) fn plan(self) -> (Plan, bool) {
+    pub(super) fn plan(self) -> Result<(Plan, bool), TrustError> {
         let mut urls = self.urls.into_iter();
         let Some(senders_at) = urls.next() else {
             unreachable!("the command line requires one")
@@ -232,9 +253,10 @@ impl RouteArguments {
 
 impl FanoutArguments {
     /// The same.
-    pub(super) fn plan(self) -> (FanoutPlan, bool) {
+    pub(super) fn plan(self) -> Result<(FanoutPlan, bool), TrustError> {
         let run = self.run;
         let plan = FanoutPlan {
+            trust: run.trust.trust()?,
             servers: self.urls,
             kind: match self.plain {
                 true => FanoutServerKind::Plain,
@@ -250,20 +272,21 @@ impl FanoutArguments {
             rate: run.rate,
             pids: run.pid,
         };
-        (plan, run.json)
+        Ok((plan, run.json))
     }
 }
 
 impl RunArguments {
-    fn plan(self, scenario: Scenario) -> (Plan, bool) {
+    fn plan(self, scenario: Scenario) -> Result<(Plan, bool), TrustError> {
         let plan = Plan {
             scenario,
+            trust: self.trust.trust()?,
             warm_up: Duration::from_secs(self.warm_up),
             length: Duration::from_secs(self.seconds),
             threads: self.threads,
             rate: self.rate,
             pids: self.pid,
         };
-        (plan, self.json)
+        Ok((plan, self.json))
     }
 }

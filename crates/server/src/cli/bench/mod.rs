@@ -17,25 +17,25 @@ use super::{Failure, Output};
 pub(super) fn run(command: BenchCommand) -> Result<(), Failure> {
     match command {
         BenchCommand::Echo(arguments) => {
-            let (plan, is_json) = arguments.plan();
+            let (plan, is_json) = arguments.plan().map_err(Failure::usage)?;
             measure(is_json, |watch| raftwire_bench::run(&plan, watch))
         }
         BenchCommand::Route(arguments) => {
-            let (plan, is_json) = arguments.plan();
+            let (plan, is_json) = arguments.plan().map_err(Failure::usage)?;
             measure(is_json, |watch| raftwire_bench::run(&plan, watch))
         }
         BenchCommand::Fanout(arguments) => {
-            let (plan, is_json) = arguments.plan();
+            let (plan, is_json) = arguments.plan().map_err(Failure::usage)?;
             measure(is_json, |watch| raftwire_bench::fanout(&plan, watch))
         }
         BenchCommand::Idle(arguments) => {
             let is_json = arguments.crowd.json;
-            let plan = arguments.plan();
+            let plan = arguments.plan().map_err(Failure::usage)?;
             measure(is_json, |watch| raftwire_bench::idle(&plan, watch))
         }
         BenchCommand::Storm(arguments) => {
             let is_json = arguments.crowd.json;
-            let plan = arguments.plan();
+            let plan = arguments.plan().map_err(Failure::usage)?;
             measure(is_json, |watch| raftwire_bench::storm(&plan, watch))
         }
     }
@@ -50,9 +50,11 @@ fn measure<R: Display + Serialize>(
     let measured = measure(&mut |progress| bar.show(progress));
     bar.clear();
     let report = measured.map_err(|error| match error {
-        BenchError::Nothing(_) | BenchError::Rate(_) | BenchError::Short { .. } => {
-            Failure::usage(error)
-        }
+        BenchError::Nothing(_)
+        | BenchError::Rate(_)
+        | BenchError::Short { .. }
+        | BenchError::NoAuthorities(_)
+        | BenchError::ServerName(_) => Failure::usage(error),
         _ => Failure::new(error),
     })?;
     let output = Output::stdout();
