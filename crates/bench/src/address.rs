@@ -2,13 +2,16 @@ use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::machine;
 
 /// Where a server is asked for a WebSocket: `ws://host:port/path?query`, or `wss://` with TLS.
 ///
 /// `tcp://host:port` is a bare limit: the same frames without an opening handshake and without masks, for
 /// servers that return bytes as they are.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Address {
     host: String,
     port: u16,
@@ -103,6 +106,20 @@ impl FromStr for Address {
             path: (!is_bare).then_some(path),
             is_tls,
         })
+    }
+}
+
+impl TryFrom<String> for Address {
+    type Error = AddressError;
+
+    fn try_from(text: String) -> Result<Address, AddressError> {
+        text.parse()
+    }
+}
+
+impl From<Address> for String {
+    fn from(address: Address) -> String {
+        address.to_string()
     }
 }
 

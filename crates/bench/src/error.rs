@@ -22,7 +22,7 @@ pub enum BenchError {
     Rate(f64),
     /// More connections than this process may have files.
     #[error(
-        "{connections} connections are more than the {max} for which this process may have files: raise `ulimit -n`, or run several generators"
+        "{connections} connections are more than the {max} for which this process may have files: raise `ulimit -n`"
     )]
     OpenFiles {
         /// What the plan needs.

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::conductor::PROGRESS_EVERY;
+use crate::conductor::{PROGRESS_EVERY, cpu_of};
 use crate::crowd::Crowd;
 use crate::machine::{Nanos, ServerProcess, sleep_until};
 use crate::report::Percentiles;
 use crate::{BenchError, Progress};
 
 /// From when the last connection is open until the server counts as idle: it puts away what opening needed.
-const SETTLE: Duration = Duration::from_secs(1);
+pub(crate) const SETTLE: Duration = Duration::from_secs(1);
 
 /// Connections that say something once, and then nothing.
 #[derive(Clone, Debug)]
@@ -20,8 +20,8 @@ pub struct IdlePlan {
     pub crowd: Crowd,
     /// How long they are held and the server's time is counted.
     pub hold: Duration,
-    /// The server's process, if it is on this machine: its memory and its time are told.
-    pub pid: Option<u32>,
+    /// The servers' processes, if they are on this machine: their memory and their time are told.
+    pub pids: Vec<u32>,
 }
 
 /// What idle connections cost.
@@ -38,8 +38,10 @@ pub struct IdleReport {
     pub opening: Percentiles,
     /// Connections that ended meanwhile, by why.
     pub lost: BTreeMap<String, u64>,
-    /// The server's process, if one was named.
-    pub server: Option<IdleServer>,
+    /// Processes of the generator, beside the one that counts, where it takes more than that.
+    pub generator_processes: usize,
+    /// The servers' processes that were named.
+    pub servers: Vec<IdleServer>,
 }
 
 /// What idle connections cost a server's process.
@@ -52,9 +54,9 @@ pub struct IdleServer {
     pub memory_bytes_before: u64,
     /// The same at the end.
     pub memory_bytes_after: u64,
-    /// What it grew by, for each connection.
+    /// What it grew by, for each connection of its share: the connections are shared evenly among the servers.
     pub bytes_per_connection: f64,
-    /// Processor time in a second, for each connection.
+    /// Processor time in a second, for each connection of its share.
     pub cpu_us_per_second_per_connection: f64,
     /// Cores that it used.
     pub cores: f64,
@@ -70,10 +72,10 @@ pub fn idle(plan: &IdlePlan, watch: &mut dyn FnMut(Progress)) -> Result<IdleRepo
     if plan.hold.is_zero() {
         return Err(BenchError::Nothing("the time for which they are held"));
     }
-    let process = plan.pid.map(|pid| (pid, ServerProcess::new(pid)));
-    let memory = || look(process.as_ref(), ServerProcess::own_memory);
-    let cpu = || look(process.as_ref(), ServerProcess::cpu);
-    let memory_before = memory()?;
+    let processes = plan.pids.iter().map(|pid| (*pid, ServerProcess::new(*pid)));
+    let processes: Vec<_> = processes.collect();
+    let memory_before = memory_of(&processes)?;
+    cpu_of(&processes)?;
     let (opened, held) = plan.crowd.open(true, watch)?;
     if let Some((why, count)) = opened.failed.first_key_value() {
         return Err(BenchError::Failed(format!(
@@ -82,25 +84,25 @@ pub fn idle(plan: &IdlePlan, watch: &mut dyn FnMut(Progress)) -> Result<IdleRepo
     }
     let begin = Nanos::now().after(SETTLE);
     sleep_until(begin);
-    let cpu_before = cpu()?;
+    let cpu_before = cpu_of(&processes)?;
     wait(begin, begin.after(plan.hold), watch);
-    let (cpu_after, memory_after) = (cpu()?, memory()?);
+    let (cpu_after, memory_after) = (cpu_of(&processes)?, memory_of(&processes)?);
     let seconds = Nanos::now().since(begin) as f64 / 1e9;
     let lost = held.release()?;
     let connections = opened.times.count();
-    let server = plan.pid.map(|pid| {
-        let spent = cpu_after.unwrap_or_default();
-        let cores = spent.since(cpu_before.unwrap_or_default()).ran as f64 / 1e9 / seconds;
-        let (before, after) = (
-            memory_before.unwrap_or_default(),
-            memory_after.unwrap_or_default(),
-        );
+    // Each server has as many connections, whether each is one process or they are several.
+    let shares = processes.len().max(plan.crowd.servers.len());
+    let each = connections as f64 / shares as f64;
+    let servers = processes.iter().enumerate().map(|(nth, (pid, _))| {
+        let (before, after) = (memory_before[nth], memory_after[nth]);
+        let ran = cpu_after[nth].since(cpu_before[nth]).ran;
+        let cores = ran as f64 / 1e9 / seconds;
         IdleServer {
-            pid,
+            pid: *pid,
             memory_bytes_before: before,
             memory_bytes_after: after,
-            bytes_per_connection: (after as f64 - before as f64) / connections as f64,
-            cpu_us_per_second_per_connection: cores * 1e6 / connections as f64,
+            bytes_per_connection: (after as f64 - before as f64) / each,
+            cpu_us_per_second_per_connection: cores * 1e6 / each,
             cores,
         }
     });
@@ -110,19 +112,18 @@ pub fn idle(plan: &IdlePlan, watch: &mut dyn FnMut(Progress)) -> Result<IdleRepo
         seconds,
         opening: Percentiles::of(&opened.times),
         lost,
-        server,
+        generator_processes: plan.crowd.processes(),
+        servers: servers.collect(),
     })
 }
 
-/// What a look at the process says; `None`: there is none to look at.
-fn look<T>(
-    process: Option<&(u32, ServerProcess)>,
-    at: impl Fn(&ServerProcess) -> std::io::Result<T>,
-) -> Result<Option<T>, BenchError> {
-    let looked = process.map(|(pid, process)| {
-        at(process).map_err(|error| BenchError::Process { pid: *pid, error })
+/// The own memory of each process.
+pub(crate) fn memory_of(processes: &[(u32, ServerProcess)]) -> Result<Vec<u64>, BenchError> {
+    let read = processes.iter().map(|(pid, process)| {
+        let read = process.own_memory();
+        read.map_err(|error| BenchError::Process { pid: *pid, error })
     });
-    looked.transpose()
+    read.collect()
 }
 
 fn wait(begin: Nanos, end: Nanos, watch: &mut dyn FnMut(Progress)) {
@@ -148,7 +149,7 @@ impl fmt::Display for IdleReport {
         for (why, count) in &self.lost {
             write!(f, "\nconnections lost: {count}: {why}")?;
         }
-        if let Some(server) = &self.server {
+        for server in &self.servers {
             write!(
                 f,
                 "\nserver {}: {:.0} bytes a connection ({} before, {} after), {:.2} µs of CPU a second and connection",

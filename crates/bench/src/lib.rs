@@ -71,7 +71,7 @@ mod window;
 mod worker;
 
 pub use address::{Address, AddressError, ResolveError};
-pub use crowd::{Crowd, ServerKind};
+pub use crowd::{Crowd, Helper, ServerKind, help};
 pub use error::BenchError;
 pub use fanout::{
     FanoutGenerator, FanoutPlan, FanoutReport, FanoutServer, FanoutServerKind, fanout,

@@ -4,7 +4,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::conductor::cpu_of;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Opened};
 use crate::machine::ServerProcess;
 use crate::report::{BUSY_SHARE, Percentiles};
 use crate::{BenchError, Progress};
@@ -46,6 +46,8 @@ pub struct StormReport {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[non_exhaustive]
 pub struct StormGenerator {
+    /// Its processes: more than one where there are more connections than one may have.
+    pub processes: usize,
     /// Its threads.
     pub threads: usize,
     /// Processor time of its threads for each opened connection.
@@ -98,20 +100,28 @@ pub fn storm(plan: &StormPlan, watch: &mut dyn FnMut(Progress)) -> Result<StormR
     Ok(StormReport {
         scenario: "storm",
         opened: count,
-        failed: opened.failed,
         lost,
         seconds,
         per_second: count as f64 / seconds,
         opening: Percentiles::of(&opened.times),
-        generator: StormGenerator {
+        generator: StormGenerator::new(&plan.crowd, &opened),
+        servers: servers.collect(),
+        failed: opened.failed,
+    })
+}
+
+impl StormGenerator {
+    pub(crate) fn new(crowd: &Crowd, opened: &Opened) -> StormGenerator {
+        let share = |nanos: u64| nanos as f64 / opened.took as f64;
+        StormGenerator {
+            processes: crowd.processes(),
             threads: opened.threads,
-            cpu_us_per_connection: us_each(opened.cpu.ran),
+            cpu_us_per_connection: opened.cpu.ran as f64 / 1e3 / opened.times.count() as f64,
             busiest_ran: share(opened.busiest.ran),
             busiest_waited: share(opened.busiest.waited),
             is_bottleneck: share(opened.busiest.busy()) > BUSY_SHARE,
-        },
-        servers: servers.collect(),
-    })
+        }
+    }
 }
 
 /// Lines for people.
@@ -136,16 +146,22 @@ impl fmt::Display for StormReport {
                 server.pid, server.cpu_us_per_connection, server.cores
             )?;
         }
-        let generator = &self.generator;
+        write!(f, "{}", self.generator)
+    }
+}
+
+impl fmt::Display for StormGenerator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "generator: {:.0} µs of CPU a connection, busiest of {} threads ran {:.0} % and waited for a core {:.0} %",
-            generator.cpu_us_per_connection,
-            generator.threads,
-            generator.busiest_ran * 100.0,
-            generator.busiest_waited * 100.0,
+            "generator: {:.0} µs of CPU a connection, busiest of {} threads in {} processes ran {:.0} % and waited for a core {:.0} %",
+            self.cpu_us_per_connection,
+            self.threads,
+            self.processes,
+            self.busiest_ran * 100.0,
+            self.busiest_waited * 100.0,
         )?;
-        if generator.is_bottleneck {
+        if self.is_bottleneck {
             write!(f, "\n{}", crate::report::BOTTLENECK)?;
         }
         Ok(())

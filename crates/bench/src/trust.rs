@@ -6,14 +6,17 @@ use rustls::client::Resumption;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::{self, PemObject as _};
 use rustls::{ClientConfig, RootCertStore};
+use serde::{Deserialize, Serialize};
 
 use crate::machine;
 
 /// Whose certificates a server may have that is asked with TLS.
 ///
 /// Each connection makes a handshake of its own: nothing is resumed, since that is what new clients cost.
-#[derive(Clone)]
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(into = "PathBuf", try_from = "PathBuf")]
 pub struct Trust {
+    path: PathBuf,
     config: Arc<ClientConfig>,
 }
 
@@ -64,7 +67,7 @@ impl Trust {
             read => read,
         };
         match certificates.map(trusting) {
-            Ok(Ok(config)) => Ok(Trust { config }),
+            Ok(Ok(config)) => Ok(Trust { path, config }),
             Ok(Err(error)) => Err(TrustError::Certificate { path, error }),
             Err(error) => Err(TrustError::Pem { path, error }),
         }
@@ -88,8 +91,23 @@ fn trusting(authorities: Vec<CertificateDer<'static>>) -> Result<Arc<ClientConfi
     Ok(Arc::new(config))
 }
 
+impl TryFrom<PathBuf> for Trust {
+    type Error = TrustError;
+
+    fn try_from(path: PathBuf) -> Result<Trust, TrustError> {
+        Trust::from_file(&path)
+    }
+}
+
+impl From<Trust> for PathBuf {
+    fn from(trust: Trust) -> PathBuf {
+        trust.path
+    }
+}
+
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trust").finish_non_exhaustive()
+        let mut debug = f.debug_struct("Trust");
+        debug.field("path", &self.path).finish_non_exhaustive()
     }
 }

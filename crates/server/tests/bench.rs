@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Authority, Cluster, Ended, Settings, run};
+use support::{Authority, Cluster, Ended, Settings, end_of, raftwire_with_open_files, run};
 
 /// Runs `raftwire bench` with these arguments for a second, in JSON.
 async fn bench(arguments: &[&str]) -> Ended {
@@ -140,11 +140,49 @@ async fn idle_connections_have_their_price() {
             // Pings were answered: a client that is silent for two intervals is closed.
             assert_eq!(report["lost"], serde_json::json!({}));
         }
-        let server = &report["server"];
+        let server = &report["servers"][0];
         assert!(server["memory_bytes_after"].as_u64().unwrap() > 0);
         let cpu = server["cpu_us_per_second_per_connection"].as_f64().unwrap();
         assert!(cpu > 0.0, "{report:#}");
     }
+}
+
+#[tokio::test]
+async fn more_connections_than_one_process_may_have_are_opened_by_several() {
+    let cluster = Cluster::start(2).await;
+    let urls = [ws(&cluster, 0, "/ws"), ws(&cluster, 1, "/ws")].join(",");
+    let pids = [0, 1].map(|node| cluster.node(node).process().unwrap().to_string());
+    // 50 are left for connections.
+    let mut command = raftwire_with_open_files(150);
+    command.args([
+        "bench",
+        "idle",
+        &urls,
+        "--connections",
+        "120",
+        "--hold",
+        "1",
+    ]);
+    command.args(["--json", "--pid", &pids[0], "--pid", &pids[1]]);
+    let report = report(&end_of(command).await);
+
+    assert_eq!(report["connections"], 120);
+    assert_eq!(report["generator_processes"], 3);
+    assert_eq!(report["lost"], serde_json::json!({}));
+    assert_eq!(report["servers"].as_array().unwrap().len(), 2);
+    let [p50, max] = ["p50_us", "max_us"].map(|name| report["opening"][name].as_f64().unwrap());
+    assert!(0.0 < p50 && p50 <= max, "{report:#}");
+
+    let mut command = raftwire_with_open_files(150);
+    let nowhere = ws(&cluster, 0, "/nowhere");
+    command.args(["bench", "storm", &nowhere, "--connections", "120"]);
+    let ended = end_of(command).await;
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains("is the path right?"),
+        "{}",
+        ended.stderr
+    );
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@
 
 mod clock;
 mod files;
+mod helper;
 mod open_files;
 mod process;
 mod random;
@@ -16,6 +17,7 @@ mod ticker;
 
 pub(crate) use clock::{Nanos, sleep_until};
 pub(crate) use files::read_file;
+pub(crate) use helper::{HelperInput, HelperOutput, spawn_helper};
 pub(crate) use open_files::open_files_max;
 pub(crate) use process::{CpuTime, ServerProcess, cpu_of_this_thread};
 pub(crate) use random::{fill_random, random_u64};

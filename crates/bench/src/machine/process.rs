@@ -1,8 +1,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use serde::{Deserialize, Serialize};
+
 /// Processor time, in nanoseconds, as the scheduler counts it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
 pub(crate) struct CpuTime {
     /// It ran, in user space or in the kernel for it.
     pub(crate) ran: u64,

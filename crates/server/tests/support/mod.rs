@@ -37,7 +37,7 @@ pub use exposition::{Exposition, is_metric_name, scrape};
 pub use intruder::Intruder;
 pub use ledger::Tally;
 pub use ports::free_ports;
-pub use process::{Ended, NodeProcess, raftwire, run};
+pub use process::{Ended, NodeProcess, end_of, raftwire, raftwire_with_open_files, run};
 pub use tls::Authority;
 pub use traffic::Traffic;
 pub use wait::{WAIT_MAX, eventually};

@@ -20,7 +20,7 @@ pub fn raftwire() -> Command {
 }
 
 /// The binary with a limit of open files, which it cannot raise.
-fn raftwire_with_open_files(limit: u64) -> Command {
+pub fn raftwire_with_open_files(limit: u64) -> Command {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -n \"$1\" && shift && exec \"$@\"", "sh"]);
     command.args([&limit.to_string(), env!("CARGO_BIN_EXE_raftwire")]);
@@ -48,10 +48,13 @@ pub struct Ended {
 /// Runs `raftwire` to its end.
 pub async fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Ended {
     let mut command = raftwire();
-    command
-        .args(arguments)
-        .envs(variables.iter().copied())
-        .stdin(Stdio::null());
+    command.args(arguments).envs(variables.iter().copied());
+    end_of(command).await
+}
+
+/// Runs a command that is [`raftwire`] to its end.
+pub async fn end_of(mut command: Command) -> Ended {
+    command.stdin(Stdio::null());
     let output = tokio::time::timeout(WAIT_MAX * 3, command.output()).await;
     let output = output.expect("it ends").expect("it runs");
     Ended {

@@ -3,7 +3,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use raftwire_bench::{
-    Address, Crowd, FanoutPlan, FanoutServerKind, IdlePlan, Plan, RouteAnswer, Scenario,
+    Address, Crowd, FanoutPlan, FanoutServerKind, Helper, IdlePlan, Plan, RouteAnswer, Scenario,
     ServerKind, StormPlan, Trust, TrustError,
 };
 
@@ -24,6 +24,9 @@ pub(in crate::cli) enum BenchCommand {
     Idle(IdleArguments),
     /// How fast connections open, many at once.
     Storm(StormArguments),
+    /// Open a part of the connections of another process, which says so on standard input.
+    #[command(hide = true)]
+    HelpAlong,
 }
 
 #[derive(Args, Debug)]
@@ -167,9 +170,9 @@ pub(in crate::cli) struct IdleArguments {
     /// For how many seconds they are held and the server's time is counted.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     hold: u64,
-    /// The process of the server on this machine, whose memory and processor time are told.
-    #[arg(long)]
-    pid: Option<u32>,
+    /// A process of the servers on this machine, whose memory and processor time are told; may be repeated.
+    #[arg(long, value_name = "PID")]
+    pid: Vec<u32>,
 }
 
 #[derive(Args, Debug)]
@@ -179,6 +182,14 @@ pub(in crate::cli) struct StormArguments {
     /// A process of the server on this machine, whose processor time is told; may be repeated.
     #[arg(long, value_name = "PID")]
     pid: Vec<u32>,
+}
+
+/// This program, where it knows where it is.
+fn helper() -> Option<Helper> {
+    Some(Helper {
+        program: std::env::current_exe().ok()?,
+        arguments: ["bench", "help-along"].map(str::to_owned).to_vec(),
+    })
 }
 
 impl CrowdArguments {
@@ -193,6 +204,7 @@ impl CrowdArguments {
             connections: self.connections,
             at_once: self.at_once,
             threads: self.threads,
+            helper: helper(),
         })
     }
 }
@@ -202,7 +214,7 @@ impl IdleArguments {
         Ok(IdlePlan {
             crowd: self.crowd.crowd()?,
             hold: Duration::from_secs(self.hold),
-            pid: self.pid,
+            pids: self.pid,
         })
     }
 }

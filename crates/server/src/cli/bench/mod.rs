@@ -4,6 +4,7 @@ mod arguments;
 mod bar;
 
 use std::fmt::Display;
+use std::io;
 
 use raftwire_bench::{BenchError, Progress};
 use serde::Serialize;
@@ -32,6 +33,10 @@ pub(super) fn run(command: BenchCommand) -> Result<(), Failure> {
             let is_json = arguments.crowd.json;
             let plan = arguments.plan().map_err(Failure::usage)?;
             measure(is_json, |watch| raftwire_bench::idle(&plan, watch))
+        }
+        BenchCommand::HelpAlong => {
+            let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
+            raftwire_bench::help(&mut input, &mut output).map_err(Failure::new)
         }
         BenchCommand::Storm(arguments) => {
             let is_json = arguments.crowd.json;
