@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -49,9 +50,16 @@ impl Address {
         format!("{}:{}", self.host, self.port)
     }
 
-    /// `None`: there is no handshake.
-    pub(crate) fn path(&self) -> Option<&str> {
-        self.path.as_deref()
+    /// With the name that a client asks for, which needs no percent-encoding. `None`: there is no handshake.
+    pub(crate) fn path_as(&self, name: Option<&str>) -> Option<Cow<'_, str>> {
+        let path = self.path.as_deref()?;
+        Some(match name {
+            None => Cow::Borrowed(path),
+            Some(name) => {
+                let mark = if path.contains('?') { '&' } else { '?' };
+                Cow::Owned(format!("{path}{mark}name={name}"))
+            }
+        })
     }
 
     pub(crate) fn is_tls(&self) -> bool {
@@ -156,6 +164,11 @@ mod tests {
         assert_eq!(read("https://host").as_deref(), Ok("wss://host:443/"));
         let port = AddressError::HostAndPort("ws://host:x/ws".to_owned());
         assert_eq!(read("ws://host:x/ws"), Err(port));
+        let address: Address = "ws://host/a?b=c".parse().unwrap();
+        assert_eq!(
+            address.path_as(Some("me")).as_deref(),
+            Some("/a?b=c&name=me")
+        );
         let blank = AddressError::Character("ws://host:1/a b".to_owned());
         assert_eq!(read("ws://host:1/a b"), Err(blank));
     }

@@ -36,6 +36,7 @@ const OUTCOME: &[u8] = b",\"outcome\":\"";
 #[derive(Debug, Deserialize)]
 pub(crate) struct Welcome {
     pub(crate) connection: String,
+    pub(crate) name: Option<String>,
     pub(crate) may_send: bool,
     pub(crate) may_join: bool,
 }

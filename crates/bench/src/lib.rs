@@ -1,7 +1,7 @@
 //! The load generator of Raftwire: it measures WebSocket servers, and takes care not to measure itself.
 //!
 //! A [`Plan`] says what is asked of a server; [`run`] asks it and makes a [`Report`]. [`fanout`] measures messages
-//! for many, [`idle`] what connections cost that say nothing, and [`storm`] how fast they open. `raftwire bench` is this library with a
+//! for many, [`idle`] what connections cost that say nothing, [`storm`] how fast they open, and [`names`] how fast they register names. `raftwire bench` is this library with a
 //! command line.
 //!
 //! - **Lean.** Each thread has a runtime of its own and many connections. A message is neither copied nor
@@ -52,8 +52,11 @@ mod echo;
 mod error;
 mod fanout;
 mod idle;
+mod lookup;
 mod machine;
 mod meter;
+mod name;
+mod names;
 mod opening;
 mod pace;
 mod plan;
@@ -77,6 +80,7 @@ pub use fanout::{
     FanoutGenerator, FanoutPlan, FanoutReport, FanoutServer, FanoutServerKind, fanout,
 };
 pub use idle::{IdlePlan, IdleReport, IdleServer, idle};
+pub use names::{LookupPlan, NamesPlan, NamesReport, NamesServer, names};
 pub use plan::{Plan, RouteAnswer, Scenario};
 pub use report::{Generator, Percentiles, Report, Server};
 pub use run::{Progress, run};

@@ -108,20 +108,28 @@ impl Door {
         Door::new(address, source, protocol, trust)
     }
 
-    /// Opens a connection, and whatever of its messages has come with the handshake's answer.
+    /// Opens a connection: it, and whatever of its messages has come with the handshake's answer.
     pub(crate) async fn open(&self) -> Result<(Connection, Vec<u8>), OpenError> {
+        self.open_as(None).await
+    }
+
+    /// The same for a client that asks to be called so.
+    pub(crate) async fn open_as(
+        &self,
+        name: Option<&str>,
+    ) -> Result<(Connection, Vec<u8>), OpenError> {
         let connecting = connect(self.socket_address, self.source).await;
         let tcp = connecting.map_err(|error| OpenError::Connect {
             address: self.address.to_string(),
             error,
         })?;
-        let Some(path) = self.address.path() else {
+        let Some(path) = self.address.path_as(name) else {
             let stream = Stream::Plain(tcp);
             return Ok((Connection::new(stream, Encoder::server()), Vec::new()));
         };
         let shaking = async {
             let mut stream = self.encrypt(tcp).await?;
-            let rest = self.shake_hands(&mut stream, path).await?;
+            let rest = self.shake_hands(&mut stream, &path).await?;
             Ok((stream, rest))
         };
         let (stream, rest) = match tokio::time::timeout(HANDSHAKE_MAX, shaking).await {

@@ -51,6 +51,21 @@ pub enum Scenario {
         /// What a message waits for.
         answer: RouteAnswer,
     },
+    /// Each message goes to the next of many names, and its sender hears what became of it.
+    Lookup {
+        /// The node of the senders.
+        at: Address,
+        /// What the names begin with; a number of eight digits follows, from 0.
+        prefix: String,
+        /// How many names.
+        names: usize,
+        /// How many senders.
+        senders: usize,
+        /// Messages of each sender that wait for their result.
+        in_flight: usize,
+        /// The length of a message.
+        bytes: usize,
+    },
 }
 
 /// What answers a message that is routed.
@@ -69,6 +84,7 @@ impl Scenario {
         match self {
             Scenario::Echo { .. } => "echo",
             Scenario::Route { .. } => "route",
+            Scenario::Lookup { .. } => "lookup",
         }
     }
 
@@ -82,7 +98,15 @@ impl Scenario {
     pub(crate) fn senders(&self) -> usize {
         match self {
             Scenario::Echo { connections, .. } => *connections,
-            Scenario::Route { senders, .. } => *senders,
+            Scenario::Route { senders, .. } | Scenario::Lookup { senders, .. } => *senders,
+        }
+    }
+
+    /// How many names are sent to, where they are.
+    pub(crate) fn names(&self) -> usize {
+        match self {
+            Scenario::Echo { .. } | Scenario::Route { .. } => 1,
+            Scenario::Lookup { names, .. } => *names,
         }
     }
 
@@ -91,6 +115,7 @@ impl Scenario {
         match self {
             Scenario::Echo { connections, .. } => *connections,
             Scenario::Route { senders, .. } => senders * 2,
+            Scenario::Lookup { senders, .. } => *senders,
         }
     }
 }

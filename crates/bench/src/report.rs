@@ -18,7 +18,7 @@ pub(crate) const BOTTLENECK: &str = "The generator was at its own limit: the ser
 #[derive(Clone, Debug, Serialize)]
 #[non_exhaustive]
 pub struct Report {
-    /// `echo` or `route`.
+    /// `echo`, `route` or `lookup`.
     pub scenario: &'static str,
     /// How long it was measured.
     pub seconds: f64,

@@ -36,12 +36,19 @@ impl Talk for Route {
             Some((number, outcome)) if self.number_at.is_some() => {
                 Answer::NotArriving { number, outcome }
             }
-            Some((number, outcome)) => Answer::To { number, outcome },
-            // An error has no result behind it: the message would be waited for.
-            None if seen.beginning.starts_with(dialect::ERROR) => {
-                Answer::Wrong(String::from_utf8_lossy(seen.beginning).into_owned())
-            }
-            None => Answer::Nothing,
+            _ => result_of(seen),
         }
+    }
+}
+
+/// What a node says to a sender that waits for results.
+pub(crate) fn result_of(seen: Seen<'_>) -> Answer<'_> {
+    match dialect::result(seen.beginning) {
+        Some((number, outcome)) => Answer::To { number, outcome },
+        // An error has no result behind it: the message would be waited for.
+        None if seen.beginning.starts_with(dialect::ERROR) => {
+            Answer::Wrong(String::from_utf8_lossy(seen.beginning).into_owned())
+        }
+        None => Answer::Nothing,
     }
 }

@@ -42,16 +42,21 @@ pub fn run(plan: &Plan, watch: &mut dyn FnMut(Progress)) -> Result<Report, Bench
     Ok(Report::new(plan, threads, &conducted))
 }
 
-fn check(plan: &Plan) -> Result<(), BenchError> {
-    use crate::Scenario::{Echo, Route};
+/// Fails where this cannot be measured.
+pub(crate) fn check(plan: &Plan) -> Result<(), BenchError> {
+    use crate::Scenario::{Echo, Lookup, Route};
     let (Echo {
         in_flight, bytes, ..
     }
     | Route {
         in_flight, bytes, ..
+    }
+    | Lookup {
+        in_flight, bytes, ..
     }) = &plan.scenario;
     for (what, count) in [
         ("the number of connections", plan.scenario.senders()),
+        ("the number of names", plan.scenario.names()),
         ("the number of messages in flight", *in_flight),
         ("the length of a message", *bytes),
         ("the number of threads", plan.threads.unwrap_or(1)),

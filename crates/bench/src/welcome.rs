@@ -7,7 +7,16 @@ use crate::opening::Door;
 
 /// Opens a client of a node, and reads its welcome.
 pub(crate) async fn welcomed(door: &Door) -> Result<(Connection, Welcome), BenchError> {
-    let (mut connection, rest) = door.open().await.map_err(BenchError::failed)?;
+    welcomed_as(door, None).await
+}
+
+/// The same for a client that asks to be called so.
+pub(crate) async fn welcomed_as(
+    door: &Door,
+    name: Option<&str>,
+) -> Result<(Connection, Welcome), BenchError> {
+    let opening = door.open_as(name).await;
+    let (mut connection, rest) = opening.map_err(BenchError::failed)?;
     let mut welcome = None;
     let taken = connection.take(&rest, |seen| welcome = Some(seen.beginning.to_vec()));
     taken.map_err(BenchError::failed)?;

@@ -13,6 +13,7 @@ use crate::conductor::{Said, Share, Times, Work};
 use crate::connection::Connection;
 use crate::dialect::SUBPROTOCOL;
 use crate::echo::Echo;
+use crate::lookup::Lookup;
 use crate::machine::{Nanos, Ticker, cpu_of_this_thread};
 use crate::meter::Meter;
 use crate::opening::Door;
@@ -87,6 +88,27 @@ impl Work for Plan {
                     return Ok(Tally::default());
                 };
                 drive(self, share, times, *in_flight, senders, receivers).await
+            }
+            Scenario::Lookup {
+                at,
+                prefix,
+                names,
+                in_flight,
+                bytes,
+                ..
+            } => {
+                let door = Door::drawn(at, Some(SUBPROTOCOL), trust)?;
+                let opened = open_each(share, say, async |number| {
+                    let (connection, welcome) = welcomed(&door).await?;
+                    may_send(&welcome)?;
+                    Ok((connection, Lookup::new(prefix, *names, number, *bytes)))
+                });
+                let opened = opened.await?;
+                say(Said::Ready);
+                let Ok(times) = times.await else {
+                    return Ok(Tally::default());
+                };
+                drive(self, share, times, *in_flight, opened, Vec::new()).await
             }
         }
     }

@@ -186,6 +186,47 @@ async fn more_connections_than_one_process_may_have_are_opened_by_several() {
 }
 
 #[tokio::test]
+async fn names_are_registered_and_found_from_another_node() {
+    let settings = Settings::default().with_flag("client-identity-in-query", "true");
+    let cluster = Cluster::start_with(3, &settings).await;
+    let urls = [ws(&cluster, 0, "/ws?user=a"), ws(&cluster, 1, "/ws")].join(",");
+    let asked = ws(&cluster, 2, "/ws");
+    let pid = cluster.node(2).process().unwrap().to_string();
+    let load = ["--connections", "60", "--threads", "2", "--json"];
+    let lookups = [
+        "--lookups-from",
+        &asked,
+        "--lookup-seconds",
+        "1",
+        "--pid",
+        &pid,
+    ];
+    let arguments = [&["bench", "names", &urls], &load[..], &lookups].concat();
+    let report = report(&run(&arguments, &[]).await);
+
+    assert_eq!(report["registered"], 60);
+    assert_eq!(report["failed"], serde_json::json!({}));
+    assert_eq!(report["lost"], serde_json::json!({}));
+    let found = &report["lookups"];
+    let answered = found["answered"].as_u64().unwrap();
+    // Each of the names was asked for.
+    assert!(answered > 60, "{report:#}");
+    assert_eq!(found["outcomes"]["delivered"].as_u64(), Some(answered));
+    let server = &report["servers"][0];
+    assert!(server["cpu_us_per_name"].as_f64().unwrap() > 0.0);
+    assert!(server["memory_bytes_after"].as_u64().unwrap() > 0);
+
+    let doubtful = Cluster::start(1).await;
+    let ended = run(&["bench", "names", &ws(&doubtful, 0, "/ws")], &[]).await;
+    assert_eq!(ended.code, Some(1));
+    assert!(
+        ended.stderr.contains("client.identity_in_query"),
+        "{}",
+        ended.stderr
+    );
+}
+
+#[tokio::test]
 async fn a_storm_is_told_with_those_that_were_refused() {
     let settings = Settings::default().with_flag("client-connections-max", "30");
     let cluster = Cluster::start_with(1, &settings).await;

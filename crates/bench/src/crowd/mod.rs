@@ -17,6 +17,7 @@ pub(crate) use opened::Opened;
 
 use crate::conductor::threads;
 use crate::machine::{Nanos, open_files_max};
+use crate::name::name_of;
 use crate::{Address, BenchError, Progress, Trust};
 use part::{Part, gather};
 
@@ -29,6 +30,9 @@ pub struct Crowd {
     pub kind: ServerKind,
     /// Whose certificates servers may have that are asked with TLS.
     pub trust: Option<Trust>,
+    /// What the name begins with that each connection asks for, in the query of its address; `None`: it
+    /// has no name.
+    pub name_prefix: Option<String>,
     /// How many connections.
     pub connections: usize,
     /// How many may be on their way at a time.
@@ -116,6 +120,12 @@ impl Crowd {
     /// How many processes it takes.
     pub(crate) fn processes(&self) -> usize {
         self.connections.div_ceil(open_files_max().max(1))
+    }
+
+    /// What the connection with this number among all asks to be called.
+    fn name_of(&self, number: usize) -> Option<String> {
+        let prefix = self.name_prefix.as_ref()?;
+        Some(name_of(prefix, number))
     }
 
     fn threads(&self) -> usize {

@@ -97,6 +97,7 @@ mod tests {
                 servers: Vec::new(),
                 kind: ServerKind::Node,
                 trust: None,
+                name_prefix: None,
                 connections: 10,
                 at_once: 2,
                 threads: Some(5),

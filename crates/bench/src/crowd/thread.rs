@@ -13,14 +13,14 @@ use tokio::sync::oneshot;
 use tokio::task::spawn_local;
 
 use super::part::Part;
-use super::{Opened, Said, ServerKind};
+use super::{Crowd, Opened, Said, ServerKind};
 use crate::BenchError;
 use crate::connection::{Connection, Lost};
 use crate::dialect::SUBPROTOCOL;
 use crate::doors::Doors;
 use crate::machine::{Nanos, cpu_of_this_thread};
 use crate::opening::Door;
-use crate::welcome::{next_message, welcomed};
+use crate::welcome::{next_message, welcomed_as};
 
 /// Bytes read from a socket at once, into one buffer of the thread: pings and little else.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -62,8 +62,8 @@ async fn run(
     let doors = &doors;
     let opening = (0..share.connections).map(|number| async move {
         let since = Nanos::now();
-        let door = doors.door(number, part.first + number);
-        let mut connection = enter(door, share.kind).await?;
+        let all = part.first + number;
+        let mut connection = enter(doors.door(number, all), share, all).await?;
         let took = Nanos::now().since(since);
         if part.speaks {
             speak(&mut connection, share.kind).await?;
@@ -92,9 +92,19 @@ async fn run(
     Ok(lost.take())
 }
 
-async fn enter(door: &Door, kind: ServerKind) -> Result<Connection, BenchError> {
-    match kind {
-        ServerKind::Node => welcomed(door).await.map(|(connection, _)| connection),
+/// Opens the connection with this number among all.
+async fn enter(door: &Door, crowd: &Crowd, number: usize) -> Result<Connection, BenchError> {
+    match crowd.kind {
+        ServerKind::Node => {
+            let name = crowd.name_of(number);
+            let (connection, welcome) = welcomed_as(door, name.as_deref()).await?;
+            if welcome.name == name {
+                return Ok(connection);
+            }
+            Err(BenchError::failed(
+                "the node does not believe a client its name: set client.identity_in_query (--client-identity-in-query)",
+            ))
+        }
         ServerKind::Echo => {
             let (connection, _) = door.open().await.map_err(BenchError::failed)?;
             Ok(connection)

@@ -3,8 +3,8 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use raftwire_bench::{
-    Address, Crowd, FanoutPlan, FanoutServerKind, Helper, IdlePlan, Plan, RouteAnswer, Scenario,
-    ServerKind, StormPlan, Trust, TrustError,
+    Address, Crowd, FanoutPlan, FanoutServerKind, Helper, IdlePlan, LookupPlan, NamesPlan, Plan,
+    RouteAnswer, Scenario, ServerKind, StormPlan, Trust, TrustError,
 };
 
 #[derive(Debug, Subcommand)]
@@ -24,6 +24,10 @@ pub(in crate::cli) enum BenchCommand {
     Idle(IdleArguments),
     /// How fast connections open, many at once.
     Storm(StormArguments),
+    /// How fast connections register names, what names cost, and how fast they are found.
+    ///
+    /// Clients must be believed who they are: client.identity_in_query. The names are drawn.
+    Names(NamesArguments),
     /// Open a part of the connections of another process, which says so on standard input.
     #[command(hide = true)]
     HelpAlong,
@@ -150,9 +154,6 @@ pub(in crate::cli) struct CrowdArguments {
     /// How many may be on their way at a time.
     #[arg(long, value_name = "COUNT", default_value_t = 256)]
     at_once: usize,
-    /// The server is none of Raftwire's: it returns each message, and is offered no subprotocol.
-    #[arg(long)]
-    echo: bool,
     /// Threads of the generator; without it, half of the cores.
     #[arg(long)]
     threads: Option<usize>,
@@ -163,10 +164,72 @@ pub(in crate::cli) struct CrowdArguments {
     pub(super) json: bool,
 }
 
+/// What the servers are.
+#[derive(Args, Debug)]
+pub(in crate::cli) struct EchoArgument {
+    /// The server is none of Raftwire's: it returns each message, and is offered no subprotocol.
+    #[arg(long)]
+    echo: bool,
+}
+
+impl EchoArgument {
+    fn kind(&self) -> ServerKind {
+        match self.echo {
+            true => ServerKind::Echo,
+            false => ServerKind::Node,
+        }
+    }
+}
+
+#[derive(Args, Debug)]
+pub(in crate::cli) struct NamesArguments {
+    #[command(flatten)]
+    pub(super) crowd: CrowdArguments,
+    /// A process of the servers on this machine, whose memory and processor time are told; may be repeated.
+    #[arg(long, value_name = "PID")]
+    pid: Vec<u32>,
+    /// When all are registered, send to one name after the other from this node, each message with its result.
+    ///
+    /// Clients must be allowed to send there: client.allow_send.
+    #[arg(long, value_name = "URL")]
+    lookups_from: Option<Address>,
+    /// For how many seconds is sent.
+    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
+    lookup_seconds: u64,
+    /// How many senders.
+    #[arg(long, value_name = "COUNT", default_value_t = 10)]
+    lookup_senders: usize,
+    /// Messages of each sender that wait for their result.
+    #[arg(long, value_name = "COUNT", default_value_t = 16)]
+    lookup_in_flight: usize,
+    /// The length of a message.
+    #[arg(long, value_name = "BYTES", default_value_t = 128)]
+    lookup_bytes: usize,
+}
+
+impl NamesArguments {
+    pub(super) fn plan(self) -> Result<NamesPlan, TrustError> {
+        let lookups = self.lookups_from.map(|at| LookupPlan {
+            at,
+            senders: self.lookup_senders,
+            in_flight: self.lookup_in_flight,
+            bytes: self.lookup_bytes,
+            length: Duration::from_secs(self.lookup_seconds),
+        });
+        Ok(NamesPlan {
+            crowd: self.crowd.crowd(ServerKind::Node)?,
+            lookups,
+            pids: self.pid,
+        })
+    }
+}
+
 #[derive(Args, Debug)]
 pub(in crate::cli) struct IdleArguments {
     #[command(flatten)]
     pub(super) crowd: CrowdArguments,
+    #[command(flatten)]
+    echo: EchoArgument,
     /// For how many seconds they are held and the server's time is counted.
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     hold: u64,
@@ -179,6 +242,8 @@ pub(in crate::cli) struct IdleArguments {
 pub(in crate::cli) struct StormArguments {
     #[command(flatten)]
     pub(super) crowd: CrowdArguments,
+    #[command(flatten)]
+    echo: EchoArgument,
     /// A process of the server on this machine, whose processor time is told; may be repeated.
     #[arg(long, value_name = "PID")]
     pid: Vec<u32>,
@@ -193,14 +258,12 @@ fn helper() -> Option<Helper> {
 }
 
 impl CrowdArguments {
-    fn crowd(self) -> Result<Crowd, TrustError> {
+    fn crowd(self, kind: ServerKind) -> Result<Crowd, TrustError> {
         Ok(Crowd {
             trust: self.trust.trust()?,
             servers: self.urls,
-            kind: match self.echo {
-                true => ServerKind::Echo,
-                false => ServerKind::Node,
-            },
+            kind,
+            name_prefix: None,
             connections: self.connections,
             at_once: self.at_once,
             threads: self.threads,
@@ -212,7 +275,7 @@ impl CrowdArguments {
 impl IdleArguments {
     pub(super) fn plan(self) -> Result<IdlePlan, TrustError> {
         Ok(IdlePlan {
-            crowd: self.crowd.crowd()?,
+            crowd: self.crowd.crowd(self.echo.kind())?,
             hold: Duration::from_secs(self.hold),
             pids: self.pid,
         })
@@ -222,7 +285,7 @@ impl IdleArguments {
 impl StormArguments {
     pub(super) fn plan(self) -> Result<StormPlan, TrustError> {
         Ok(StormPlan {
-            crowd: self.crowd.crowd()?,
+            crowd: self.crowd.crowd(self.echo.kind())?,
             pids: self.pid,
         })
     }

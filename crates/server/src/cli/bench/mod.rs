@@ -34,6 +34,11 @@ pub(super) fn run(command: BenchCommand) -> Result<(), Failure> {
             let plan = arguments.plan().map_err(Failure::usage)?;
             measure(is_json, |watch| raftwire_bench::idle(&plan, watch))
         }
+        BenchCommand::Names(arguments) => {
+            let is_json = arguments.crowd.json;
+            let plan = arguments.plan().map_err(Failure::usage)?;
+            measure(is_json, |watch| raftwire_bench::names(&plan, watch))
+        }
         BenchCommand::HelpAlong => {
             let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
             raftwire_bench::help(&mut input, &mut output).map_err(Failure::new)
