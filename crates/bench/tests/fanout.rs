@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::disallowed_methods)] // a server in the test's own process
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,9 +11,16 @@ use raftwire_bench::{BenchError, FanoutPlan, FanoutReport, FanoutServerKind, fan
 /// Of a message: two bytes of its frame's head, its number, and when it was sent.
 const MESSAGE_BYTES: usize = 2 + 16;
 
-/// A server that asks whether a receiver, counted from 0, gets the message with this number. What its first
-/// connection says goes to all others.
-fn server(gets: fn(receiver: usize, number: u64) -> bool) -> String {
+/// What a server does with a message for a receiver.
+enum Does {
+    Writes,
+    Skips,
+    Ends,
+}
+
+/// A server that asks what to do with the message of this number for a receiver, counted from 0. What its first
+/// connection says is for all others.
+fn server(does: fn(receiver: usize, number: u64) -> Does) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
@@ -30,11 +37,17 @@ fn server(gets: fn(receiver: usize, number: u64) -> bool) -> String {
             let number = u64::from_be_bytes(message[2..10].try_into().unwrap());
             let receivers = receivers.lock().unwrap();
             for (receiver, mut stream) in receivers.iter().enumerate() {
-                if gets(receiver, number) {
-                    // Whoever is gone gets nothing.
-                    let _ = stream.write_all(&message);
-                }
+                // Whoever is gone gets nothing.
+                let _ = match does(receiver, number) {
+                    Does::Writes => stream.write_all(&message),
+                    Does::Skips => Ok(()),
+                    Does::Ends => stream.shutdown(Shutdown::Both),
+                };
             }
+        }
+        // Its time is read when all is measured, and the connection may have ended by then.
+        loop {
+            std::thread::park();
         }
     });
     format!("tcp://127.0.0.1:{port}")
@@ -63,7 +76,7 @@ fn measure(plan: &FanoutPlan) -> Result<FanoutReport, BenchError> {
 
 #[test]
 fn each_receiver_has_each_message() {
-    let report = measure(&plan(&server(|_, _| true))).unwrap();
+    let report = measure(&plan(&server(|_, _| Does::Writes))).unwrap();
     assert!(report.sent > 6, "{report}");
     // Those that were under way when it began or ended may be in one count alone.
     let most = (report.sent + 6) * 7;
@@ -78,7 +91,7 @@ fn each_receiver_has_each_message() {
 
 #[test]
 fn no_more_is_sent_than_the_rate_says() {
-    let mut plan = plan(&server(|_, _| true));
+    let mut plan = plan(&server(|_, _| Does::Writes));
     plan.rate = Some(100.0);
     plan.length = Duration::from_secs(1);
     let report = measure(&plan).unwrap();
@@ -89,12 +102,26 @@ fn no_more_is_sent_than_the_rate_says() {
 
 #[test]
 fn a_message_that_one_receiver_misses_ends_the_run() {
-    let lossy = server(|receiver, number| receiver != 4 || number != 40);
+    let lossy = server(|receiver, number| match (receiver, number) {
+        (4, 40) => Does::Skips,
+        _ => Does::Writes,
+    });
     let error = measure(&plan(&lossy)).unwrap_err().to_string();
     assert!(
         error.contains("message 41 came to a receiver that had to get message 40"),
         "{error}"
     );
+}
+
+#[test]
+fn a_receiver_whose_connection_ends_is_not_waited_for() {
+    let ending = server(|receiver, number| match (receiver, number) {
+        (4, 40..) => Does::Ends,
+        _ => Does::Writes,
+    });
+    let report = measure(&plan(&ending)).unwrap();
+    assert_eq!(report.lost.values().sum::<u64>(), 1, "{report}");
+    assert!(report.sent > 46, "{report}");
 }
 
 #[test]
