@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, LocalOptions};
 use tokio::sync::oneshot;
 
-use crate::machine::{CpuTime, Nanos, ServerProcess, cores, spawn_thread};
+use crate::machine::{CpuTime, Nanos, ServerProcess, ThreadTimes, cores, spawn_thread};
 use crate::tally::Tally;
 use crate::{BenchError, Progress};
 
@@ -150,7 +150,7 @@ pub(crate) fn conduct(
         }
     }
     let servers = processes.iter().zip(before.iter().zip(after));
-    let servers = servers.map(|((pid, _), (before, after))| (*pid, after.since(*before)));
+    let servers = servers.map(|((pid, _), (before, after))| (*pid, after.since(before)));
     let servers = servers.collect();
     Ok(Conducted { tally, servers })
 }
@@ -238,7 +238,7 @@ fn ended_early() -> BenchError {
 }
 
 /// The processor time of each process.
-pub(crate) fn cpu_of(processes: &[(u32, ServerProcess)]) -> Result<Vec<CpuTime>, BenchError> {
+pub(crate) fn cpu_of(processes: &[(u32, ServerProcess)]) -> Result<Vec<ThreadTimes>, BenchError> {
     let read = processes.iter().map(|(pid, process)| {
         process
             .cpu()

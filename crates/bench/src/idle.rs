@@ -38,7 +38,7 @@ pub struct IdleReport {
     pub opening: Percentiles,
     /// Connections that ended meanwhile, by why.
     pub lost: BTreeMap<String, u64>,
-    /// Processes of the generator, beside the one that counts, where it takes more than that.
+    /// Processes of the generator that hold them: more than one where there are more than one may have.
     pub generator_processes: usize,
     /// The servers' processes that were named.
     pub servers: Vec<IdleServer>,
@@ -95,7 +95,7 @@ pub fn idle(plan: &IdlePlan, watch: &mut dyn FnMut(Progress)) -> Result<IdleRepo
     let each = connections as f64 / shares as f64;
     let servers = processes.iter().enumerate().map(|(nth, (pid, _))| {
         let (before, after) = (memory_before[nth], memory_after[nth]);
-        let ran = cpu_after[nth].since(cpu_before[nth]).ran;
+        let ran = cpu_after[nth].since(&cpu_before[nth]).ran;
         let cores = ran as f64 / 1e9 / seconds;
         IdleServer {
             pid: *pid,
@@ -143,8 +143,8 @@ impl fmt::Display for IdleReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "idle: {} connections, held for {:.1} s\nopening: {}",
-            self.connections, self.seconds, self.opening
+            "idle: {} connections, held by {} processes for {:.1} s\nopening: {}",
+            self.connections, self.generator_processes, self.seconds, self.opening
         )?;
         for (why, count) in &self.lost {
             write!(f, "\nconnections lost: {count}: {why}")?;

@@ -112,7 +112,7 @@ pub fn names(plan: &NamesPlan, watch: &mut dyn FnMut(Progress)) -> Result<NamesR
     let count = opened.times.count();
     let servers = processes.iter().enumerate().map(|(nth, (pid, _))| {
         let (before, after) = (memory_before[nth], memory_after[nth]);
-        let ran = cpu_after[nth].since(cpu_before[nth]).ran as f64;
+        let ran = cpu_after[nth].since(&cpu_before[nth]).ran as f64;
         NamesServer {
             pid: *pid,
             memory_bytes_before: before,

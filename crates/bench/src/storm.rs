@@ -90,7 +90,7 @@ pub fn storm(plan: &StormPlan, watch: &mut dyn FnMut(Progress)) -> Result<StormR
     let share = |nanos: u64| nanos as f64 / 1e9 / seconds;
     let servers = processes.iter().zip(before.into_iter().zip(after));
     let servers = servers.map(|((pid, _), (before, after))| {
-        let spent = after.since(before).ran;
+        let spent = after.since(&before).ran;
         StormServer {
             pid: *pid,
             cpu_us_per_connection: us_each(spent),

@@ -22,6 +22,10 @@ fn server(change: fn(&mut [u8])) -> String {
                         break;
                     }
                 }
+                // Its time is read when all is measured, and the connection may have ended by then.
+                loop {
+                    std::thread::park();
+                }
             });
         }
     });

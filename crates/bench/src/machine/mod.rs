@@ -19,7 +19,7 @@ pub(crate) use clock::{Nanos, sleep_until};
 pub(crate) use files::read_file;
 pub(crate) use helper::{HelperInput, HelperOutput, spawn_helper};
 pub(crate) use open_files::open_files_max;
-pub(crate) use process::{CpuTime, ServerProcess, cpu_of_this_thread};
+pub(crate) use process::{CpuTime, ServerProcess, ThreadTimes, cpu_of_this_thread};
 pub(crate) use random::{fill_random, random_u64};
 pub(crate) use sockets::{connect, resolve, source_address};
 pub(crate) use threads::{cores, spawn_thread};

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
 
@@ -12,10 +14,29 @@ pub(crate) struct CpuTime {
     pub(crate) waited: u64,
 }
 
+/// What each thread of a process has used.
+#[derive(Debug)]
+pub(crate) struct ThreadTimes {
+    threads: BTreeMap<OsString, CpuTime>,
+}
+
+impl ThreadTimes {
+    /// What those have used since then that are there. A thread that has ended took what it used with it, and must
+    /// not take from the others.
+    pub(crate) fn since(&self, then: &ThreadTimes) -> CpuTime {
+        let mut sum = CpuTime::default();
+        for (thread, cpu) in &self.threads {
+            let before = then.threads.get(thread).copied().unwrap_or_default();
+            sum.add(cpu.since(before));
+        }
+        sum
+    }
+}
+
 impl CpuTime {
     pub(crate) fn since(self, then: CpuTime) -> CpuTime {
         CpuTime {
-            // Threads of a process may have ended meanwhile, and taken what they used with them.
+            // The number of a thread that has ended may be another's.
             ran: self.ran.saturating_sub(then.ran),
             waited: self.waited.saturating_sub(then.waited),
         }
@@ -53,17 +74,18 @@ impl ServerProcess {
         }
     }
 
-    /// Of all of its threads.
-    pub(crate) fn cpu(&self) -> io::Result<CpuTime> {
-        let mut sum = CpuTime::default();
+    /// Of each of its threads.
+    pub(crate) fn cpu(&self) -> io::Result<ThreadTimes> {
+        let mut threads = BTreeMap::new();
         for thread in std::fs::read_dir(self.folder.join("task"))? {
+            let thread = thread?;
             // A thread may end while it is read.
-            let text = std::fs::read_to_string(thread?.path().join("schedstat"));
+            let text = std::fs::read_to_string(thread.path().join("schedstat"));
             if let Some(cpu) = text.ok().and_then(|text| schedstat(&text)) {
-                sum.add(cpu);
+                threads.insert(thread.file_name(), cpu);
             }
         }
-        Ok(sum)
+        Ok(ThreadTimes { threads })
     }
 
     /// Its own memory that is resident, in bytes: no file's and no kernel's.
@@ -120,6 +142,29 @@ mod tests {
             std::hint::spin_loop();
         }
         let process = ServerProcess::new(std::process::id());
-        assert!(process.cpu().unwrap().ran > 0);
+        let nothing = ThreadTimes {
+            threads: BTreeMap::new(),
+        };
+        assert!(process.cpu().unwrap().since(&nothing).ran > 0);
+    }
+
+    #[test]
+    fn a_thread_that_has_ended_takes_nothing_from_the_others() {
+        let times = |threads: &[(&str, u64)]| ThreadTimes {
+            threads: (threads.iter())
+                .map(|(thread, ran)| {
+                    (
+                        OsString::from(thread),
+                        CpuTime {
+                            ran: *ran,
+                            waited: 0,
+                        },
+                    )
+                })
+                .collect(),
+        };
+        let before = times(&[("1", 5), ("2", 1_000)]);
+        let after = times(&[("1", 7), ("3", 10)]);
+        assert_eq!(after.since(&before).ran, 12);
     }
 }
