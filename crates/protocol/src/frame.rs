@@ -1,8 +1,12 @@
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
+
 use bytes::Bytes;
 
 /// One message of a WebSocket: text or binary, whole.
 ///
-/// Cloning shares the payload. The payload of a text frame is always valid UTF-8.
+/// Cloning shares the payload. The payload of a text frame is always valid UTF-8. Frames are equal
+/// whose kinds and payloads are.
 ///
 /// # Examples
 ///
@@ -14,10 +18,12 @@ use bytes::Bytes;
 /// assert_eq!(frame.as_text(), Some("hello"));
 /// assert_eq!(Frame::from(vec![1, 2, 3]).as_text(), None);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct Frame {
     kind: FrameKind,
     payload: Bytes,
+    /// What all recipients are written alike, if there are many: made by the first.
+    encoded: Option<Arc<OnceLock<Bytes>>>,
 }
 
 /// Whether a [`Frame`] is text or binary.
@@ -35,6 +41,7 @@ impl Frame {
         Frame {
             kind: FrameKind::Text,
             payload: Bytes::from(text.into()),
+            encoded: None,
         }
     }
 
@@ -43,6 +50,7 @@ impl Frame {
         Frame {
             kind: FrameKind::Binary,
             payload: payload.into(),
+            encoded: None,
         }
     }
 
@@ -56,6 +64,7 @@ impl Frame {
             Ok(_) => Ok(Frame {
                 kind: FrameKind::Text,
                 payload,
+                encoded: None,
             }),
             Err(error) => Err(NotUtf8 {
                 valid_up_to: error.valid_up_to(),
@@ -83,6 +92,32 @@ impl Frame {
         Frame {
             kind: self.kind,
             payload: Bytes::copy_from_slice(&self.payload),
+            encoded: None,
+        }
+    }
+
+    /// The same frame, on its way to many: it and its clones share what [`encoded`](Self::encoded)
+    /// makes of it.
+    #[must_use]
+    pub fn for_many(mut self) -> Frame {
+        self.encoded = Some(Arc::default());
+        self
+    }
+
+    /// What `encode` makes of the frame; of a frame [for many](Self::for_many), what it made for the
+    /// first who asked. So everybody who may hold such a frame has to ask for the same encoding.
+    ///
+    /// ```
+    /// use raftwire_protocol::Frame;
+    ///
+    /// let (mine, yours) = { let frame = Frame::from("a").for_many(); (frame.clone(), frame) };
+    /// assert_eq!(mine.encoded(|frame| [frame.payload(), &b"!"[..]].concat().into()), "a!");
+    /// assert_eq!(yours.encoded(|_| unreachable!("it is there already")), "a!");
+    /// ```
+    pub fn encoded(&self, encode: impl FnOnce(&Frame) -> Bytes) -> Bytes {
+        match &self.encoded {
+            Some(encoded) => encoded.get_or_init(|| encode(self)).clone(),
+            None => encode(self),
         }
     }
 
@@ -105,11 +140,26 @@ impl Frame {
     }
 }
 
+impl PartialEq for Frame {
+    fn eq(&self, other: &Frame) -> bool {
+        (self.kind, &self.payload) == (other.kind, &other.payload)
+    }
+}
+
+impl Eq for Frame {}
+
+impl Hash for Frame {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (self.kind, &self.payload).hash(state);
+    }
+}
+
 impl From<&str> for Frame {
     fn from(text: &str) -> Frame {
         Frame {
             kind: FrameKind::Text,
             payload: Bytes::copy_from_slice(text.as_bytes()),
+            encoded: None,
         }
     }
 }
@@ -157,6 +207,29 @@ mod tests {
         assert_eq!(frame.as_text(), Some("grüße"));
         assert_eq!(frame.payload().as_ptr(), payload.as_ptr());
         assert_eq!(frame, Frame::text("grüße"));
+    }
+
+    #[test]
+    fn a_frame_for_many_is_encoded_once_and_any_other_each_time() {
+        let times = std::cell::Cell::new(0);
+        let ask = |frame: &Frame| {
+            frame.encoded(|frame| {
+                times.set(times.get() + 1);
+                frame.payload().clone()
+            })
+        };
+        let alone = Frame::from("a");
+        for _ in 0..3 {
+            assert_eq!(ask(&alone.clone()), "a");
+        }
+        assert_eq!(times.take(), 3);
+
+        let for_many = alone.clone().for_many();
+        for _ in 0..3 {
+            assert_eq!(ask(&for_many.clone()), "a");
+        }
+        assert_eq!(times.take(), 1);
+        assert_eq!(for_many, alone, "how many it is for makes no difference");
     }
 
     #[test]

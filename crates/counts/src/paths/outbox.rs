@@ -6,9 +6,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use raftwire_protocol::{Frame, FrameKind};
-use raftwire_server::client::protocol::ToClient;
-use raftwire_server::client::protocol::binary::message_header;
+use raftwire_protocol::Frame;
+use raftwire_server::client::protocol::MessageEnvelope;
 use raftwire_server::websocket_engine::WebSocket;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -44,12 +43,8 @@ fn deliver(frame: &Frame, messages: u64) {
                 let writable = poll_fn(|context| socket.poll_writable(context));
                 writable.await.expect("it takes all");
                 sequence += 1;
-                match frame.kind() {
-                    FrameKind::Text => socket.write(ToClient::message(sequence, &frame)),
-                    FrameKind::Binary => {
-                        socket.write_binary(&message_header(sequence), frame.into_payload());
-                    }
-                }
+                let envelope = MessageEnvelope::new(sequence, &frame);
+                socket.write_parts(frame.kind(), envelope.head(), envelope.rest());
             }
             let flushed = poll_fn(|context| socket.poll_flush(context));
             flushed.await.expect("it takes all");

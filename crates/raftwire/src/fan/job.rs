@@ -9,7 +9,8 @@ use crate::facts::Row;
 /// Connections that one turn of a fan-out reaches before others have theirs: under a millisecond.
 const FAN_TURN_MAX: usize = 256;
 
-/// A message on its way into the outboxes of this node. They share its payload.
+/// A message on its way into the outboxes of this node. They share its payload, and what is made of it
+/// for their clients.
 ///
 /// A connection that belongs to the audience from the first turn to the last is reached once.
 #[derive(Debug)]
@@ -25,7 +26,7 @@ impl FanJob {
     pub(crate) fn new(audience: &Audience, frame: Frame, acknowledged: bool) -> FanJob {
         FanJob {
             row: audience.row(),
-            frame,
+            frame: frame.for_many(),
             acknowledged,
             after: None,
             counts: FanCounts::default(),

@@ -8,8 +8,8 @@ use raftwire_protocol::{CloseCode, Frame, FrameKind};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Answered;
-use super::protocol::ToClient;
-use super::protocol::binary::{encode_delivered, message_header};
+use super::protocol::binary::encode_delivered;
+use super::protocol::{MessageEnvelope, ToClient};
 use crate::websocket_engine::{EngineError, WebSocket};
 
 /// Replies that may wait to be written before nothing more is read from the client: who does
@@ -83,15 +83,13 @@ impl Writer {
             match self.queue.pop_front() {
                 Some(Outgoing::Deliver(frame)) => {
                     self.sequence += 1;
-                    match frame.kind() {
-                        FrameKind::Text => socket.write(ToClient::message(self.sequence, &frame)),
-                        FrameKind::Binary => socket
-                            .write_binary(&message_header(self.sequence), frame.into_payload()),
-                    }
+                    let envelope = MessageEnvelope::new(self.sequence, &frame);
+                    socket.write_parts(frame.kind(), envelope.head(), envelope.rest());
                 }
                 Some(Outgoing::Say(frame)) => socket.write(frame),
                 Some(Outgoing::Delivered(id)) => {
-                    socket.write_binary(&encode_delivered(id), Bytes::new());
+                    let delivered = encode_delivered(id);
+                    socket.write_parts(FrameKind::Binary, &delivered, &Bytes::new());
                 }
                 Some(Outgoing::Ping) => socket.write_ping(),
                 Some(Outgoing::Close(code)) => {

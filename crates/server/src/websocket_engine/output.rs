@@ -38,35 +38,39 @@ impl Output {
     }
 
     pub(super) fn push(&mut self, encoder: &mut Encoder, frame: Frame) {
-        let kind = match frame.kind() {
+        let kind = frame.kind();
+        self.push_parts(encoder, kind, &[], &frame.into_payload());
+    }
+
+    /// A message of a beginning and what follows it.
+    pub(super) fn push_parts(
+        &mut self,
+        encoder: &mut Encoder,
+        kind: FrameKind,
+        beginning: &[u8],
+        rest: &Bytes,
+    ) {
+        let kind = match kind {
             FrameKind::Text => MessageKind::Text,
             FrameKind::Binary => MessageKind::Binary,
         };
-        let payload = frame.into_payload();
-        let head = (payload.len() > COPIED_BYTES_MAX)
-            .then(|| encoder.message_head(kind, payload.len()))
-            .flatten();
-        let Some(head) = head else {
-            return encoder.message(kind, &payload, &mut self.tail);
-        };
-        self.tail.extend_from_slice(head.as_ref());
-        self.share(payload);
-    }
-
-    /// A binary message of a beginning and what follows it.
-    pub(super) fn push_binary(&mut self, encoder: &mut Encoder, beginning: &[u8], rest: Bytes) {
         let len = beginning.len() + rest.len();
-        let Some(head) = encoder.message_head(MessageKind::Binary, len) else {
+        let Some(head) = encoder.message_head(kind, len) else {
             // Of a client, which changes every byte.
-            let whole = [beginning, &rest].concat();
-            return encoder.message(MessageKind::Binary, &whole, &mut self.tail);
+            let whole = [beginning, rest].concat();
+            return encoder.message(kind, &whole, &mut self.tail);
         };
-        self.tail.extend_from_slice(head.as_ref());
+        let head = head.as_ref();
+        let is_copied = rest.len() <= COPIED_BYTES_MAX;
+        let copied = head.len() + if is_copied { len } else { beginning.len() };
+        // At once: growing piece by piece would be an allocation for each.
+        self.tail.reserve(copied);
+        self.tail.extend_from_slice(head);
         self.tail.extend_from_slice(beginning);
-        if rest.len() > COPIED_BYTES_MAX {
-            self.share(rest);
+        if is_copied {
+            self.tail.extend_from_slice(rest);
         } else {
-            self.tail.extend_from_slice(&rest);
+            self.share(rest.clone());
         }
     }
 
@@ -185,7 +189,7 @@ mod tests {
                 encoder.message(MessageKind::Binary, &payload, &mut expected);
                 let (beginning, rest) = payload.split_at(len.min(2));
                 let rest = Bytes::copy_from_slice(rest);
-                output.push_binary(&mut encoder, beginning, rest);
+                output.push_parts(&mut encoder, FrameKind::Binary, beginning, &rest);
                 encoder.message(MessageKind::Binary, &payload, &mut expected);
                 output.push(&mut encoder, Frame::binary(payload));
             }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use raftwire_protocol::{CloseCode, Frame};
+use raftwire_protocol::{CloseCode, Frame, FrameKind};
 use raftwire_websocket::{
     CloseReason, Decoder, Encoder, Event, MaskKeys, Message, MessageKind, ProtocolError, Role,
 };
@@ -232,10 +232,12 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         }
     }
 
-    /// Buffers a binary message of a head and a payload.
-    pub fn write_binary(&mut self, head: &[u8], payload: Bytes) {
+    /// Buffers a message of a beginning and what follows it, which may be many sockets'. The caller
+    /// sees to it that a text is UTF-8.
+    pub fn write_parts(&mut self, kind: FrameKind, beginning: &[u8], rest: &Bytes) {
         if !self.is_closed_here {
-            self.output.push_binary(&mut self.encoder, head, payload);
+            let encoder = &mut self.encoder;
+            self.output.push_parts(encoder, kind, beginning, rest);
         }
     }
 

@@ -33,13 +33,14 @@ mod tests {
     use raftwire_protocol::Frame;
 
     use super::*;
-    use crate::client::protocol::{FromClient, REQUEST_ID_MAX, ToClient};
+    use crate::client::protocol::{FromClient, MessageEnvelope, REQUEST_ID_MAX};
 
     #[test]
     fn what_a_node_says_is_within_its_limit() {
         let worst = "\u{7}".repeat(1000);
         for frame in [Frame::text(worst), Frame::binary(vec![7; 1000])] {
-            let said = ToClient::message(u64::MAX, &frame).len();
+            let envelope = MessageEnvelope::new(u64::MAX, &frame);
+            let said = envelope.head().len() + envelope.rest().len();
             assert!(said <= to_client_bytes_max(1000), "{said} bytes");
         }
     }

@@ -9,12 +9,14 @@ mod counts;
 mod documented;
 mod from_client;
 pub mod limits;
+mod message_envelope;
 mod outcome;
 mod target;
 mod to_client;
 
 pub use counts::Counts;
 pub use from_client::{FromClient, Malformed, SendRequest};
+pub use message_envelope::MessageEnvelope;
 pub use outcome::Outcome;
 pub use target::Target;
 pub use to_client::{ErrorCode, ToClient};

@@ -1,12 +1,12 @@
 //! What a node says to a client.
 
-use raftwire_protocol::{Frame, FrameKind};
+use raftwire_protocol::Frame;
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Outcome, binary};
+use super::{Counts, Outcome};
 
-/// What a node says to a client, in text. A message of bytes travels as
-/// [`binary::encode_message`] instead.
+/// What a node says to a client, in text. What is routed to it is written as a
+/// [`MessageEnvelope`](super::MessageEnvelope), and is a text only if it was sent as one.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 #[non_exhaustive]
@@ -117,20 +117,6 @@ impl ToClient<'_> {
         // Strings and numbers always have a JSON form.
         Frame::text(serde_json::to_string(self).unwrap_or_default())
     }
-
-    /// A frame that was routed to the connection, as the message that its client receives.
-    pub fn message(sequence: u64, frame: &Frame) -> Frame {
-        match (frame.kind(), frame.as_text()) {
-            (FrameKind::Text, Some(text)) => ToClient::Message {
-                seq: sequence,
-                text: text.into(),
-            }
-            .encode(),
-            (FrameKind::Text | FrameKind::Binary, _) => {
-                Frame::binary(binary::encode_message(sequence, frame.payload()))
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -157,17 +143,5 @@ mod tests {
                 r#"{"type":"result","id":7,"outcome":"node_lost","happened":"unknown","node":"node2","index":41}"#
             )
         );
-    }
-
-    #[test]
-    fn text_arrives_as_text_and_bytes_as_bytes() {
-        let text = ToClient::message(1, &Frame::text("\"quoted\""));
-        assert_eq!(
-            text.as_text(),
-            Some(r#"{"type":"message","seq":1,"text":"\"quoted\""}"#)
-        );
-
-        let bytes = ToClient::message(2, &Frame::binary(&b"\x00"[..]));
-        assert_eq!(binary::decode_message(bytes.into_payload()).unwrap().0, 2);
     }
 }
