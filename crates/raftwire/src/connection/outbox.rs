@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Waker};
 
 use raftwire_protocol::{CloseCode, Frame};
 
@@ -115,9 +115,15 @@ pub struct OutboxClosed {
 #[derive(Debug)]
 pub struct Outbox {
     shared: Arc<Mutex<State>>,
-    /// Tickets of the batch that the drainer holds: redeemed when it asks for the next one.
-    handed_out: Vec<WrittenTicket>,
+    /// Tickets of the batch that the drainer holds: redeemed when it asks for the next one. In a box,
+    /// since few messages have one.
+    handed_out: Option<Box<HandedOut>>,
     on_drop: Option<super::table::Registration>,
+}
+
+#[derive(Debug, Default)]
+struct HandedOut {
+    tickets: Vec<WrittenTicket>,
 }
 
 pub(crate) fn outbox(bytes_max: usize, policy: OutboxPolicy) -> (OutboxSender, Outbox) {
@@ -131,7 +137,7 @@ pub(crate) fn outbox(bytes_max: usize, policy: OutboxPolicy) -> (OutboxSender, O
         sender,
         Outbox {
             shared,
-            handed_out: Vec::new(),
+            handed_out: None,
             on_drop: None,
         },
     )
@@ -198,34 +204,57 @@ impl Outbox {
     /// # Cancel safety
     /// Cancel safe: a cancelled call has taken nothing.
     pub async fn next_batch(&mut self, batch: &mut Vec<Frame>) -> Result<(), OutboxClosed> {
+        poll_fn(|context| self.poll_batch(context, |frame| batch.push(frame))).await
+    }
+
+    /// [`next_batch`](Self::next_batch) for who polls: hands each message to `take`, which must be
+    /// quick, since who sends to the connection waits meanwhile.
+    ///
+    /// # Errors
+    /// See there.
+    pub fn poll_batch(
+        &mut self,
+        context: &mut Context<'_>,
+        mut take: impl FnMut(Frame),
+    ) -> Poll<Result<(), OutboxClosed>> {
         self.redeem(true);
-        let Outbox {
-            shared, handed_out, ..
-        } = self;
-        poll_fn(|context| {
-            let mut state = lock(shared);
-            if state.items.is_empty() {
-                if let Some(code) = state.closed {
-                    return Poll::Ready(Err(OutboxClosed { code }));
-                }
-                state.waker = Some(context.waker().clone());
-                return Poll::Pending;
+        let mut state = lock(&self.shared);
+        if state.items.is_empty() {
+            if let Some(code) = state.closed {
+                return Poll::Ready(Err(OutboxClosed { code }));
             }
-            state.bytes = 0;
-            while let Some(item) = state.items.pop_front() {
-                batch.push(item.frame);
-                handed_out.extend(item.ticket.map(|ticket| *ticket));
+            match &mut state.waker {
+                Some(waker) => waker.clone_from(context.waker()),
+                none => *none = Some(context.waker().clone()),
             }
-            if state.items.capacity() > KEPT_ITEMS_MAX {
-                state.items = VecDeque::new();
+            return Poll::Pending;
+        }
+        state.bytes = 0;
+        while let Some(item) = state.items.pop_front() {
+            take(item.frame);
+            if let Some(ticket) = item.ticket {
+                let handed_out = self.handed_out.get_or_insert_default();
+                handed_out.tickets.push(*ticket);
             }
-            Poll::Ready(Ok(()))
-        })
-        .await
+        }
+        if state.items.capacity() > KEPT_ITEMS_MAX {
+            state.items = VecDeque::new();
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives back the memory for messages, where none waits: to be called now and then, since what
+    /// has received one may receive no more for days.
+    pub fn rest(&mut self) {
+        let mut state = lock(&self.shared);
+        if state.items.is_empty() {
+            state.items = VecDeque::new();
+        }
     }
 
     fn redeem(&mut self, written: bool) {
-        for ticket in std::mem::take(&mut self.handed_out) {
+        let handed_out = self.handed_out.take();
+        for ticket in handed_out.into_iter().flat_map(|out| out.tickets) {
             if written {
                 ticket.written();
             }
@@ -277,6 +306,18 @@ mod tests {
 
         assert_eq!(drain(&mut outbox).await.len(), KEPT_ITEMS_MAX + 1);
 
+        assert_eq!(lock(&outbox.shared).items.capacity(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_outbox_that_rests_holds_nothing_and_loses_nothing() {
+        let (sender, mut outbox) = outbox(usize::MAX, OutboxPolicy::Close);
+        sender.push(text("a"), true, None).expect("room");
+
+        outbox.rest();
+        assert_eq!(drain(&mut outbox).await, [text("a")]);
+
+        outbox.rest();
         assert_eq!(lock(&outbox.shared).items.capacity(), 0);
     }
 

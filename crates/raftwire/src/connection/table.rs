@@ -21,6 +21,11 @@ const SHARDS: usize = 1 << SHARD_BITS;
 /// An id has room for 24 bits of index.
 const SHARD_ENTRIES_MAX: usize = 1 << (24 - SHARD_BITS);
 
+/// A shard that is full grows by a part of this many, and by at least [`PLACES_MIN`]: seldom enough
+/// that moving costs nothing that is noticed, and little is empty.
+const PLACES_GROWTH: usize = 8;
+const PLACES_MIN: usize = 16;
+
 /// What a registered connection needs to be found and fed.
 #[derive(Clone, Debug)]
 pub(crate) struct Entry {
@@ -236,6 +241,11 @@ impl Shard {
         }
         if self.places.len() == SHARD_ENTRIES_MAX {
             return None;
+        }
+        if self.places.len() == self.places.capacity() {
+            // A Vec of its own accord would take room for twice as many.
+            let further = (self.places.len() / PLACES_GROWTH).max(PLACES_MIN);
+            self.places.reserve_exact(further);
         }
         self.places.push(Place {
             generation: 0,

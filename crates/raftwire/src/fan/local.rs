@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 use raftwire_environment::Environment;
+use smallvec::SmallVec;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{FanJob, FanReply};
@@ -84,26 +85,51 @@ async fn drain(
     mut jobs: mpsc::Receiver<Waiting>,
     waiting_bytes: Arc<AtomicUsize>,
 ) {
-    while let Some(Waiting {
-        mut job,
-        deadline,
-        reply,
-    }) = jobs.recv().await
-    {
-        let answer = if deadline <= environment.now() {
-            Err(RouteOutcome::Deadline { transmitted: false })
-        } else {
-            loop {
-                if let Some(counts) = job.advance(&delivery) {
-                    break Ok(counts);
-                }
-                tokio::task::yield_now().await;
-            }
+    let is_past = |deadline: Instant| deadline <= environment.now();
+    let mut next = None;
+    loop {
+        let first = match next.take() {
+            Some(first) => first,
+            None => match jobs.recv().await {
+                Some(first) => first,
+                None => return,
+            },
         };
-        waiting_bytes.fetch_sub(job.bytes(), Ordering::Relaxed);
-        if let Some(reply) = reply {
-            // A sender that has gone no longer wants to know.
-            let _ = reply.send(answer);
+        let Waiting {
+            mut job,
+            deadline,
+            reply,
+        } = first;
+        if is_past(deadline) {
+            waiting_bytes.fetch_sub(job.bytes(), Ordering::Relaxed);
+            answer(reply, Err(RouteOutcome::Deadline { transmitted: false }));
+            continue;
         }
+        let mut replies = SmallVec::<[_; 1]>::from([reply]);
+        while let Ok(waiting) = jobs.try_recv() {
+            if is_past(waiting.deadline) || !job.takes(&waiting.job) {
+                next = Some(waiting);
+                break;
+            }
+            job.join(waiting.job);
+            replies.push(waiting.reply);
+        }
+        loop {
+            if let Some(counts) = job.advance(&delivery) {
+                for (reply, counts) in replies.into_iter().zip(counts) {
+                    answer(reply, Ok(counts));
+                }
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        waiting_bytes.fetch_sub(job.bytes(), Ordering::Relaxed);
+    }
+}
+
+fn answer(reply: Option<oneshot::Sender<FanReply>>, answer: FanReply) {
+    if let Some(reply) = reply {
+        // A sender that has gone no longer wants to know.
+        let _ = reply.send(answer);
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use raftwire_link::{Incoming, Link, LinkSendError, Outgoing, Settlement};
+use smallvec::SmallVec;
 use tokio::sync::oneshot;
 
 use super::fan_message::{FanAnswer, FanMessage};
@@ -13,7 +14,7 @@ use super::handle::Fan;
 use super::message::{Failure, ORDER_OF_FANS};
 use super::waiting::Death;
 use crate::connection::Delivery;
-use crate::fan::{FanJob, FanReply};
+use crate::fan::{FanCounts, FanJob, FanReply};
 use crate::{FullQueue, RouteOutcome};
 
 /// Fan-outs of one peer that wait for their turn here. Beyond it the link holds what arrives, so that
@@ -34,8 +35,8 @@ struct Asker {
 struct Job {
     job: FanJob,
     deadline: Option<Instant>,
-    answer: Option<u64>,
-    has_begun: bool,
+    /// To whom the counts go, for each message of the job.
+    answers: SmallVec<[Option<u64>; 1]>,
 }
 
 /// Belongs to the peer's task.
@@ -172,42 +173,62 @@ impl FanLane {
         self.jobs.push_back(Job {
             job,
             deadline: incoming.deadline,
-            answer: fan.answer,
-            has_begun: false,
+            answers: SmallVec::from([fan.answer]),
         });
         Ok(())
     }
 
     /// Reaches some more connections, then lets others have their turn.
     pub(super) fn advance(&mut self, link: &mut Link, now: Instant) {
-        let Some(first) = self.jobs.front_mut() else {
+        let Some(mut first) = self.jobs.pop_front() else {
             return;
         };
-        let result = if !first.has_begun && is_past(first.deadline, now) {
-            Err(Failure::Expired)
-        } else {
-            first.has_begun = true;
-            match first.job.advance(&self.delivery) {
-                Some(counts) => Ok(counts),
-                None => return,
+        if !first.job.has_begun() {
+            if is_past(first.deadline, now) {
+                self.job_bytes -= first.job.bytes();
+                Self::say(
+                    (link, now),
+                    &first.answers,
+                    std::iter::once(Err(Failure::Expired)),
+                );
+                return;
             }
+            let may_join = |first: &Job, next: &mut Job| {
+                !is_past(next.deadline, now) && first.job.takes(&next.job)
+            };
+            while let Some(next) = self.jobs.pop_front_if(|next| may_join(&first, next)) {
+                first.job.join(next.job);
+                first.answers.extend(next.answers);
+            }
+        }
+        let Some(counts) = first.job.advance(&self.delivery) else {
+            return self.jobs.push_front(first);
         };
+        Self::say((link, now), &first.answers, counts.map(Ok));
         self.job_bytes -= first.job.bytes();
-        let answer = first.answer;
-        self.jobs.pop_front();
-        let Some(token) = answer else { return };
-        let (head, payload) = FanAnswer::new(token, result).wire();
-        let outgoing = Outgoing {
-            token: 0,
-            order: ORDER_OF_FANS,
-            head,
-            payload,
-            deadline: None,
-            acknowledge: false,
-        };
-        // Where the queue is full the sender learns at its deadline that nothing is known.
-        if let Err(error) = link.send(outgoing, now) {
-            tracing::debug!(%error, "the counts of a fan-out were not sent");
+    }
+
+    /// Tells the peer what became of its fan-outs.
+    fn say(
+        (link, now): (&mut Link, Instant),
+        answers: &[Option<u64>],
+        results: impl Iterator<Item = Result<FanCounts, Failure>>,
+    ) {
+        for (answer, result) in answers.iter().zip(results) {
+            let Some(token) = *answer else { continue };
+            let (head, payload) = FanAnswer::new(token, result).wire();
+            let outgoing = Outgoing {
+                token: 0,
+                order: ORDER_OF_FANS,
+                head,
+                payload,
+                deadline: None,
+                acknowledge: false,
+            };
+            // Where the queue is full the sender learns at its deadline that nothing is known.
+            if let Err(error) = link.send(outgoing, now) {
+                tracing::debug!(%error, "the counts of a fan-out were not sent");
+            }
         }
     }
 

@@ -1,20 +1,21 @@
 //! The one task that a client's connection has.
 
 use std::future::poll_fn;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use raftwire::{ClusterManager, ClusterRouter, Outbox, OutboxClosed, RouteOptions};
+use raftwire::{ClusterManager, ClusterRouter, Outbox, RouteOptions};
 use raftwire_environment::Environment;
 use raftwire_protocol::{CloseCode, ConnectionId, Frame};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OwnedSemaphorePermit;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 use tracing::{debug, trace};
 
 use super::protocol::{FromClient, Malformed, SendRequest, Target, ToClient};
-use super::{Answered, Dialect, Outgoing, Requests, Writer, ask};
+use super::{Answered, Dialect, Outgoing, Requests, SessionTask, Writer, ask};
 use crate::authentication::Identity;
 use crate::config::ClientOptions;
 use crate::metrics::{ClientCounters, Ending};
@@ -61,8 +62,6 @@ pub(crate) struct Session<IO> {
     places: (OwnedSemaphorePermit, Option<OwnedSemaphorePermit>),
     writer: Writer,
     requests: Requests,
-    /// Frames of the outbox on their way into the writer; kept for its capacity.
-    batch: Vec<Frame>,
     received_since_flush: u32,
     vitals: Vitals,
     /// What the counters have of this connection's traffic.
@@ -73,8 +72,8 @@ pub(crate) struct Session<IO> {
 #[derive(Debug, Default)]
 struct Vitals {
     traffic: Traffic,
-    silent_intervals: u32,
-    stuck_intervals: u32,
+    silent_intervals: u8,
+    stuck_intervals: u8,
 }
 
 /// What can happen next.
@@ -85,7 +84,7 @@ enum Step {
 }
 
 /// Why a session goes on no further.
-enum End {
+pub(super) enum End {
     /// The client is to be told.
     Close(CloseCode),
     /// The client has closed, with this code, and was answered.
@@ -124,7 +123,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             places: (client.place, socket_place),
             writer: Writer::default(),
             requests,
-            batch: Vec::new(),
             received_since_flush: 0,
             vitals: Vitals::default(),
             counted: Traffic::default(),
@@ -136,20 +134,27 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
     }
 
     /// Serves the client until one side ends it.
-    pub(crate) async fn run(mut self) {
-        let end = self.serve().await;
+    pub(crate) fn run(self) -> SessionTask<IO> {
+        let first_ping = self.first_ping();
+        SessionTask::new(self, first_ping)
+    }
+
+    /// Counts the end; what is left to do, if anything is.
+    pub(super) fn end(mut self, end: End) -> Option<impl Future<Output = ()>> {
         self.context.counters.ended(Ending::from(&end));
         self.count_traffic();
         match end {
-            End::Gone | End::CutOff => trace!(connection = %self.connection, "client is gone"),
-            // In a box of its own: a connection is open for longer than it closes.
-            End::Closed(_) => Box::pin(self.finish()).await,
+            End::Gone | End::CutOff => {
+                trace!(connection = %self.connection, "client is gone");
+                return None;
+            }
+            End::Closed(_) => {}
             End::Close(code) => {
                 debug!(connection = %self.connection, %code, "closing a client");
                 self.writer.push(Outgoing::Close(code));
-                Box::pin(self.finish()).await;
             }
         }
+        Some(self.finish())
     }
 
     fn welcome(&mut self, identity: &Identity) {
@@ -171,76 +176,78 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         });
     }
 
-    async fn serve(&mut self) -> End {
+    /// When the first ping is due. Spread: ten thousand clients that came in one second are not pinged
+    /// in one second.
+    fn first_ping(&self) -> Instant {
+        let environment = &self.context.environment;
         let interval = self.context.options.ping_interval;
-        // Spread: ten thousand clients that came in one second are not pinged in one second.
-        let first = self
-            .context
-            .environment
-            .random_range(0..interval.as_millis() as u64);
-        let first = self.context.environment.now() + Duration::from_millis(first);
-        let timer = tokio::time::sleep_until(Instant::from_std(first));
-        tokio::pin!(timer);
+        let pause = environment.random_range(0..interval.as_millis() as u64);
+        Instant::from_std(environment.now() + Duration::from_millis(pause))
+    }
+
+    /// Does what can be done; ready when the session goes on no further.
+    pub(super) fn poll_serve(
+        &mut self,
+        mut timer: Pin<&mut Sleep>,
+        context: &mut Context<'_>,
+    ) -> Poll<End> {
+        while timer.as_mut().poll(context).is_ready() {
+            let next = self.context.environment.now() + self.context.options.ping_interval;
+            timer.as_mut().reset(Instant::from_std(next));
+            if let Err(end) = self.check_vitals() {
+                return Poll::Ready(end);
+            }
+        }
+        // Who has nothing to read now wakes this task: asking again and again costs a lock each time.
+        let mut is_read = false;
         loop {
-            let is_idle = self.writer.is_idle();
-            let ended = tokio::select! {
-                biased;
-                () = &mut timer => {
-                    timer.as_mut().reset(Instant::from_std(self.context.environment.now() + interval));
-                    self.check_vitals()
+            // The batch before was handed to the socket: asking again says so.
+            if self.writer.is_idle() {
+                let writer = &mut self.writer;
+                let take = |frame| writer.push(Outgoing::Deliver(frame));
+                if let Poll::Ready(Err(closed)) = self.outbox.poll_batch(context, take) {
+                    return Poll::Ready(End::Close(closed.code));
                 }
-                // The batch before was handed to the socket: asking again says so.
-                batch = self.outbox.next_batch(&mut self.batch), if is_idle => self.take_batch(batch),
-                step = poll_fn(|context| Self::poll_step(
-                    self.dialect,
-                    &mut self.socket,
-                    &mut self.writer,
-                    &mut self.requests,
-                    &mut self.received_since_flush,
-                    context,
-                )) => self.handle(step),
-            };
-            if let Err(end) = ended {
-                return end;
+            }
+            let step = ready!(self.poll_step(&mut is_read, context));
+            if let Err(end) = self.handle(step) {
+                return Poll::Ready(end);
             }
         }
     }
 
     /// Fills the socket's buffer, then reads; flushes when there is nothing to read, so that the
     /// answers to a burst of requests leave together.
-    fn poll_step(
-        dialect: Dialect,
-        socket: &mut WebSocket<IO>,
-        writer: &mut Writer,
-        requests: &mut Requests,
-        received_since_flush: &mut u32,
-        context: &mut Context<'_>,
-    ) -> Poll<Step> {
-        if let Poll::Ready(answered) = requests.poll_answered(context) {
+    ///
+    /// `is_read`: nothing more could be read a moment ago.
+    fn poll_step(&mut self, is_read: &mut bool, context: &mut Context<'_>) -> Poll<Step> {
+        if let Poll::Ready(answered) = self.requests.poll_answered(context) {
             return Poll::Ready(Step::Answered(answered));
         }
-        if let Poll::Ready(Err(error)) = writer.poll_fill(socket, context) {
+        if let Poll::Ready(Err(error)) = self.writer.poll_fill(&mut self.socket, context) {
             return Poll::Ready(Step::Flushed(Err(error)));
         }
-        let may_read = match dialect {
-            Dialect::Raftwire => !requests.is_full() && writer.takes_replies(),
+        let may_read = match self.dialect {
+            Dialect::Raftwire => !self.requests.is_full() && self.writer.takes_replies(),
             // An echo is as large as what it answers: one waits, not many.
-            Dialect::Echo => writer.is_drained(),
+            Dialect::Echo => self.writer.is_drained(),
         };
-        if may_read
-            && *received_since_flush < RECEIVED_BETWEEN_FLUSHES_MAX
-            && let Poll::Ready(received) = socket.poll_receive(context)
-        {
-            *received_since_flush += 1;
-            return Poll::Ready(Step::Received(received));
+        let is_due = self.received_since_flush >= RECEIVED_BETWEEN_FLUSHES_MAX;
+        if may_read && !is_due && !*is_read {
+            match self.socket.poll_receive(context) {
+                Poll::Ready(received) => {
+                    self.received_since_flush += 1;
+                    return Poll::Ready(Step::Received(received));
+                }
+                Poll::Pending => *is_read = !self.socket.owes_flush(),
+            }
         }
-        if writer.is_idle() && *received_since_flush < RECEIVED_BETWEEN_FLUSHES_MAX {
+        if self.writer.is_idle() && !is_due {
             return Poll::Pending;
         }
-        writer.poll_flush(socket, context).map(|flushed| {
-            *received_since_flush = 0;
-            Step::Flushed(flushed)
-        })
+        let flushed = ready!(self.writer.poll_flush(&mut self.socket, context));
+        self.received_since_flush = 0;
+        Poll::Ready(Step::Flushed(flushed))
     }
 
     fn handle(&mut self, step: Step) -> Result<(), End> {
@@ -339,14 +346,6 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
         }
     }
 
-    fn take_batch(&mut self, batch: Result<(), OutboxClosed>) -> Result<(), End> {
-        for frame in self.batch.drain(..) {
-            self.writer.push(Outgoing::Deliver(frame));
-        }
-        self.batch.shrink_to(0);
-        batch.map_err(|closed| End::Close(closed.code))
-    }
-
     fn count_traffic(&mut self) {
         let now = self.socket.traffic();
         self.context.counters.moved(self.counted, now);
@@ -383,6 +382,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> Session<IO> {
             return Err(End::Close(CloseCode::STALE));
         }
         self.requests.rest();
+        self.outbox.rest();
         if self.writer.is_idle() && self.dialect == Dialect::Raftwire {
             self.writer.push(Outgoing::Ping);
         }

@@ -20,17 +20,23 @@ const SLICES_MAX: usize = 16;
 /// Encoded frames, in order.
 #[derive(Debug, Default)]
 pub(super) struct Output {
-    /// Before the tail.
-    pieces: VecDeque<Bytes>,
+    /// Before the tail. In a box: most connections never have any.
+    pieces: Option<Box<Pieces>>,
     /// Small frames, one behind the other.
     tail: BytesMut,
-    /// Bytes of the pieces.
-    pieces_len: usize,
+}
+
+/// Large payloads, and what was encoded before each.
+#[derive(Debug, Default)]
+struct Pieces {
+    list: VecDeque<Bytes>,
+    /// Bytes of all of them.
+    len: usize,
 }
 
 impl Output {
     pub(super) fn len(&self) -> usize {
-        self.pieces_len + self.tail.len()
+        self.pieces.as_ref().map_or(0, |pieces| pieces.len) + self.tail.len()
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -77,8 +83,9 @@ impl Output {
     /// The payload follows what was encoded, from where it lies.
     fn share(&mut self, payload: Bytes) {
         let before = self.tail.split().freeze();
-        self.pieces_len += before.len() + payload.len();
-        self.pieces.extend([before, payload]);
+        let pieces = self.pieces.get_or_insert_default();
+        pieces.len += before.len() + payload.len();
+        pieces.list.extend([before, payload]);
     }
 
     /// The place of control frames, which are encoded whole.
@@ -94,18 +101,18 @@ impl Output {
         context: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         let io = Pin::new(io);
-        let taken = if self.pieces.is_empty() {
-            ready!(io.poll_write(context, &self.tail))?
-        } else {
+        let taken = if let Some(pieces) = &self.pieces {
             let empty: &[u8] = &[];
             let mut slices = [IoSlice::new(empty); SLICES_MAX];
-            let all = self.pieces.iter().map(|piece| &piece[..]);
+            let all = pieces.list.iter().map(|piece| &piece[..]);
             let mut len = 0;
             for (slice, bytes) in slices.iter_mut().zip(all.chain([&self.tail[..]])) {
                 *slice = IoSlice::new(bytes);
                 len += 1;
             }
             ready!(io.poll_write_vectored(context, &slices[..len]))?
+        } else {
+            ready!(io.poll_write(context, &self.tail))?
         };
         if taken == 0 {
             return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
@@ -115,15 +122,10 @@ impl Output {
     }
 
     fn advance(&mut self, mut taken: usize) {
-        while let Some(piece) = self.pieces.front_mut()
-            && taken > 0
-        {
-            let part = taken.min(piece.len());
-            piece.advance(part);
-            taken -= part;
-            self.pieces_len -= part;
-            if piece.is_empty() {
-                self.pieces.pop_front();
+        if let Some(pieces) = &mut self.pieces {
+            taken = pieces.advance(taken);
+            if pieces.list.is_empty() {
+                self.pieces = None;
             }
         }
         self.tail.advance(taken);
@@ -131,6 +133,24 @@ impl Output {
             // An idle connection holds nothing.
             *self = Output::default();
         }
+    }
+}
+
+impl Pieces {
+    /// Lets go of what was taken, and says how much of that was behind the pieces.
+    fn advance(&mut self, mut taken: usize) -> usize {
+        while let Some(piece) = self.list.front_mut()
+            && taken > 0
+        {
+            let part = taken.min(piece.len());
+            piece.advance(part);
+            taken -= part;
+            self.len -= part;
+            if piece.is_empty() {
+                self.list.pop_front();
+            }
+        }
+        taken
     }
 }
 

@@ -111,6 +111,11 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
         self.traffic
     }
 
+    /// Whether an answer waits, as to a ping: while the peer takes it not, nothing more may be read.
+    pub fn owes_flush(&self) -> bool {
+        self.owes_flush
+    }
+
     /// The next thing from the peer; `None` when its close was answered and that is written.
     ///
     /// # Errors
