@@ -1,9 +1,10 @@
 use bytes::{Bytes, BytesMut};
 
+use crate::deflate::deflated_bytes_max;
 use crate::head_reader::HeadReader;
-use crate::header::{Header, Opcode};
+use crate::header::{Header, Opcode, Reader};
 use crate::utf8::Utf8;
-use crate::{CloseReason, Event, Message, MessageKind, ProtocolError, Role, mask};
+use crate::{CloseReason, Event, Inflater, Message, MessageKind, ProtocolError, Role, mask};
 
 /// Reads frames and puts messages together.
 ///
@@ -51,6 +52,8 @@ struct Frame {
 #[derive(Debug)]
 struct Partial {
     kind: MessageKind,
+    is_deflated: bool,
+    /// What has come of it, as it came.
     payload: BytesMut,
     utf8: Utf8,
 }
@@ -75,6 +78,31 @@ impl Decoder {
     /// # Errors
     /// See [`ProtocolError`]. The connection cannot go on; a later call may say anything.
     pub fn decode(&mut self, input: &mut &[u8]) -> Result<Option<Event>, ProtocolError> {
+        self.decode_next(input, None)
+    }
+
+    /// The same where it was agreed on that messages may be compressed: those that are come inflated. What is
+    /// kept between calls does not depend on the inflater.
+    ///
+    /// # Errors
+    /// See [`ProtocolError`], as in [`decode`](Self::decode).
+    pub fn decode_inflating(
+        &mut self,
+        input: &mut &[u8],
+        inflater: &mut Inflater,
+    ) -> Result<Option<Event>, ProtocolError> {
+        self.decode_next(input, Some(inflater))
+    }
+
+    fn decode_next(
+        &mut self,
+        input: &mut &[u8],
+        mut inflater: Option<&mut Inflater>,
+    ) -> Result<Option<Event>, ProtocolError> {
+        let reader = Reader {
+            role: self.role,
+            may_be_deflated: inflater.is_some(),
+        };
         loop {
             if self.is_closed {
                 *input = &[];
@@ -83,7 +111,7 @@ impl Decoder {
             let frame = match self.frame.take() {
                 Some(frame) => frame,
                 None => {
-                    let Some(header) = self.head.read(input, self.role)? else {
+                    let Some(header) = self.head.read(input, reader)? else {
                         return Ok(None);
                     };
                     self.check_turn(&header)?;
@@ -96,7 +124,7 @@ impl Decoder {
             let event = if frame.header.opcode.is_control() {
                 self.take_control(frame, input)?
             } else {
-                self.take_data(frame, input)?
+                self.take_data(frame, input, inflater.as_deref_mut())?
             };
             if event.is_some() || self.frame.is_some() {
                 return Ok(event);
@@ -118,12 +146,16 @@ impl Decoder {
         if is_rest != self.partial.is_some() {
             return Err(ProtocolError::Fragment);
         }
-        let before = self
-            .partial
-            .as_ref()
-            .map_or(0, |partial| partial.payload.len());
-        let room = (self.message_bytes_max - before) as u64;
-        if header.len > room {
+        let (before, is_deflated) = match &self.partial {
+            Some(partial) => (partial.payload.len(), partial.is_deflated),
+            None => (0, header.is_deflated),
+        };
+        let max = if is_deflated {
+            deflated_bytes_max(self.message_bytes_max)
+        } else {
+            self.message_bytes_max
+        };
+        if header.len > (max - before) as u64 {
             return Err(ProtocolError::TooLarge {
                 max: self.message_bytes_max,
             });
@@ -135,11 +167,13 @@ impl Decoder {
         &mut self,
         mut frame: Frame,
         input: &mut &[u8],
+        inflater: Option<&mut Inflater>,
     ) -> Result<Option<Event>, ProtocolError> {
         let begun = self.partial.take();
         let mut partial = begun.unwrap_or_else(|| {
             Box::new(Partial {
                 kind: kind(frame.header.opcode).unwrap_or(MessageKind::Binary),
+                is_deflated: frame.header.is_deflated,
                 payload: BytesMut::new(),
                 utf8: Utf8::default(),
             })
@@ -149,17 +183,13 @@ impl Decoder {
         partial.payload.extend_from_slice(piece);
         let added = &mut partial.payload[before..];
         frame.unmask_last(added);
-        if partial.kind == MessageKind::Text && partial.utf8.take(added).is_err() {
+        let is_text = partial.kind == MessageKind::Text && !partial.is_deflated;
+        if is_text && partial.utf8.take(added).is_err() {
             return Err(ProtocolError::NotUtf8);
         }
         if frame.is_whole() && frame.header.is_final {
-            if !partial.utf8.is_whole() {
-                return Err(ProtocolError::NotUtf8);
-            }
-            return Ok(Some(Event::Message(Message {
-                kind: partial.kind,
-                payload: partial.payload.freeze(),
-            })));
+            let message = partial.into_message(inflater, self.message_bytes_max)?;
+            return Ok(Some(Event::Message(message)));
         }
         self.partial = Some(partial);
         if !frame.is_whole() {
@@ -193,6 +223,24 @@ impl Decoder {
     }
 }
 
+impl Partial {
+    /// All of it has come.
+    fn into_message(
+        self,
+        inflater: Option<&mut Inflater>,
+        bytes_max: usize,
+    ) -> Result<Message, ProtocolError> {
+        let kind = self.kind;
+        let payload = match (self.is_deflated, inflater) {
+            (true, Some(inflater)) => inflater.inflate(kind, &self.payload, bytes_max)?,
+            (true, None) => return Err(ProtocolError::ReservedBit),
+            (false, _) if !self.utf8.is_whole() => return Err(ProtocolError::NotUtf8),
+            (false, _) => self.payload.freeze(),
+        };
+        Ok(Message { kind, payload })
+    }
+}
+
 impl Frame {
     /// Takes what there is of the payload from the front of the input.
     fn take<'a>(&mut self, input: &mut &'a [u8]) -> &'a [u8] {
@@ -222,7 +270,7 @@ fn whole_message(header: &Header, input: &mut &[u8]) -> Result<Option<Message>, 
     let Some(kind) = kind(header.opcode) else {
         return Ok(None);
     };
-    if !header.is_final || header.len > input.len() as u64 {
+    if !header.is_final || header.is_deflated || header.len > input.len() as u64 {
         return Ok(None);
     }
     let (payload, rest) = input.split_at(header.len as usize);

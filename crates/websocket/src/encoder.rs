@@ -47,7 +47,9 @@ impl Encoder {
     /// What stands before the payload of a server's message: the payload can follow from where it
     /// lies. `None` for a client, which has to change the payload.
     pub fn message_head(&self, kind: MessageKind, len: usize) -> Option<HeaderBytes> {
-        self.masks.is_none().then(|| head(opcode(kind), len, None))
+        self.masks
+            .is_none()
+            .then(|| head(opcode(kind), false, len, None))
     }
 
     /// Appends a message.
@@ -79,7 +81,7 @@ impl Encoder {
 
     fn frame(&mut self, opcode: Opcode, payload: &[u8], out: &mut BytesMut) {
         let key = self.masks.as_mut().map(MaskKeys::next);
-        let head = head(opcode, payload.len(), key);
+        let head = head(opcode, false, payload.len(), key);
         out.reserve(head.len + payload.len());
         out.extend_from_slice(head.as_ref());
         let begin = out.len();
@@ -90,10 +92,16 @@ impl Encoder {
     }
 }
 
-fn head(opcode: Opcode, len: usize, mask: Option<[u8; 4]>) -> HeaderBytes {
+/// The head of a server's compressed message.
+pub(crate) fn deflated_head(kind: MessageKind, len: usize) -> HeaderBytes {
+    head(opcode(kind), true, len, None)
+}
+
+fn head(opcode: Opcode, is_deflated: bool, len: usize, mask: Option<[u8; 4]>) -> HeaderBytes {
     let header = Header {
         opcode,
         is_final: true,
+        is_deflated,
         len: len as u64,
         mask,
     };

@@ -2,8 +2,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProtocolError {
-    /// A bit that only an extension may set, and none is agreed on (§5.2).
-    #[error("a frame with a reserved bit, and no extension is agreed on")]
+    /// A bit that only an extension may set, and none that is agreed on sets it there (§5.2).
+    #[error("a frame with a reserved bit, which nothing that was agreed on sets there")]
     ReservedBit,
     /// An opcode that does not exist (§5.2).
     #[error("a frame with the unknown opcode {0}")]
@@ -29,6 +29,9 @@ pub enum ProtocolError {
     /// Text, or the reason of a close, that is not UTF-8 (§8.1).
     #[error("text that is not UTF-8")]
     NotUtf8,
+    /// A compressed message that is not DEFLATE, or not whole (RFC 7692 §7.2.2).
+    #[error("a compressed message that cannot be inflated")]
+    Deflate,
     /// A message over the limit.
     #[error("a message of more than {max} bytes")]
     TooLarge {

@@ -1,5 +1,5 @@
-use crate::header::{HEADER_BYTES_MAX, Header};
-use crate::{ProtocolError, Role};
+use crate::ProtocolError;
+use crate::header::{HEADER_BYTES_MAX, Header, Reader};
 
 /// Reads heads of frames from whatever bytes have come, and keeps one that has come in part.
 #[derive(Debug, Default)]
@@ -13,7 +13,7 @@ impl HeadReader {
     pub(crate) fn read(
         &mut self,
         input: &mut &[u8],
-        reader: Role,
+        reader: Reader,
     ) -> Result<Option<Header>, ProtocolError> {
         let kept = usize::from(self.kept_len);
         if kept == 0

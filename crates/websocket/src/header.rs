@@ -50,8 +50,18 @@ impl Opcode {
 pub(crate) struct Header {
     pub(crate) opcode: Opcode,
     pub(crate) is_final: bool,
+    /// The first reserved bit: the message that begins here is compressed (RFC 7692 §6).
+    pub(crate) is_deflated: bool,
     pub(crate) len: u64,
     pub(crate) mask: Option<[u8; 4]>,
+}
+
+/// Who reads a head, and what was agreed on.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reader {
+    pub(crate) role: Role,
+    /// Whether messages may be compressed.
+    pub(crate) may_be_deflated: bool,
 }
 
 impl Header {
@@ -59,15 +69,20 @@ impl Header {
     /// What is wrong is found with the first byte that says so.
     pub(crate) fn read(
         bytes: &[u8],
-        reader: Role,
+        reader: Reader,
     ) -> Result<Option<(Header, usize)>, ProtocolError> {
         let Some(first) = bytes.first() else {
             return Ok(None);
         };
-        if first & 0x70 != 0 {
+        let is_deflated = first & 0x40 != 0;
+        if first & 0x30 != 0 || is_deflated && !reader.may_be_deflated {
             return Err(ProtocolError::ReservedBit);
         }
         let opcode = Opcode::from_bits(first & 0x0f)?;
+        // Neither the rest of a message nor a control frame can be compressed by itself.
+        if is_deflated && !matches!(opcode, Opcode::Text | Opcode::Binary) {
+            return Err(ProtocolError::ReservedBit);
+        }
         let is_final = first & 0x80 != 0;
         if opcode.is_control() && !is_final {
             return Err(ProtocolError::Control);
@@ -76,7 +91,7 @@ impl Header {
             return Ok(None);
         };
         let is_masked = second & 0x80 != 0;
-        if is_masked != (reader == Role::Server) {
+        if is_masked != (reader.role == Role::Server) {
             return Err(ProtocolError::Mask);
         }
         let short = second & 0x7f;
@@ -114,6 +129,7 @@ impl Header {
         let header = Header {
             opcode,
             is_final,
+            is_deflated,
             len,
             mask,
         };
@@ -123,7 +139,9 @@ impl Header {
     /// Writes the head, and says how long it is.
     pub(crate) fn write(&self, bytes: &mut [u8; HEADER_BYTES_MAX]) -> usize {
         let masked = if self.mask.is_some() { 0x80 } else { 0 };
-        bytes[0] = self.opcode.bits() | if self.is_final { 0x80 } else { 0 };
+        bytes[0] = self.opcode.bits()
+            | if self.is_final { 0x80 } else { 0 }
+            | if self.is_deflated { 0x40 } else { 0 };
         let at = match self.len {
             len @ 0..=125 => {
                 bytes[1] = masked | len as u8;
@@ -165,21 +183,31 @@ mod tests {
         ]
     }
 
+    fn reader(role: Role, may_be_deflated: bool) -> Reader {
+        Reader {
+            role,
+            may_be_deflated,
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_written_is_read(
             opcode in opcode(),
             is_final: bool,
+            is_deflated: bool,
             len in prop_oneof![0_u64..130, 65_500..65_600_u64, 0..1_u64 << 63],
             mask: Option<[u8; 4]>,
         ) {
             let header = Header {
                 opcode,
                 is_final: is_final || opcode.is_control(),
+                is_deflated: is_deflated && matches!(opcode, Opcode::Text | Opcode::Binary),
                 len: if opcode.is_control() { len % 126 } else { len },
                 mask,
             };
-            let reader = if mask.is_some() { Role::Server } else { Role::Client };
+            let role = if mask.is_some() { Role::Server } else { Role::Client };
+            let reader = reader(role, true);
             let mut bytes = [0; HEADER_BYTES_MAX];
             let written = header.write(&mut bytes);
             prop_assert_eq!(Header::read(&bytes[..written], reader), Ok(Some((header, written))));
@@ -191,7 +219,7 @@ mod tests {
 
     #[test]
     fn each_wrong_head_is_refused_for_what_is_wrong() {
-        let read = |bytes: &[u8]| Header::read(bytes, Role::Server).unwrap_err();
+        let read = |bytes: &[u8]| Header::read(bytes, reader(Role::Server, false)).unwrap_err();
         assert_eq!(read(&[0xc1]), ProtocolError::ReservedBit);
         assert_eq!(read(&[0x83]), ProtocolError::Opcode(3));
         assert_eq!(read(&[0x81, 0x01]), ProtocolError::Mask);
@@ -200,7 +228,17 @@ mod tests {
         assert_eq!(read(&[0x81, 0xfe, 0, 125]), ProtocolError::Length);
         let far = [0x81, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0];
         assert_eq!(read(&far), ProtocolError::Length);
-        let masked = Header::read(&[0x81, 0x81], Role::Client);
+        let masked = Header::read(&[0x81, 0x81], reader(Role::Client, false));
         assert_eq!(masked, Err(ProtocolError::Mask));
+    }
+
+    #[test]
+    fn only_the_first_frame_of_a_message_says_that_it_is_compressed() {
+        let read = |byte: u8| Header::read(&[byte], reader(Role::Client, true));
+        assert_eq!(read(0xc1), Ok(None));
+        assert_eq!(read(0x42), Ok(None));
+        for wrong in [0xc0, 0xc8, 0xc9, 0xca, 0xe1, 0xd1] {
+            assert_eq!(read(wrong), Err(ProtocolError::ReservedBit), "{wrong:x}");
+        }
     }
 }

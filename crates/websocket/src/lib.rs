@@ -7,13 +7,17 @@
 //!   looks at messages and keeps none, as a load generator.
 //! - [`Encoder`] makes frames. A server's frame is the same for every client, so an encoded one can
 //!   be handed to many connections.
+//! - [`Deflater`] and [`Inflater`] compress messages and inflate them, where [`DeflateAgreement`] found
+//!   that the client offered it (RFC 7692).
 //! - [`ServerHandshake`](handshake::accept_key) and [`ClientHandshake`] open a connection.
 //!
 //! **What is absent.** No socket, no clock, no task, no randomness: the masks of a client and its
-//! key come from the caller. No extension: a frame with a reserved bit is refused.
+//! key come from the caller. No extension but
+//! compression, and of that no context that a connection would have to keep.
 
 mod close;
 mod decoder;
+mod deflate;
 mod encoder;
 mod error;
 mod event;
@@ -27,6 +31,7 @@ mod utf8;
 
 pub use close::CloseReason;
 pub use decoder::Decoder;
+pub use deflate::{DeflateAgreement, Deflated, Deflater, Inflater};
 pub use encoder::{Encoder, HeaderBytes};
 pub use error::ProtocolError;
 pub use event::Event;

@@ -2,7 +2,7 @@ use bytes::Bytes;
 
 use crate::decoder::kind;
 use crate::head_reader::HeadReader;
-use crate::header::{Header, Opcode};
+use crate::header::{Header, Opcode, Reader};
 use crate::{CONTROL_BYTES_MAX, CloseReason, Event, MessageKind, ProtocolError, Role};
 
 /// Reads what a server sends, and leaves the payloads where they lie: nothing is copied or allocated
@@ -37,6 +37,12 @@ pub struct PieceReader {
     control: Vec<u8>,
 }
 
+/// It offers no extension.
+const READER: Reader = Reader {
+    role: Role::Client,
+    may_be_deflated: false,
+};
+
 /// A piece of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
@@ -67,7 +73,7 @@ impl PieceReader {
             }
             let (header, missing) = match self.frame.take() {
                 Some(frame) => frame,
-                None => match self.head.read(input, Role::Client)? {
+                None => match self.head.read(input, READER)? {
                     Some(header) => {
                         self.begin(&header)?;
                         (header, header.len)
