@@ -32,7 +32,7 @@ fn deliver(frame: &Frame, messages: u64) {
         let nodes = start(1).await;
         let (connection, mut outbox) = accept(&nodes[0]);
         let router = nodes[0].router();
-        let mut socket = WebSocket::server(Sink, Bytes::new(), RECEIVED_BYTES_MAX);
+        let mut socket = WebSocket::server(Sink, Bytes::new(), RECEIVED_BYTES_MAX, None);
         let (mut batch, mut sequence) = (Vec::new(), 0);
         while sequence < messages {
             for _ in 0..AT_ONCE {

@@ -81,6 +81,8 @@ pub struct ClientOptions {
     pub allow_send: bool,
     /// Whether a client may join and leave groups.
     pub allow_join: bool,
+    /// Whether messages are compressed for clients that offer it.
+    pub compression: bool,
     /// Whether a client is believed what the query of its URL says of its user and name. Not read where
     /// there is a hook.
     pub identity_in_query: bool,
@@ -146,6 +148,7 @@ impl Default for ClientOptions {
             connections_max: 100_000,
             allow_send: false,
             allow_join: false,
+            compression: false,
             identity_in_query: false,
             authentication_url: None,
             authentication_token: None,

@@ -7,6 +7,7 @@ use http::{HeaderMap, Request};
 use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use raftwire::{AcceptError, ConnectionInfo, RegisterNameError};
+use raftwire_websocket::DeflateAgreement;
 
 use super::answer::{Answer, ApiError};
 use super::opening::{RefusalReason, RefusedOpening};
@@ -24,6 +25,8 @@ use crate::websocket_engine::ServerHandshake;
 pub(crate) struct ClientUpgrade {
     pub(crate) on_upgrade: OnUpgrade,
     pub(crate) dialect: Dialect,
+    /// What was agreed on, if messages may be compressed.
+    pub(crate) deflate: Option<DeflateAgreement>,
     pub(crate) client: Admitted,
 }
 
@@ -61,8 +64,9 @@ async fn open_raftwire(
         let reason = RefusalReason::SubprotocolRequired;
         return Err(RefusedOpening::new(reason, message));
     }
-    admit(node, request, peer, Dialect::Raftwire).await?;
-    Ok(handshake.response(Some(SUBPROTOCOL)))
+    let deflate = deflate(node, &handshake);
+    admit(node, request, peer, (Dialect::Raftwire, deflate)).await?;
+    Ok(handshake.response(Some(SUBPROTOCOL), deflate))
 }
 
 /// Opens the WebSocket that answers each message with itself, whatever subprotocol is offered.
@@ -72,8 +76,16 @@ async fn open_echo(
     peer: &Peer,
 ) -> Result<Answer, RefusedOpening> {
     let handshake = ServerHandshake::check(&request)?;
-    admit(node, request, peer, Dialect::Echo).await?;
-    Ok(handshake.response(None))
+    let deflate = deflate(node, &handshake);
+    admit(node, request, peer, (Dialect::Echo, deflate)).await?;
+    Ok(handshake.response(None, deflate))
+}
+
+/// How messages are compressed: if the operator wants it and the client offers it.
+fn deflate(node: &Node, handshake: &ServerHandshake) -> Option<DeflateAgreement> {
+    handshake
+        .deflate()
+        .filter(|_| node.options.client.compression)
 }
 
 /// Asks who it is and registers the connection. Whom an echo answers is nobody's business.
@@ -81,7 +93,7 @@ async fn admit(
     node: &Arc<Node>,
     request: Request<Incoming>,
     peer: &Peer,
-    dialect: Dialect,
+    (dialect, deflate): (Dialect, Option<DeflateAgreement>),
 ) -> Result<(), RefusedOpening> {
     let Some(place) = node.places.client() else {
         let message = "this node has as many clients as it may; try another one";
@@ -112,6 +124,7 @@ async fn admit(
     peer.upgrade_to(Upgrade::Client(ClientUpgrade {
         on_upgrade,
         dialect,
+        deflate,
         client,
     }));
     Ok(())

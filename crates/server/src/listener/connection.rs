@@ -127,6 +127,7 @@ async fn open_session(
     let ClientUpgrade {
         on_upgrade,
         dialect,
+        deflate,
         client,
     } = client;
     let upgraded = upgraded(on_upgrade).await?;
@@ -139,7 +140,12 @@ async fn open_session(
         debug!(connection = %client.connection, "an upgraded stream is not the accepted one");
         return None;
     };
-    let socket = WebSocket::server(parts.io.into_inner(), parts.read_buf, received_bytes_max);
+    let socket = WebSocket::server(
+        parts.io.into_inner(),
+        parts.read_buf,
+        received_bytes_max,
+        deflate,
+    );
     let context = Arc::clone(&node.sessions);
     Some(Session::new(context, dialect, (client, place), socket))
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use raftwire_protocol::{Frame, FrameKind};
-use raftwire_websocket::{Encoder, MessageKind};
+use raftwire_websocket::{Deflated, Encoder, MessageKind};
 use tokio::io::AsyncWrite;
 
 /// The largest payload that is copied behind its head. A larger one is written from where it lies,
@@ -77,6 +77,20 @@ impl Output {
             self.tail.extend_from_slice(rest);
         } else {
             self.share(rest.clone());
+        }
+    }
+
+    /// A compressed message of a server: a beginning of its own, and what is everybody's.
+    pub(super) fn push_deflated(&mut self, kind: FrameKind, beginning: &[u8], rest: Deflated) {
+        let kind = match kind {
+            FrameKind::Text => MessageKind::Text,
+            FrameKind::Binary => MessageKind::Binary,
+        };
+        rest.head(kind, beginning, &mut self.tail);
+        if rest.body().len() > COPIED_BYTES_MAX {
+            self.share(rest.into_body());
+        } else {
+            self.tail.extend_from_slice(rest.body());
         }
     }
 

@@ -1,11 +1,11 @@
 //! The server's half of the opening handshake (RFC 6455 §4.2).
 
 use http::header::{
-    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, HeaderName, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
-use raftwire_websocket::accept_key;
+use raftwire_websocket::{DeflateAgreement, accept_key};
 
 /// The only version of the protocol that exists.
 const VERSION: &str = "13";
@@ -15,6 +15,7 @@ const VERSION: &str = "13";
 pub struct ServerHandshake {
     accept: String,
     protocols: Vec<String>,
+    deflate: Option<DeflateAgreement>,
 }
 
 /// Why a request is no opening handshake.
@@ -82,6 +83,7 @@ impl ServerHandshake {
         Ok(ServerHandshake {
             accept: accept_key(key),
             protocols,
+            deflate: DeflateAgreement::accept(values(headers, &SEC_WEBSOCKET_EXTENSIONS)),
         })
     }
 
@@ -90,8 +92,18 @@ impl ServerHandshake {
         self.protocols.iter().any(|offered| offered == protocol)
     }
 
-    /// The answer that opens the WebSocket, with the subprotocol chosen, if any.
-    pub fn response<B: Default>(&self, protocol: Option<&'static str>) -> Response<B> {
+    /// How messages can be compressed, if the client offers that.
+    pub fn deflate(&self) -> Option<DeflateAgreement> {
+        self.deflate
+    }
+
+    /// The answer that opens the WebSocket, with the subprotocol chosen, if any, and with what was
+    /// agreed on, if messages may be compressed.
+    pub fn response<B: Default>(
+        &self,
+        protocol: Option<&'static str>,
+        deflate: Option<DeflateAgreement>,
+    ) -> Response<B> {
         let mut response = Response::new(B::default());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -103,15 +115,22 @@ impl ServerHandshake {
         if let Some(protocol) = protocol {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, HeaderValue::from_static(protocol));
         }
+        if let Some(agreement) = deflate
+            && let Ok(agreement) = HeaderValue::from_str(&agreement.answer())
+        {
+            headers.insert(SEC_WEBSOCKET_EXTENSIONS, agreement);
+        }
         response
     }
 }
 
+fn values<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+    let values = headers.get_all(name).into_iter();
+    values.filter_map(|value| value.to_str().ok())
+}
+
 fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
-    let values = headers
-        .get_all(name)
-        .into_iter()
-        .filter_map(|value| value.to_str().ok());
+    let values = values(headers, name);
     values.flat_map(|value| value.split(',')).map(str::trim)
 }
 
@@ -137,7 +156,7 @@ mod tests {
     #[test]
     fn the_example_of_the_rfc_is_answered_as_in_the_rfc() {
         let handshake = ServerHandshake::check(&request()).unwrap();
-        let response: Response<()> = handshake.response(Some("two"));
+        let response: Response<()> = handshake.response(Some("two"), None);
 
         assert_eq!(response.status(), StatusCode::SWITCHING_PROTOCOLS);
         assert_eq!(
@@ -146,6 +165,30 @@ mod tests {
         );
         assert_eq!(response.headers()[SEC_WEBSOCKET_PROTOCOL], "two");
         assert!(handshake.offers("one") && !handshake.offers("three"));
+        assert!(!response.headers().contains_key(SEC_WEBSOCKET_EXTENSIONS));
+    }
+
+    #[test]
+    fn compression_is_answered_if_it_was_offered() {
+        assert_eq!(ServerHandshake::check(&request()).unwrap().deflate(), None);
+        let mut offered = request();
+        for offer in [
+            "permessage-foo",
+            "permessage-deflate; client_max_window_bits",
+        ] {
+            let offer = HeaderValue::from_static(offer);
+            offered
+                .headers_mut()
+                .append(SEC_WEBSOCKET_EXTENSIONS, offer);
+        }
+        let handshake = ServerHandshake::check(&offered).unwrap();
+
+        let response: Response<()> = handshake.response(None, handshake.deflate());
+
+        assert_eq!(
+            response.headers()[SEC_WEBSOCKET_EXTENSIONS],
+            "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
+        );
     }
 
     #[test]

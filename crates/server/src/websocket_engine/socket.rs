@@ -8,12 +8,13 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use raftwire_protocol::{CloseCode, Frame, FrameKind};
 use raftwire_websocket::{
-    CloseReason, Decoder, Encoder, Event, MaskKeys, Message, MessageKind, ProtocolError, Role,
+    CloseReason, Decoder, DeflateAgreement, Deflated, Encoder, Event, MaskKeys, Message,
+    MessageKind, ProtocolError, Role,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 
-use super::EngineError;
 use super::output::Output;
+use super::{EngineError, compression};
 
 /// Bytes read from a socket at once. The buffer is the thread's, so that it can be large: a burst of
 /// small messages, or half of a large one, in one call.
@@ -54,6 +55,8 @@ pub struct WebSocket<IO> {
     io: IO,
     decoder: Decoder,
     encoder: Encoder,
+    /// Of a server: messages may be compressed.
+    deflate: Option<DeflateAgreement>,
     /// What was read and not decoded yet.
     input: Bytes,
     output: Output,
@@ -70,10 +73,18 @@ pub struct WebSocket<IO> {
 
 impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// The server's end. `already_read` came with the handshake and belongs to the first message;
-    /// a message of the client has at most `received_bytes_max` bytes.
-    pub fn server(io: IO, already_read: Bytes, received_bytes_max: usize) -> WebSocket<IO> {
+    /// a message of the client has at most `received_bytes_max` bytes, inflated if it is compressed, which it may
+    /// be where that was agreed on.
+    pub fn server(
+        io: IO,
+        already_read: Bytes,
+        received_bytes_max: usize,
+        deflate: Option<DeflateAgreement>,
+    ) -> WebSocket<IO> {
         let decoder = Decoder::new(Role::Server, received_bytes_max);
-        WebSocket::new(io, decoder, Encoder::server(), already_read)
+        let mut socket = WebSocket::new(io, decoder, Encoder::server(), already_read);
+        socket.deflate = deflate;
+        socket
     }
 
     /// The client's end.
@@ -92,6 +103,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             io,
             decoder,
             encoder,
+            deflate: None,
             // Not as it is: it would keep the buffer of which it is a part.
             input: Bytes::copy_from_slice(&input),
             output: Output::default(),
@@ -159,7 +171,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 ready!(self.poll_read(context))?
             } else {
                 let mut bytes = &self.input[..];
-                let event = self.decoder.decode(&mut bytes)?;
+                let event = decode(&mut self.decoder, self.deflate, &mut bytes)?;
                 let used = self.input.len() - bytes.len();
                 self.input.advance(used);
                 if self.input.is_empty() {
@@ -183,7 +195,7 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
                 return Poll::Ready(Err(EngineError::ended()));
             }
             self.traffic.received += bytes.len() as u64;
-            let event = self.decoder.decode(&mut bytes)?;
+            let event = decode(&mut self.decoder, self.deflate, &mut bytes)?;
             if !bytes.is_empty() {
                 self.input = Bytes::copy_from_slice(bytes);
             }
@@ -232,8 +244,30 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
     /// [`poll_writable`](Self::poll_writable) was ready. Nothing follows a close: after one it is
     /// dropped.
     pub fn write(&mut self, frame: Frame) {
+        let is_deflated = self.deflates(frame.len());
+        let deflated = is_deflated.then(|| compression::deflate(frame.payload()));
+        if let Some(deflated) = deflated.flatten() {
+            return self.write_deflated(frame.kind(), &[], deflated);
+        }
         if !self.is_closed_here {
             self.output.push(&mut self.encoder, frame);
+        }
+    }
+
+    /// Whether something of so many bytes goes to the peer compressed, if that makes it shorter.
+    pub fn deflates(&self, payload_bytes: usize) -> bool {
+        compression::is_worth_it(payload_bytes)
+            && self
+                .deflate
+                .is_some_and(|agreed| agreed.fits(payload_bytes))
+    }
+
+    /// Buffers a message of a beginning and of what [`deflate`](super::deflate) made of the rest, which
+    /// [`deflates`](Self::deflates) takes.
+    pub fn write_deflated(&mut self, kind: FrameKind, beginning: &[u8], rest: Bytes) {
+        if !self.is_closed_here {
+            let rest = Deflated::from_body(rest);
+            self.output.push_deflated(kind, beginning, rest);
         }
     }
 
@@ -318,5 +352,17 @@ impl<IO: AsyncRead + AsyncWrite + Unpin> WebSocket<IO> {
             // Whatever ends it, the stream has ended.
             drop(tokio::io::copy(&mut rest, &mut tokio::io::sink()).await);
         }
+    }
+}
+
+/// The next event, of a connection whose messages may be compressed or not.
+fn decode(
+    decoder: &mut Decoder,
+    deflate: Option<DeflateAgreement>,
+    input: &mut &[u8],
+) -> Result<Option<Event>, ProtocolError> {
+    match deflate {
+        Some(_) => compression::decode(decoder, input),
+        None => decoder.decode(input),
     }
 }

@@ -10,12 +10,12 @@ const STORED_BYTES_MAX: usize = u16::MAX as usize;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Deflated {
     body: Bytes,
-    inflated_len: usize,
 }
 
 impl Deflated {
-    pub(super) fn new(body: Bytes, inflated_len: usize) -> Deflated {
-        Deflated { body, inflated_len }
+    /// From the bytes that [`into_body`](Self::into_body) gave.
+    pub fn from_body(body: Bytes) -> Deflated {
+        Deflated { body }
     }
 
     /// What follows the head.
@@ -23,9 +23,9 @@ impl Deflated {
         &self.body
     }
 
-    /// Bytes before they were compressed.
-    pub fn inflated_len(&self) -> usize {
-        self.inflated_len
+    /// The bytes, to be kept.
+    pub fn into_body(self) -> Bytes {
+        self.body
     }
 
     /// Appends what stands before [`body`](Self::body) in a server's message whose payload is

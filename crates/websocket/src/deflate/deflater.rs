@@ -46,7 +46,7 @@ impl Deflater {
         }
         let body = out[..len].strip_suffix(&TAIL)?;
         // Copied, because the room for it was as large as the payload.
-        Some(Deflated::new(Bytes::copy_from_slice(body), payload.len()))
+        Some(Deflated::from_body(Bytes::copy_from_slice(body)))
     }
 }
 
@@ -75,7 +75,6 @@ mod tests {
         let mut deflater = Deflater::default();
         let first = deflater.deflate(text.as_bytes()).unwrap();
         assert_eq!(deflater.deflate(text.as_bytes()), Some(first.clone()));
-        assert_eq!(first.inflated_len(), text.len());
         assert!(first.body().len() < text.len() / 3);
     }
 }

@@ -60,6 +60,17 @@ pub(super) static SESSION: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "client.compression",
+        allowed: "true or false",
+        default: Some("false"),
+        reason: "It costs processor time for each message, and pays where lines are slow or dear",
+        help: "Whether messages are compressed to and from clients that offer permessage-deflate. Each by \
+               itself, so that an idle client costs no more memory",
+        placeholder: "BOOL",
+        apply: |options, value| put(&mut options.client.compression, value.boolean()),
+        ..PLAIN
+    },
+    Key {
         name: "client.echo",
         allowed: "true or false",
         default: Some("false"),
