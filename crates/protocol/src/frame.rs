@@ -22,8 +22,16 @@ use bytes::Bytes;
 pub struct Frame {
     kind: FrameKind,
     payload: Bytes,
-    /// What all recipients are written alike, if there are many: made by the first.
-    encoded: Option<Arc<OnceLock<Bytes>>>,
+    /// What is made for all recipients alike, if there are many.
+    shared: Option<Arc<Shared>>,
+}
+
+/// What all recipients of a frame are written alike: made by the first who needs it.
+#[derive(Debug, Default)]
+struct Shared {
+    encoded: OnceLock<Bytes>,
+    /// `None` within: it would not become shorter.
+    compressed: OnceLock<Option<Bytes>>,
 }
 
 /// Whether a [`Frame`] is text or binary.
@@ -41,7 +49,7 @@ impl Frame {
         Frame {
             kind: FrameKind::Text,
             payload: Bytes::from(text.into()),
-            encoded: None,
+            shared: None,
         }
     }
 
@@ -50,7 +58,7 @@ impl Frame {
         Frame {
             kind: FrameKind::Binary,
             payload: payload.into(),
-            encoded: None,
+            shared: None,
         }
     }
 
@@ -64,7 +72,7 @@ impl Frame {
             Ok(_) => Ok(Frame {
                 kind: FrameKind::Text,
                 payload,
-                encoded: None,
+                shared: None,
             }),
             Err(error) => Err(NotUtf8 {
                 valid_up_to: error.valid_up_to(),
@@ -92,15 +100,15 @@ impl Frame {
         Frame {
             kind: self.kind,
             payload: Bytes::copy_from_slice(&self.payload),
-            encoded: None,
+            shared: None,
         }
     }
 
     /// The same frame, on its way to many: it and its clones share what [`encoded`](Self::encoded)
-    /// makes of it.
+    /// and [`compressed`](Self::compressed) make of it.
     #[must_use]
     pub fn for_many(mut self) -> Frame {
-        self.encoded = Some(Arc::default());
+        self.shared = Some(Arc::default());
         self
     }
 
@@ -115,9 +123,18 @@ impl Frame {
     /// assert_eq!(yours.encoded(|_| unreachable!("it is there already")), "a!");
     /// ```
     pub fn encoded(&self, encode: impl FnOnce(&Frame) -> Bytes) -> Bytes {
-        match &self.encoded {
-            Some(encoded) => encoded.get_or_init(|| encode(self)).clone(),
+        match &self.shared {
+            Some(shared) => shared.encoded.get_or_init(|| encode(self)).clone(),
             None => encode(self),
+        }
+    }
+
+    /// The same for what is compressed, beside what is not: for recipients of both kinds. `None`: `compress` made
+    /// nothing of it, and for a frame for many it is not asked again.
+    pub fn compressed(&self, compress: impl FnOnce(&Frame) -> Option<Bytes>) -> Option<Bytes> {
+        match &self.shared {
+            Some(shared) => shared.compressed.get_or_init(|| compress(self)).clone(),
+            None => compress(self),
         }
     }
 
@@ -159,7 +176,7 @@ impl From<&str> for Frame {
         Frame {
             kind: FrameKind::Text,
             payload: Bytes::copy_from_slice(text.as_bytes()),
-            encoded: None,
+            shared: None,
         }
     }
 }
@@ -230,6 +247,23 @@ mod tests {
         }
         assert_eq!(times.take(), 1);
         assert_eq!(for_many, alone, "how many it is for makes no difference");
+    }
+
+    #[test]
+    fn a_frame_for_many_is_compressed_once_whatever_comes_of_it() {
+        for made in [None, Some(Bytes::from_static(b"short"))] {
+            let frame = Frame::from("a").for_many();
+            let times = std::cell::Cell::new(0);
+            for _ in 0..3 {
+                let compressed = frame.clone().compressed(|_| {
+                    times.set(times.get() + 1);
+                    made.clone()
+                });
+                assert_eq!(compressed, made);
+            }
+            assert_eq!(times.get(), 1);
+            assert_eq!(frame.encoded(|_| Bytes::from_static(b"long")), "long");
+        }
     }
 
     #[test]

@@ -5,20 +5,25 @@ mod support;
 use std::cell::Cell;
 
 use bytes::Bytes;
-use raftwire::{Outbox, RouteOutcome};
+use raftwire::{Frame, Outbox, RouteOutcome};
 use support::{Cluster, accept, receive};
 
 /// Connections on each node.
 const RECIPIENTS: usize = 50;
 
-/// What this recipient is written, and how often it was made: as a client's session does it.
-async fn encode(outbox: &mut Outbox, encodings: &Cell<usize>) -> Vec<Bytes> {
+/// What this recipient is written, and how often it was made: as a client's session does it. Every second
+/// recipient takes it compressed.
+async fn encode(outbox: &mut Outbox, number: usize, encodings: &Cell<usize>) -> Vec<Bytes> {
     let frames = receive(outbox).await;
-    let encoded = frames.iter().map(|frame| {
-        frame.encoded(|frame| {
-            encodings.set(encodings.get() + 1);
-            [b"<", &frame.payload()[..], b">"].concat().into()
-        })
+    let make = |frame: &Frame| -> Bytes {
+        encodings.set(encodings.get() + 1);
+        [b"<", &frame.payload()[..], b">"].concat().into()
+    };
+    let encoded = frames.iter().map(|frame| match number % 2 {
+        0 => frame.encoded(make),
+        _ => frame
+            .compressed(|frame| Some(make(frame)))
+            .expect("it is made"),
     });
     encoded.collect()
 }
@@ -39,14 +44,18 @@ async fn a_fan_out_is_encoded_once_a_node_however_many_it_reaches() {
 
     for recipients in &mut nodes {
         let encodings = Cell::new(0);
-        for (_, outbox) in recipients {
+        for (number, (_, outbox)) in recipients.iter_mut().enumerate() {
             let mut written = Vec::new();
             while written.len() < texts.len() {
-                written.extend(encode(outbox, &encodings).await);
+                written.extend(encode(outbox, number, &encodings).await);
             }
             assert_eq!(written, ["<one>", "<two>", "<three>"]);
         }
-        assert_eq!(encodings.get(), texts.len());
+        assert_eq!(
+            encodings.get(),
+            2 * texts.len(),
+            "once as it is, once compressed"
+        );
     }
 }
 

@@ -26,22 +26,44 @@ const BYTES_MAX: usize = 2_560;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Connects, is welcomed, says something and hears the answer.
-fn client(port: u16) -> TcpStream {
+fn client(port: u16, offer: &str) -> TcpStream {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let request = "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n\
-                   Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-                   Sec-WebSocket-Protocol: raftwire.v1\r\n\r\n";
+    let request = format!(
+        "GET /ws HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\n\
+         Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Protocol: raftwire.v1\r\n{offer}\r\n"
+    );
     stream.write_all(request.as_bytes()).unwrap();
-    read_until(&mut stream, "\"welcome\"");
+    read_until(&mut stream, b"\"welcome\"");
+    if !offer.is_empty() {
+        say_deflated(&mut stream);
+    }
     // {"type":"ping","id":7}, masked with zeros.
     let ping = b"{\"type\":\"ping\",\"id\":7}";
     let mut frame = vec![0x81, 0x80 | ping.len() as u8, 0, 0, 0, 0];
     frame.extend_from_slice(ping);
     stream.write_all(&frame).unwrap();
-    read_until(&mut stream, "\"pong\"");
+    read_until(&mut stream, b"\"pong\"");
     stream
+}
+
+/// Says something long that is not understood, compressed, and hears a compressed answer, which repeats it.
+fn say_deflated(stream: &mut TcpStream) {
+    let said = format!("{{\"type\":\"{}\"}}", "x".repeat(1_000));
+    let len = said.len() as u16;
+    // A block that is stored as it is, and what begins the empty one after it.
+    let mut frame = vec![0xc1, 0x80 | 126];
+    frame.extend_from_slice(&(len + 6).to_be_bytes());
+    frame.extend_from_slice(&[0, 0, 0, 0, 0]);
+    frame.extend_from_slice(&len.to_le_bytes());
+    frame.extend_from_slice(&(!len).to_le_bytes());
+    frame.extend_from_slice(said.as_bytes());
+    frame.push(0);
+    stream.write_all(&frame).unwrap();
+    // A text, compressed, in less than 126 bytes.
+    read_until(stream, b"\xc1");
 }
 
 fn is_ready(port: u16) -> bool {
@@ -55,18 +77,27 @@ fn is_ready(port: u16) -> bool {
     answer.starts_with("HTTP/1.1 200")
 }
 
-fn read_until(stream: &mut TcpStream, wanted: &str) {
+fn read_until(stream: &mut TcpStream, wanted: &[u8]) {
     let mut read = Vec::new();
     let mut buffer = [0; 1024];
-    while !String::from_utf8_lossy(&read).contains(wanted) {
+    while !read.windows(wanted.len()).any(|bytes| bytes == wanted) {
         let len = stream.read(&mut buffer).unwrap();
         assert!(len > 0, "closed: {}", String::from_utf8_lossy(&read));
         read.extend_from_slice(&buffer[..len]);
     }
 }
 
-fn clients(port: u16, count: usize) -> Vec<TcpStream> {
-    (0..count).map(|_| client(port)).collect()
+fn clients(port: u16, offer: &str, count: usize) -> Vec<TcpStream> {
+    (0..count).map(|_| client(port, offer)).collect()
+}
+
+/// Clients that are open, and what each of some more of them costs.
+fn measure(port: u16, offer: &str) -> (Vec<TcpStream>, usize) {
+    let mut open = clients(port, offer, FIRST);
+    let before = dhat::HeapStats::get().curr_bytes;
+    open.extend(clients(port, offer, MEASURED));
+    let after = dhat::HeapStats::get().curr_bytes;
+    (open, (after - before) / MEASURED)
 }
 
 #[test]
@@ -84,6 +115,7 @@ fn an_idle_client_costs_little() {
     options.cluster.node_id = Some("node1".parse().unwrap());
     options.cluster.node_port = port;
     options.cluster.ephemeral = true;
+    options.client.compression = true;
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let node = runtime.spawn(serve(options, Environment::real(), async {
         let _ = stopped.await;
@@ -92,16 +124,19 @@ fn an_idle_client_costs_little() {
         std::thread::sleep(Duration::from_millis(10));
     }
 
-    let first = clients(port, FIRST);
-    let before = dhat::HeapStats::get().curr_bytes;
-    let measured = clients(port, MEASURED);
-    let after = dhat::HeapStats::get().curr_bytes;
+    let (plain, each) = measure(port, "");
+    let offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits\r\n";
+    let (compressing, each_compressing) = measure(port, offer);
 
-    let each = (after - before) / MEASURED;
-    println!("{each} bytes for each idle client");
-    drop((first, measured));
+    println!("{each} bytes for each idle client, {each_compressing} for each that compresses");
+    drop((plain, compressing));
     stop.send(()).unwrap();
     runtime.block_on(node).unwrap().unwrap();
     drop(profiler);
     assert!(each <= BYTES_MAX, "{each} bytes for each idle client");
+    // A state of compression would be a hundred times as much.
+    assert!(
+        each_compressing <= BYTES_MAX,
+        "{each_compressing} bytes for each that compresses"
+    );
 }
