@@ -90,8 +90,9 @@ fn judge(verdicts: &Verdicts, printed: &str) -> Vec<String> {
     let non_strict = named(&|case| case.is("NON-STRICT"));
     let informational = named(&|case| case.is("INFORMATIONAL"));
     // Past what the test runner keeps to itself.
+    let mut stderr = std::io::stderr().lock();
     writeln!(
-        std::io::stderr(),
+        stderr,
         "Autobahn: {} cases, {} failed, {} non-strict {non_strict:?}, {} not judged {informational:?}",
         verdicts.len(),
         failed.len(),
