@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 use bytes::Bytes;
 use raftwire_websocket::{Decoder, Deflated, Deflater, Event, Inflater, ProtocolError};
 
-/// Payloads that are compressed. A smaller one would save less than a hundred bytes, for the time of the call
-/// that writes it. A larger one takes over 2 ms, in which the thread serves nobody else.
+/// Payloads that are compressed. A smaller one would save a hundred bytes or so, for longer than it takes to write
+/// it. A larger one takes over 2 ms, in which the thread serves nobody else.
 const DEFLATED_BYTES: RangeInclusive<usize> = 256..=1024 * 1024;
 
 thread_local! {
