@@ -50,6 +50,11 @@ impl Address {
         format!("{}:{}", self.host, self.port)
     }
 
+    /// Whether it is a bare limit's.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.path.is_none()
+    }
+
     /// With the name that a client asks for, which needs no percent-encoding. `None`: there is no handshake.
     pub(crate) fn path_as(&self, name: Option<&str>) -> Option<Cow<'_, str>> {
         let path = self.path.as_deref()?;

@@ -8,6 +8,8 @@ use tokio::io::{AsyncRead as _, AsyncWrite as _, ReadBuf};
 
 use crate::stream::Stream;
 
+use crate::protocol::nats::{Endless, Splitter};
+
 /// Bytes of a message's beginning that are kept where it comes in pieces: more than a node's answer has.
 const BEGINNING_BYTES: usize = 1024;
 
@@ -16,11 +18,18 @@ const BEGINNING_BYTES: usize = 1024;
 pub(crate) struct Connection {
     stream: Stream,
     reader: PieceReader,
-    encoder: Encoder,
-    /// What is to be written.
-    output: BytesMut,
     /// Of a message that comes in pieces.
     beginning: Vec<u8>,
+    /// Where messages are a stream of operations.
+    splitter: Option<Splitter>,
+    outgoing: Outgoing,
+}
+
+/// What is to be written.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    encoder: Encoder,
+    bytes: BytesMut,
 }
 
 /// A message that has come.
@@ -42,6 +51,8 @@ pub(crate) enum Lost {
     Ended,
     #[error("the server breaks the protocol: {0}")]
     Protocol(#[from] ProtocolError),
+    #[error("an operation of the server has no end")]
+    Endless(#[from] Endless),
     #[error("{0}")]
     Socket(#[from] io::Error),
 }
@@ -51,15 +62,24 @@ impl Connection {
         Connection {
             stream,
             reader: PieceReader::default(),
-            encoder,
-            output: BytesMut::new(),
             beginning: Vec::new(),
+            splitter: None,
+            outgoing: Outgoing {
+                encoder,
+                bytes: BytesMut::new(),
+            },
         }
+    }
+
+    /// From here on what comes is a stream of NATS operations, wherever messages begin and end; each is seen
+    /// as a message, whole.
+    pub(crate) fn split_operations(&mut self) {
+        self.splitter = Some(Splitter::default());
     }
 
     /// Adds a message to what is to be written.
     pub(crate) fn write(&mut self, kind: MessageKind, payload: &[u8]) {
-        self.encoder.message(kind, payload, &mut self.output);
+        self.outgoing.message(kind, payload);
     }
 
     /// Reads once, and tells of each message that has come. Pings are answered with the next flush.
@@ -67,21 +87,39 @@ impl Connection {
         &mut self,
         context: &mut Context<'_>,
         buffer: &mut [u8],
-        each: impl FnMut(Seen<'_>),
+        mut each: impl FnMut(Seen<'_>),
+    ) -> Poll<Result<(), Lost>> {
+        self.poll_read_and_answer(context, buffer, |seen, _| each(seen))
+    }
+
+    /// The same; what is answered goes with the next flush.
+    pub(crate) fn poll_read_and_answer(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut [u8],
+        each: impl FnMut(Seen<'_>, &mut Outgoing),
     ) -> Poll<Result<(), Lost>> {
         let mut buffer = ReadBuf::new(buffer);
         ready!(Pin::new(&mut self.stream).poll_read(context, &mut buffer))?;
         if buffer.filled().is_empty() {
             return Poll::Ready(Err(Lost::Ended));
         }
-        Poll::Ready(self.take(buffer.filled(), each))
+        Poll::Ready(self.take_and_answer(buffer.filled(), each))
     }
 
     /// Takes bytes that have come.
     pub(crate) fn take(
         &mut self,
-        mut bytes: &[u8],
+        bytes: &[u8],
         mut each: impl FnMut(Seen<'_>),
+    ) -> Result<(), Lost> {
+        self.take_and_answer(bytes, |seen, _| each(seen))
+    }
+
+    fn take_and_answer(
+        &mut self,
+        mut bytes: &[u8],
+        mut each: impl FnMut(Seen<'_>, &mut Outgoing),
     ) -> Result<(), Lost> {
         while let Some(read) = self.reader.read(&mut bytes)? {
             let piece = match read {
@@ -91,15 +129,27 @@ impl Connection {
                     continue;
                 }
             };
-            let len = piece.before + piece.bytes.len() as u64;
             let kind = piece.kind;
+            if let Some(splitter) = &mut self.splitter {
+                splitter.take(piece.bytes, |operation| {
+                    let seen = Seen {
+                        kind,
+                        beginning: operation,
+                        len: operation.len() as u64,
+                    };
+                    each(seen, &mut self.outgoing);
+                })?;
+                continue;
+            }
+            let len = piece.before + piece.bytes.len() as u64;
             if piece.is_last && piece.before == 0 {
                 let beginning = piece.bytes;
-                each(Seen {
+                let seen = Seen {
                     kind,
                     beginning,
                     len,
-                });
+                };
+                each(seen, &mut self.outgoing);
                 continue;
             }
             let room = BEGINNING_BYTES.saturating_sub(self.beginning.len());
@@ -107,11 +157,12 @@ impl Connection {
             self.beginning.extend_from_slice(kept);
             if piece.is_last {
                 let beginning = &self.beginning;
-                each(Seen {
+                let seen = Seen {
                     kind,
                     beginning,
                     len,
-                });
+                };
+                each(seen, &mut self.outgoing);
                 self.beginning.clear();
             }
         }
@@ -121,7 +172,7 @@ impl Connection {
     fn answer(&mut self, event: Event) -> Result<(), Lost> {
         match event {
             Event::Ping(payload) => {
-                self.encoder.pong(&payload, &mut self.output);
+                self.outgoing.pong(&payload);
                 Ok(())
             }
             Event::Pong(_) | Event::Message(_) => Ok(()),
@@ -134,8 +185,8 @@ impl Connection {
 
     /// Hands to the operating system what it takes now; whether that was all.
     pub(crate) fn try_flush(&mut self) -> Result<bool, Lost> {
-        while !self.output.is_empty() {
-            match self.stream.try_write(&self.output) {
+        while !self.outgoing.bytes.is_empty() {
+            match self.stream.try_write(&self.outgoing.bytes) {
                 Ok(len) => self.written(len),
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(error.into()),
@@ -150,8 +201,8 @@ impl Connection {
 
     /// Hands everything to the operating system.
     pub(crate) fn poll_flush(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Lost>> {
-        while !self.output.is_empty() {
-            let len = ready!(Pin::new(&mut self.stream).poll_write(context, &self.output))?;
+        while !self.outgoing.bytes.is_empty() {
+            let len = ready!(Pin::new(&mut self.stream).poll_write(context, &self.outgoing.bytes))?;
             self.written(len);
         }
         Pin::new(&mut self.stream)
@@ -160,11 +211,22 @@ impl Connection {
     }
 
     fn written(&mut self, len: usize) {
-        if len == self.output.len() {
+        if len == self.outgoing.bytes.len() {
             // Keeps the memory for what comes next.
-            self.output.clear();
+            self.outgoing.bytes.clear();
         } else {
-            self.output.advance(len);
+            self.outgoing.bytes.advance(len);
         }
+    }
+}
+
+impl Outgoing {
+    /// Adds a message.
+    pub(crate) fn message(&mut self, kind: MessageKind, payload: &[u8]) {
+        self.encoder.message(kind, payload, &mut self.bytes);
+    }
+
+    fn pong(&mut self, payload: &[u8]) {
+        self.encoder.pong(payload, &mut self.bytes);
     }
 }

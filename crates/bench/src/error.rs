@@ -8,15 +8,16 @@ pub enum BenchError {
     #[error("{0} must be at least 1")]
     Nothing(&'static str),
     /// Messages that have no room for their number.
-    #[error(
-        "messages that nobody acknowledges carry their number: {bytes} bytes are less than {min}"
-    )]
+    #[error("these messages carry their number: {bytes} bytes are less than {min}")]
     Short {
         /// What the plan says.
         bytes: usize,
         /// What is needed.
         min: usize,
     },
+    /// A bare address among others.
+    #[error("tcp:// addresses are those of a bare relay: all of them, or none")]
+    Bare,
     /// A rate that is no positive number.
     #[error("{0} messages a second is no rate")]
     Rate(f64),

@@ -60,6 +60,7 @@ mod names;
 mod opening;
 mod pace;
 mod plan;
+mod protocol;
 mod receiver;
 mod report;
 mod route;
@@ -82,6 +83,7 @@ pub use fanout::{
 pub use idle::{IdlePlan, IdleReport, IdleServer, idle};
 pub use names::{LookupPlan, NamesPlan, NamesReport, NamesServer, names};
 pub use plan::{Plan, RouteAnswer, Scenario};
+pub use protocol::Protocol;
 pub use report::{Generator, Percentiles, Report, Server};
 pub use run::{Progress, run};
 pub use storm::{StormGenerator, StormPlan, StormReport, StormServer, storm};

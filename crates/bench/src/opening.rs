@@ -108,6 +108,11 @@ impl Door {
         Door::new(address, source, protocol, trust)
     }
 
+    /// Whether there is no handshake.
+    pub(crate) fn is_bare(&self) -> bool {
+        self.address.is_bare()
+    }
+
     /// Opens a connection: it, and whatever of its messages has come with the handshake's answer.
     pub(crate) async fn open(&self) -> Result<(Connection, Vec<u8>), OpenError> {
         self.open_as(None).await

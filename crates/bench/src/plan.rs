@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use crate::{Address, Trust};
+use crate::{Address, Protocol, Trust};
 
 /// What is measured, and for how long.
 #[derive(Clone, Debug)]
@@ -36,8 +36,10 @@ pub enum Scenario {
         /// The length of a message.
         bytes: usize,
     },
-    /// Each message goes to one connection of a node of Raftwire, and its sender hears what became of it.
+    /// Each message goes to one connection of another node, and its sender hears what became of it.
     Route {
+        /// What the nodes speak; bare addresses have their own.
+        protocol: Protocol,
         /// The node of the senders.
         senders_at: Address,
         /// The nodes of the receivers, in turn; none: the node of the senders.
@@ -71,7 +73,7 @@ pub enum Scenario {
 /// What answers a message that is routed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RouteAnswer {
-    /// The node's result, at the sender.
+    /// The node's result, at the sender; or with another [`Protocol`] what stands for it.
     Result,
     /// The message itself, at the receiver: nobody waits for results, which are counted as they come. A message
     /// must have room for its number, 8 bytes.

@@ -1,6 +1,6 @@
 use crate::conductor::{Course, conduct, threads};
-use crate::dialect::NUMBER_BYTES;
 use crate::machine::open_files_max;
+use crate::protocol::message_bytes_min;
 use crate::{BenchError, Plan, Report};
 
 /// How far a run is.
@@ -69,11 +69,18 @@ pub(crate) fn check(plan: &Plan) -> Result<(), BenchError> {
             return Err(BenchError::Nothing(what));
         }
     }
-    if plan.scenario.is_answered_by_arrival() && *bytes < NUMBER_BYTES {
-        return Err(BenchError::Short {
-            bytes: *bytes,
-            min: NUMBER_BYTES,
-        });
+    let min = message_bytes_min(&plan.scenario);
+    if *bytes < min {
+        return Err(BenchError::Short { bytes: *bytes, min });
+    }
+    if let Route {
+        senders_at,
+        receivers_at,
+        ..
+    } = &plan.scenario
+        && (receivers_at.iter()).any(|address| address.is_bare() != senders_at.is_bare())
+    {
+        return Err(BenchError::Bare);
     }
     if let Some(rate) = plan.rate.filter(|rate| !rate.is_finite() || *rate <= 0.0) {
         return Err(BenchError::Rate(rate));

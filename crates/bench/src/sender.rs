@@ -7,12 +7,18 @@ use crate::connection::{Connection, Lost, Seen};
 use crate::machine::Nanos;
 use crate::meter::Meter;
 use crate::pace::Pace;
+use crate::protocol::PROBE;
 use crate::window::Window;
 
 /// What is said over a connection, and how it is answered.
 pub(crate) trait Talk: 'static {
     /// The message with this number, in memory that is used again.
     fn compose(&mut self, number: u64) -> &[u8];
+
+    /// What its messages are to WebSocket.
+    fn kind(&self) -> MessageKind {
+        MessageKind::Binary
+    }
 
     /// What a message of the server is; in order, the message with the number `oldest` is answered next.
     fn read<'a>(&self, seen: Seen<'a>, oldest: u64) -> Answer<'a>;
@@ -27,6 +33,8 @@ pub(crate) enum Answer<'a> {
     NotArriving { number: u64, outcome: &'a str },
     /// What became of a message that is waited for elsewhere.
     Said(&'a str),
+    /// The server wants this back.
+    Reply(&'static [u8]),
     /// Nothing that is waited for.
     Nothing,
     /// What must not come: the measurement is worth nothing.
@@ -133,9 +141,10 @@ impl<T: Talk> Sender<T> {
         let mut buffer = meter.buffer.borrow_mut();
         let mut tally = meter.tally.borrow_mut();
         let mut read_at = None;
-        let read = connection.poll_read(context, &mut buffer, |seen| {
+        let read = connection.poll_read_and_answer(context, &mut buffer, |seen, outgoing| {
             let now = *read_at.get_or_insert_with(Nanos::now);
             match talk.read(seen, window.oldest()) {
+                Answer::To { number: PROBE, .. } => {}
                 Answer::To { number, outcome } => match window.answer(number) {
                     Some(since) if meter.counts(now) => {
                         tally.latency.record(now.since(since));
@@ -153,6 +162,7 @@ impl<T: Talk> Sender<T> {
                     }
                 }
                 Answer::Said(outcome) if meter.counts(now) => tally.outcome(outcome),
+                Answer::Reply(reply) => outgoing.message(talk.kind(), reply),
                 Answer::Said(_) | Answer::Nothing => {}
                 Answer::Wrong(why) => meter.fail(why),
             }
@@ -162,8 +172,8 @@ impl<T: Talk> Sender<T> {
 
     fn fill(&mut self, now: Nanos) {
         while let Some(number) = self.window.send_due(self.pace, now) {
-            let message = self.talk.compose(number);
-            self.connection.write(MessageKind::Binary, message);
+            let kind = self.talk.kind();
+            self.connection.write(kind, self.talk.compose(number));
         }
     }
 }

@@ -18,12 +18,16 @@ use crate::machine::{Nanos, Ticker, cpu_of_this_thread};
 use crate::meter::Meter;
 use crate::opening::Door;
 use crate::pace::Pace;
-use crate::receiver::Receiver;
-use crate::route::Route;
+use crate::protocol::nats::NatsPairing;
+use crate::protocol::node::{NodeHear, NodePairing};
+use crate::protocol::relay::RelayPairing;
+use crate::protocol::socket_io::SocketIoPairing;
+use crate::protocol::{Messages, Pair, Pairing};
+use crate::receiver::{Hear, Receiver};
 use crate::sender::{Sender, Talk};
 use crate::tally::Tally;
 use crate::welcome::{may_send, welcomed};
-use crate::{BenchError, Plan, Scenario};
+use crate::{BenchError, Plan, Protocol, Scenario};
 
 /// Handshakes of a thread at a time.
 const OPENING_MAX: usize = 64;
@@ -55,39 +59,31 @@ impl Work for Plan {
                 let Ok(times) = times.await else {
                     return Ok(Tally::default());
                 };
-                drive(self, share, times, *in_flight, opened, Vec::new()).await
+                let none = Vec::<(Connection, NodeHear)>::new();
+                drive(self, share, times, *in_flight, opened, none).await
             }
             Scenario::Route {
+                protocol,
                 senders_at,
-                receivers_at,
-                in_flight,
                 bytes,
+                answer,
                 ..
             } => {
-                let senders_at = Door::drawn(senders_at, Some(SUBPROTOCOL), trust)?;
-                let mut doors = Vec::new();
-                for address in receivers_at {
-                    doors.push(Door::drawn(address, Some(SUBPROTOCOL), trust)?);
-                }
-                if doors.is_empty() {
-                    doors.push(senders_at.clone());
-                }
-                let is_arrival = self.scenario.is_answered_by_arrival();
-                let opened = open_each(share, say, async |number| {
-                    let (receiver, at) = welcomed(&doors[number % doors.len()]).await?;
-                    let (sender, own) = welcomed(&senders_at).await?;
-                    may_send(&own)?;
-                    Ok((
-                        (sender, Route::new(&at.connection, *bytes, is_arrival)),
-                        receiver,
-                    ))
-                });
-                let (senders, receivers) = opened.await?.into_iter().unzip();
-                say(Said::Ready);
-                let Ok(times) = times.await else {
-                    return Ok(Tally::default());
+                let messages = Messages {
+                    bytes: *bytes,
+                    answer: *answer,
                 };
-                drive(self, share, times, *in_flight, senders, receivers).await
+                let times = (say, times);
+                match protocol {
+                    _ if senders_at.is_bare() => {
+                        route(self, share, times, RelayPairing(messages)).await
+                    }
+                    Protocol::Raftwire => route(self, share, times, NodePairing(messages)).await,
+                    Protocol::Nats => route(self, share, times, NatsPairing(messages)).await,
+                    Protocol::SocketIo => {
+                        route(self, share, times, SocketIoPairing(messages)).await
+                    }
+                }
             }
             Scenario::Lookup {
                 at,
@@ -108,10 +104,48 @@ impl Work for Plan {
                 let Ok(times) = times.await else {
                     return Ok(Tally::default());
                 };
-                drive(self, share, times, *in_flight, opened, Vec::new()).await
+                let none = Vec::<(Connection, NodeHear)>::new();
+                drive(self, share, times, *in_flight, opened, none).await
             }
         }
     }
+}
+
+async fn route<P: Pairing>(
+    plan: &Plan,
+    share: Share,
+    (say, times): (&dyn Fn(Said), oneshot::Receiver<Times>),
+    pairing: P,
+) -> Result<Tally, BenchError> {
+    let Scenario::Route {
+        senders_at,
+        receivers_at,
+        in_flight,
+        ..
+    } = &plan.scenario
+    else {
+        return Ok(Tally::default());
+    };
+    let trust = plan.trust.as_ref();
+    let senders_at = Door::drawn(senders_at, P::SUBPROTOCOL, trust)?;
+    let mut doors = Vec::new();
+    for address in receivers_at {
+        doors.push(Door::drawn(address, P::SUBPROTOCOL, trust)?);
+    }
+    if doors.is_empty() {
+        doors.push(senders_at.clone());
+    }
+    let opened = open_each(share, say, async |number| {
+        let pair = pairing.open(&senders_at, &doors[number % doors.len()]);
+        let Pair { sender, receiver } = pair.await?;
+        Ok((sender, receiver))
+    });
+    let (senders, receivers) = opened.await?.into_iter().unzip();
+    say(Said::Ready);
+    let Ok(times) = times.await else {
+        return Ok(Tally::default());
+    };
+    drive(plan, share, times, *in_flight, senders, receivers).await
 }
 
 /// Opens one of each number of the share, in order, several at a time.
@@ -132,13 +166,13 @@ pub(crate) async fn open_each<T>(
         .await
 }
 
-async fn drive<T: Talk>(
+async fn drive<T: Talk, H: Hear>(
     plan: &Plan,
     share: Share,
     times: Times,
     in_flight: usize,
     senders: Vec<(Connection, T)>,
-    receivers: Vec<Connection>,
+    receivers: Vec<(Connection, H)>,
 ) -> Result<Tally, BenchError> {
     let connections = senders.len() + receivers.len();
     let meter = Rc::new(Meter::new(times.measured, times.end, connections));
@@ -156,10 +190,10 @@ async fn drive<T: Talk>(
             meter.lose(&lost);
         });
     }
-    for (connection, sender) in receivers.into_iter().zip(&all) {
+    for ((connection, hear), sender) in receivers.into_iter().zip(&all) {
         let waits = plan.scenario.is_answered_by_arrival();
         let sender = waits.then(|| sender.clone());
-        let mut receiver = Receiver::new(connection, meter.clone(), sender);
+        let mut receiver = Receiver::new(connection, hear, meter.clone(), sender);
         let meter = meter.clone();
         spawn_local(async move {
             let lost = poll_fn(|context| receiver.poll(context)).await;

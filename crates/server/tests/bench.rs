@@ -120,6 +120,28 @@ async fn a_message_for_many_comes_to_each_of_them_on_every_node() {
 }
 
 #[tokio::test]
+async fn a_bare_relay_has_no_other_addresses() {
+    let ended = bench(&["route", "tcp://127.0.0.1:1,ws://127.0.0.1:1/ws"]).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(
+        ended.stderr.contains("all of them, or none"),
+        "{}",
+        ended.stderr
+    );
+    let short = [
+        "route",
+        "ws://127.0.0.1:1/",
+        "--protocol",
+        "socket.io",
+        "--bytes",
+        "15",
+    ];
+    let ended = bench(&short).await;
+    assert_eq!(ended.code, Some(2), "{}", ended.stderr);
+    assert!(ended.stderr.contains("less than 16"), "{}", ended.stderr);
+}
+
+#[tokio::test]
 async fn idle_connections_have_their_price() {
     let settings = Settings::default()
         .with_flag("client-echo", "true")

@@ -51,7 +51,7 @@ pub enum ServerKind {
     /// A node of Raftwire: a connection is open when it is welcomed.
     Node,
     /// Any server that returns each message: no subprotocol is offered, and a connection is open when its
-    /// handshake is answered.
+    /// handshake is answered. A bare one is asked for a message in place of that.
     Echo,
 }
 

@@ -106,7 +106,11 @@ async fn enter(door: &Door, crowd: &Crowd, number: usize) -> Result<Connection, 
             ))
         }
         ServerKind::Echo => {
-            let (connection, _) = door.open().await.map_err(BenchError::failed)?;
+            let (mut connection, _) = door.open().await.map_err(BenchError::failed)?;
+            if door.is_bare() {
+                // In place of a handshake, without which the kernel opens it on its own.
+                speak(&mut connection, crowd.kind).await?;
+            }
             Ok(connection)
         }
     }

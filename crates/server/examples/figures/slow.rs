@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use raftwire_bench::{Plan, Report, RouteAnswer, Scenario};
+use raftwire_bench::{Plan, Protocol, Report, RouteAnswer, Scenario};
 use raftwire_environment::Environment;
 use rustix::process::Signal;
 use tokio::task::JoinHandle;
@@ -84,6 +84,7 @@ async fn round(
             in_flight: 16,
             bytes: 128,
             answer: RouteAnswer::Result,
+            protocol: Protocol::Raftwire,
         },
         trust: None,
         warm_up: WARM_UP,

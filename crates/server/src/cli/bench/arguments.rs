@@ -1,10 +1,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Subcommand};
+use clap::{Args, Subcommand, ValueEnum};
 use raftwire_bench::{
     Address, Crowd, FanoutPlan, FanoutServerKind, Helper, IdlePlan, LookupPlan, NamesPlan, Plan,
-    RouteAnswer, Scenario, ServerKind, StormPlan, Trust, TrustError,
+    Protocol, RouteAnswer, Scenario, ServerKind, StormPlan, Trust, TrustError,
 };
 
 #[derive(Debug, Subcommand)]
@@ -14,7 +14,8 @@ pub(in crate::cli) enum BenchCommand {
     Echo(EchoArguments),
     /// From clients of one node to clients of others, each message with its result.
     ///
-    /// Clients must be allowed to send: client.allow_send. Each sender has a receiver of its own.
+    /// Clients must be allowed to send: client.allow_send. Each sender has a receiver of its own. Nodes of other
+    /// clusters are measured with --protocol, and a bare relay with tcp:// addresses.
     Route(RouteArguments),
     /// From one client to many, with when each of them has each message.
     ///
@@ -56,6 +57,9 @@ pub(in crate::cli) struct RouteArguments {
     /// ws://127.0.0.1:5000/ws,ws://127.0.0.1:5001/ws. One alone is both.
     #[arg(required = true, value_delimiter = ',')]
     urls: Vec<Address>,
+    /// What the nodes speak with their clients.
+    #[arg(long, default_value = "raftwire")]
+    protocol: ProtocolName,
     /// How many senders.
     #[arg(long, value_name = "COUNT", default_value_t = 100)]
     senders: usize,
@@ -72,6 +76,16 @@ pub(in crate::cli) struct RouteArguments {
     fire_and_forget: bool,
     #[command(flatten)]
     run: RunArguments,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProtocolName {
+    Raftwire,
+    /// A NATS server's WebSocket listener: messages are requests, which the receiver answers.
+    Nats,
+    /// A Socket.IO 4 server that passes the event `send` on to a room; docs/bench.md.
+    #[value(name = "socket.io")]
+    SocketIo,
 }
 
 #[derive(Args, Debug)]
@@ -312,6 +326,11 @@ impl RouteArguments {
             unreachable!("the command line requires one")
         };
         let scenario = Scenario::Route {
+            protocol: match self.protocol {
+                ProtocolName::Raftwire => Protocol::Raftwire,
+                ProtocolName::Nats => Protocol::Nats,
+                ProtocolName::SocketIo => Protocol::SocketIo,
+            },
             senders_at,
             receivers_at: urls.collect(),
             senders: self.senders,

@@ -63,6 +63,7 @@ fn measure<R: Display + Serialize>(
         BenchError::Nothing(_)
         | BenchError::Rate(_)
         | BenchError::Short { .. }
+        | BenchError::Bare
         | BenchError::NoAuthorities(_)
         | BenchError::ServerName(_) => Failure::usage(error),
         _ => Failure::new(error),
