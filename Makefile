@@ -10,7 +10,7 @@ KOSOKU_VERSION = 0.1.0
 TOOLS = target/tools
 KOSOKU = $(TOOLS)/kosoku-$(KOSOKU_VERSION)
 
-.PHONY: help demo test check simulate counts figures figures-transports fmt autobahn autobahn-compression redis rabbitmq valgrind
+.PHONY: help demo test check simulate counts figures figures-transports bench fmt autobahn autobahn-compression redis rabbitmq valgrind
 
 help:
 	@echo "make demo      three nodes on this machine: election, routes, a killed leader; nothing to install"
@@ -19,6 +19,7 @@ help:
 	@echo "make counts    instructions of a message's way, printed and recorded: what a test holds later ones against"
 	@echo "make figures   failover, acknowledged routes, names and memory of real nodes on this machine"
 	@echo "make figures-transports  rates and latency over each transport, beside each broker's own limit"
+	@echo "make bench     beside NATS, Socket.IO, socketioxide, ws, uWebSockets and bare programs, in turns; docs/performance.md"
 	@echo "make autobahn-compression  Autobahn's 216 cases of compressed messages, of which make test runs some; minutes"
 	@echo "make simulate  SEEDS=$(SEEDS) simulated clusters from seed FIRST=$(FIRST)"
 
@@ -49,6 +50,11 @@ figures:
 figures-transports: redis rabbitmq
 	$(CARGO) build --release --quiet -p raftwire-server --example transports
 	./target/release/examples/transports $(TRANSPORTS_FLAGS)
+
+# Peers come from PyPI, npm and crates.io into target/peers; what cannot be installed is left out, and said.
+bench:
+	$(CARGO) build --release --quiet -p raftwire-server -p raftwire-bench-limits -p raftwire-bench-compare --bins
+	./target/release/compare $(BENCH_FLAGS)
 
 # Built once, without optimisation: it runs for a second.
 $(TOOLS)/bin/cargo-deny:
