@@ -34,7 +34,7 @@ fn environment() -> Environment {
 fn setup(id: &str, peers: &[&str]) -> TransportSetup {
     let address = |peer: &&str| NodeAddress {
         node: node(peer),
-        endpoint: Some(Endpoint::new(Scheme::Ws, *peer, PORT).unwrap()),
+        endpoint: Some(Endpoint::new(Scheme::Ws, peer, PORT).unwrap()),
     };
     TransportSetup {
         environment: environment(),
