@@ -22,6 +22,9 @@ const SLACK: Duration = Duration::from_millis(3);
 /// looked at it again. The entry was committed, so the next leader has it.
 const HEARD_MAX: Duration = Duration::from_secs(5);
 
+/// A member as a process knows it, and whether it holds it alive.
+type Seen<'a> = (&'a NodeId, Incarnation, bool);
+
 /// An answer that is judged once the node's state of that moment was seen.
 #[derive(Debug)]
 struct Said {
@@ -32,11 +35,12 @@ struct Said {
     of: NodeId,
 }
 
-/// When each process last held each other node dead, or saw it replaced by its next incarnation.
+/// When each process last held each other node dead, or saw that it was removed, which only the dead are, or
+/// replaced by its next incarnation.
 #[derive(Debug, Default)]
 pub(super) struct DownNodes {
     last_dead: BTreeMap<(Process, NodeId), Duration>,
-    incarnations: BTreeMap<(Process, NodeId), Incarnation>,
+    members: BTreeMap<Process, BTreeMap<NodeId, Incarnation>>,
     said: VecDeque<Said>,
     /// When processes ended.
     ended: BTreeMap<Process, Duration>,
@@ -46,14 +50,30 @@ pub(super) struct DownNodes {
 
 impl DownNodes {
     pub(super) fn view(&mut self, at: Duration, view: &View) {
-        for (node, member) in &view.state.members {
-            let key = (view.process.clone(), node.clone());
-            let before = self.incarnations.insert(key.clone(), member.incarnation);
-            let is_replaced = before.is_some_and(|before| before != member.incarnation);
-            if is_replaced || !member.is_alive() {
-                self.last_dead.insert(key, at);
+        let members = view.state.members.iter();
+        let members: Vec<Seen<'_>> = members
+            .map(|(node, member)| (node, member.incarnation, member.is_alive()))
+            .collect();
+        self.seen(at, &view.process, &members);
+    }
+
+    fn seen(&mut self, at: Duration, process: &Process, members: &[Seen<'_>]) {
+        let key = |node: &NodeId| (process.clone(), node.clone());
+        let before = self.members.entry(process.clone()).or_default();
+        for (node, incarnation, is_alive) in members {
+            let known = before.insert((*node).clone(), *incarnation);
+            let is_replaced = known.is_some_and(|known| known != *incarnation);
+            if is_replaced || !is_alive {
+                self.last_dead.insert(key(node), at);
             }
         }
+        before.retain(|node, _| {
+            let is_member = members.iter().any(|(member, ..)| *member == node);
+            if !is_member {
+                self.last_dead.insert(key(node), at);
+            }
+            is_member
+        });
     }
 
     /// A process told its application that `node` is down. It may end before it is looked at again.
@@ -167,6 +187,20 @@ mod tests {
             invariant.check(at(200), &mut violations);
             invariant.check(at(5_200), &mut violations);
             assert_eq!(violations.into_vec().len(), found, "{heard:?}");
+        }
+    }
+
+    #[test]
+    fn a_node_that_was_removed_meanwhile_is_down() {
+        for (is_member, found) in [(true, 1), (false, 0)] {
+            let (mut invariant, mut violations) = (DownNodes::default(), Violations::default());
+            let node = process(2).node;
+            let alive: &[Seen<'_>] = &[(&node, Incarnation::new(1), true)];
+            invariant.seen(at(10), &process(1), alive);
+            invariant.seen(at(60), &process(1), if is_member { alive } else { &[] });
+            invariant.answered(at(100), Some(&sent(0)), &node);
+            invariant.check(at(200), &mut violations);
+            assert_eq!(violations.into_vec().len(), found);
         }
     }
 
