@@ -7,7 +7,7 @@ use raftwire_environment::Environment;
 /// Below those that the system hands to whoever dials, so that a node that was killed finds its
 /// port free when it comes back.
 const FIRST: u16 = 12_000;
-const COUNT: u16 = 20_000;
+const COUNT: u16 = 10_000;
 
 static NEXT: AtomicU16 = AtomicU16::new(0);
 

@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -13,6 +15,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 /// How often ports are drawn that somebody else may take first: a broker has one for other brokers too.
 const PORTS_MAX: usize = 5;
+
+/// Ports of brokers; those of the server's tests are below.
+const PORTS: Range<u16> = 22_000..32_000;
 
 /// Where Debian has the programs; the ones in sbin switch the user.
 const PROGRAMS: &str = "/usr/lib/rabbitmq/bin";
@@ -207,8 +212,16 @@ fn program(name: &str, epmd_port: u16, dir: &Path) -> Command {
     program
 }
 
-/// Ports that are free now, all different.
+/// Ports that are free now, all different. Below those that the system hands to whoever dials: a broker that was killed finds its port free when
+/// it comes back.
 pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
-    let listeners = [(); COUNT].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Another process, another beginning.
+    let start = (std::process::id() as u16).wrapping_mul(97);
+    let mut drawn = std::iter::repeat_with(|| {
+        let next = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        PORTS.start + next % (PORTS.end - PORTS.start)
+    })
+    .filter(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, *port)).is_ok());
+    [(); COUNT].map(|()| drawn.next().unwrap())
 }

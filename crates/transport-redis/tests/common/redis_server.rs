@@ -1,7 +1,9 @@
 //! A private server, started and ended by its own id.
 
 use std::net::{Ipv4Addr, TcpListener};
+use std::ops::Range;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -11,6 +13,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// How often a port that somebody else took first is replaced by another one.
 const PORTS_MAX: usize = 10;
+
+/// Ports of servers; those of the tests of whole nodes are below.
+const PORTS: Range<u16> = 22_000..32_000;
 
 pub struct RedisServer {
     pub port: u16,
@@ -142,7 +147,17 @@ fn launch(program: &str, port: u16, dir: &TempDir, arguments: &[String]) -> Chil
     })
 }
 
+/// Below those that the system hands to whoever dials: a broker that was killed finds its port free when
+/// it comes back.
 pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    listener.local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    // Another process, another beginning.
+    let start = (std::process::id() as u16).wrapping_mul(97);
+    loop {
+        let next = start.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+        let port = PORTS.start + next % (PORTS.end - PORTS.start);
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
