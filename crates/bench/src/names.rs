@@ -8,7 +8,7 @@ use crate::conductor::cpu_of;
 use crate::crowd::Crowd;
 use crate::idle::{SETTLE, memory_of};
 use crate::machine::{Nanos, ServerProcess, random_u64, sleep_until};
-use crate::report::Percentiles;
+use crate::report::{Percentiles, write_counts};
 use crate::run::check;
 use crate::storm::StormGenerator;
 use crate::{Address, BenchError, Plan, Progress, Report, Scenario, run};
@@ -166,12 +166,8 @@ impl fmt::Display for NamesReport {
             self.registered, self.seconds, self.per_second
         )?;
         writeln!(f, "registering: {}", self.registering)?;
-        for (why, count) in &self.failed {
-            writeln!(f, "connections that did not open: {count}: {why}")?;
-        }
-        for (why, count) in &self.lost {
-            writeln!(f, "connections lost: {count}: {why}")?;
-        }
+        write_counts(f, "connections that did not open", &self.failed)?;
+        write_counts(f, "connections lost", &self.lost)?;
         for server in &self.servers {
             writeln!(
                 f,

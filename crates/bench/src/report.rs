@@ -141,6 +141,17 @@ impl Report {
     }
 }
 
+/// A line for each reason, with how often it was.
+pub(crate) fn write_counts(
+    f: &mut fmt::Formatter<'_>,
+    what: &str,
+    counts: &BTreeMap<String, u64>,
+) -> fmt::Result {
+    counts
+        .iter()
+        .try_for_each(|(why, count)| writeln!(f, "{what}: {count}: {why}"))
+}
+
 /// Lines for people.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -154,9 +165,7 @@ impl fmt::Display for Report {
         for (outcome, count) in &self.outcomes {
             writeln!(f, "outcome {outcome}: {count}")?;
         }
-        for (why, count) in &self.lost {
-            writeln!(f, "connections lost: {count}: {why}")?;
-        }
+        write_counts(f, "connections lost", &self.lost)?;
         for server in &self.servers {
             writeln!(
                 f,

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::conductor::cpu_of;
 use crate::crowd::{Crowd, Opened};
 use crate::machine::ServerProcess;
-use crate::report::{BUSY_SHARE, Percentiles};
+use crate::report::{BUSY_SHARE, Percentiles, write_counts};
 use crate::{BenchError, Progress};
 
 /// Connections that are opened as fast as the server takes them.
@@ -133,12 +133,8 @@ impl fmt::Display for StormReport {
             self.opened, self.seconds, self.per_second
         )?;
         writeln!(f, "opening: {}", self.opening)?;
-        for (why, count) in &self.failed {
-            writeln!(f, "connections that did not open: {count}: {why}")?;
-        }
-        for (why, count) in &self.lost {
-            writeln!(f, "connections lost: {count}: {why}")?;
-        }
+        write_counts(f, "connections that did not open", &self.failed)?;
+        write_counts(f, "connections lost", &self.lost)?;
         for server in &self.servers {
             writeln!(
                 f,

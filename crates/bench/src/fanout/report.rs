@@ -6,7 +6,7 @@ use serde::Serialize;
 use super::FanoutPlan;
 use crate::Percentiles;
 use crate::conductor::Conducted;
-use crate::report::{BOTTLENECK, BUSY_SHARE};
+use crate::report::{BOTTLENECK, BUSY_SHARE, write_counts};
 
 /// How a server took messages for many.
 #[derive(Clone, Debug, Serialize)]
@@ -137,9 +137,7 @@ impl fmt::Display for FanoutReport {
         for (outcome, count) in &self.outcomes {
             writeln!(f, "outcome {outcome}: {count}")?;
         }
-        for (why, count) in &self.lost {
-            writeln!(f, "connections lost: {count}: {why}")?;
-        }
+        write_counts(f, "connections lost", &self.lost)?;
         for server in &self.servers {
             writeln!(
                 f,
